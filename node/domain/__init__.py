@@ -1,0 +1,58 @@
+"""Record kinds: name -> shape of each section and who may read it. A new kind is one line here (docs/records.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from node.domain.audience import Audience
+from node.domain.codes import Division, ExpertClass
+from node.domain.credit import BlacklistEntry, CreditBehaviour, CreditScore
+from node.domain.entities import Company
+from node.domain.experts import ExpertEmployment, ExpertProfile
+from node.domain.record import Document
+from node.domain.trades import TradeCandidates, TradeListing, TradeNotice, TradeResult
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a record kind is.
+
+    `sections` maps a section's name to (shape, audience); `main` always holds a `Document` of the body's shape.
+    `schema` rises when a shape changes so that an older node could misread it.
+    """
+
+    name: str
+    zh: str
+    en: str
+    sections: dict[str, tuple[Any, Audience]]
+    schema: int = 1
+
+
+def _kind(name: str, zh: str, en: str, body: Any, audience: Audience = "public", **more: tuple[Any, Audience]) -> Kind:
+    return Kind(name, zh, en, {"main": (Document[body], audience), **more})
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        _kind("trade.result", "成交结果", "Trade result", TradeResult),
+        _kind("trade.candidates", "中标候选人", "Award candidates", TradeCandidates),
+        _kind("trade.notice", "交易公告", "Trade notice", TradeNotice),
+        _kind("trade.listing", "产权挂牌", "Property listing", TradeListing),
+        _kind("entity.company", "市场主体", "Market party", Company),
+        _kind("credit.score", "信用评分", "Credit score", CreditScore),
+        _kind("credit.behaviour", "信用行为", "Credit behaviour", CreditBehaviour),
+        _kind("credit.blacklist", "黑名单", "Blacklist entry", BlacklistEntry),
+        _kind("expert.class", "专家专业分类", "Expert class", ExpertClass),
+        _kind(
+            "expert.profile",
+            "评标专家",
+            "Evaluation expert",
+            ExpertProfile,
+            "shared",
+            employment=(ExpertEmployment, "restricted"),
+        ),
+        _kind("code.division", "行政区划", "Administrative division", Division),
+    )
+}

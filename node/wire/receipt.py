@@ -1,0 +1,164 @@
+"""The receipt: a c2sp.org/tlog-proof whose `extra` line lets its holder check the record itself (DESIGN §2).
+
+    extra = msgpack [1, header, [[section, salt], ...], custody note]
+
+`header` is the entry's bytes; the salts are those of sections that the holder may see; the custody note may be empty.
+The extra line is not authenticated until its header hashes to the leaf of the proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from node.errors import BadProof, BadSignature, Malformed
+from node.tlog.checkpoint import open_checkpoint, read_checkpoint
+from node.tlog.cosignature import cosignature_time
+from node.tlog.merkle import leaf_hash, verify_inclusion
+from node.tlog.note import KeyType, Note, Signature, VerifierKey, parse_note, verify_note
+from node.tlog.policy import LogPolicy
+from node.tlog.proof import TlogProof
+from node.wire import header as headers
+from node.wire import payload as payloads
+from node.wire import trust
+from node.wire.custody import Custody, open_custody
+from node.wire.header import Header
+from node.wire.trust import TrustPolicy
+
+FORMAT = 1
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(tuple[int, bytes, list[tuple[str, bytes]], bytes])
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """The decoded extra line: entry bytes, (section, salt) pairs, and a custody note (empty for none)."""
+
+    header: bytes
+    salts: tuple[tuple[str, bytes], ...]
+    custody: bytes
+
+    def encode(self) -> bytes:
+        return _encoder.encode([FORMAT, self.header, [list(pair) for pair in self.salts], self.custody])
+
+    @classmethod
+    def parse(cls, data: bytes) -> Extra:
+        """Raises Malformed."""
+        try:
+            fmt, header, salts, custody = _decoder.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Malformed(f"the receipt's extra line is not readable: {error}") from None
+        if fmt != FORMAT:
+            raise Malformed(f"receipt format {fmt} is not known to this version")
+        return cls(header, tuple(salts), custody)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a verified receipt proves. `cosigners` are (name, POSIX time) of each trusted cosignature that verified."""
+
+    origin: str
+    index: int
+    size: int
+    header: Header
+    cosigners: tuple[tuple[str, int], ...]
+    custody: tuple[str, Custody] | None
+    section: str | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+Policy = TrustPolicy | LogPolicy
+
+
+def parse_policy(data: bytes) -> Policy:
+    """Read a policy file: our signed trust policy, or a plain c2sp.org/tlog-policy. Raises Malformed, BadSignature.
+
+    A trust policy of a later version is taken as it is when its own threshold signed it: who verifies offline has
+    been handed this very file, and its fingerprint is what people compare.
+    """
+    if data.startswith(trust.MAGIC.encode()):
+        note = parse_note(data)
+        policy = trust.parse(note)
+        if len({key.public for key, _ in verify_note(note, policy.signers)}) < policy.threshold:
+            raise BadSignature("the trust policy is not signed by its threshold")
+        return policy
+    return LogPolicy.parse(data)
+
+
+def verify(proof: TlogProof, policy: Policy, payload: bytes | None = None) -> Verdict:
+    """Verify a receipt offline: entry, inclusion, log signature, cosignatures, custody and, when given, a payload.
+
+    Under our trust policy the receipt must carry the mirror cosignature of the node above the origin, when there is
+    one (L13); under a tlog-policy, its quorum.
+
+    Raises:
+        Malformed: a part of the receipt cannot be read.
+        BadProof: the header is not in the tree, or the payload is not what the header commits to.
+        BadSignature: no trusted log key signed, or a cosignature that the policy needs is absent or wrong.
+    """
+    if proof.extra is None:
+        raise Malformed("the receipt has no extra line, so the record's header is not known", field="extra")
+    extra = Extra.parse(proof.extra)
+    header = headers.parse(extra.header)
+    if isinstance(policy, LogPolicy):
+        checkpoint, note = read_checkpoint(proof.checkpoint_note)
+        policy.check(note, checkpoint)
+        cosigner_keys: list[VerifierKey] = [witness.key for witness in policy.witnesses]
+    else:
+        claimed, _ = read_checkpoint(proof.checkpoint_note)
+        log_keys = policy.log_keys(claimed.origin, claimed.size)
+        if not log_keys:
+            raise BadSignature(f"the trust policy knows no key of {claimed.origin} for a tree of {claimed.size}")
+        checkpoint, note, _ = open_checkpoint(proof.checkpoint_note, log_keys)
+        cosigner_keys = policy.cosigner_keys()
+    verify_inclusion(proof.index, checkpoint.size, leaf_hash(extra.header), proof.proof, checkpoint.root)
+    cosigners = _cosigners(note.text, note.signatures, cosigner_keys)
+    custody = None
+    notes: list[str] = []
+    if isinstance(policy, TrustPolicy):
+        _require_mirror(policy, checkpoint.origin, [name for name, _ in cosigners])
+        custody = _custody(extra, policy, checkpoint.origin, proof.index)
+        if custody is None:
+            notes.append("no custody note: the receipt proves the header, not that a payload is stored elsewhere")
+    elif extra.custody:
+        notes.append("a custody note is attached; a tlog-policy names no custody keys, so it was not checked")
+    section = None if payload is None else _match_payload(header, extra.salts, payload)
+    return Verdict(checkpoint.origin, proof.index, checkpoint.size, header, cosigners, custody, section, tuple(notes))
+
+
+def _cosigners(text: str, signatures: Sequence[Signature], keys: Sequence[VerifierKey]) -> tuple[tuple[str, int], ...]:
+    known = [key for key in keys if key.type == KeyType.COSIGNATURE]
+    mine = tuple(line for line in signatures if any(key.made(line) for key in known))
+    if not mine:
+        return ()
+    return tuple((key.name, cosignature_time(line)) for key, line in verify_note(Note(text, mine), known))
+
+
+def _require_mirror(policy: TrustPolicy, origin: str, cosigners: Sequence[str]) -> None:
+    node = policy.node_of_origin(origin)
+    above = policy.path_up(node) if node else []
+    if not above:
+        return
+    mirrors = [grant.key.name for grant in policy.grants(node=above[0], use="mirror")]
+    if not any(name in cosigners for name in mirrors):
+        raise BadSignature(f"the mirror cosignature of {above[0]} is absent: the record was not yet stored there")
+
+
+def _custody(extra: Extra, policy: TrustPolicy, origin: str, index: int) -> tuple[str, Custody] | None:
+    if not extra.custody:
+        return None
+    keys = [grant.key for grant in policy.grants(use="custody")]
+    custody, _, key = open_custody(extra.custody, keys)
+    if custody.origin != origin or not custody.start <= index < custody.end:
+        raise BadProof("the custody note speaks of another log or another range")
+    return key.name, custody
+
+
+def _match_payload(header: Header, salts: Sequence[tuple[str, bytes]], payload: bytes) -> str:
+    for name, salt in salts:
+        section = header.section(name)
+        if section is not None and payloads.commitment(salt, payload) == section.commitment:
+            return name
+    raise BadProof("the payload matches no section of this receipt: it was changed, or belongs to another record")
