@@ -1,0 +1,130 @@
+"""Checkpoints and the signatures on them: one text for each size, any number of verified lines.
+
+The pending checkpoints of c2sp.org/tlog-mirror, the latest witnessed note, the mirrored checkpoint, and the newest note
+with a given cosigner's line are all answers from these two tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, and_, delete, func, select
+
+from node.errors import BadProof, NotFound
+from node.store.tables import LogCheckpoint, LogEvidence, LogSignature, table
+from node.store.upsert import insert_or_ignore
+from node.tlog.note import Note, Signature, parse_signature_lines
+
+checkpoint = table(LogCheckpoint)
+signature = table(LogSignature)
+evidence = table(LogEvidence)
+
+KEEP = 256
+
+
+def put(conn: Connection, log_id: int, size: int, text: str, signatures: Iterable[Signature]) -> None:
+    """Keep a checkpoint whose growth was checked, with lines that were verified; a newer line of a signer replaces.
+
+    Raises BadProof when another text is known for this size: then the caller has not checked growth.
+    """
+    held = conn.execute(
+        select(checkpoint.c.text).where(and_(checkpoint.c.log_id == log_id, checkpoint.c.size == size))
+    ).scalar()
+    if held is None:
+        insert_or_ignore(conn, checkpoint, [{"log_id": log_id, "size": size, "text": text}])
+    elif held != text:
+        raise BadProof(f"another checkpoint of size {size} is already known")
+    for line in signatures:
+        conn.execute(
+            delete(signature).where(
+                and_(
+                    signature.c.log_id == log_id,
+                    signature.c.size == size,
+                    signature.c.signer == line.name,
+                    signature.c.key_id == line.key_id.hex(),
+                )
+            )
+        )
+        row = {"log_id": log_id, "size": size, "signer": line.name, "key_id": line.key_id.hex(), "line": line.line()}
+        insert_or_ignore(conn, signature, [row])
+
+
+def text(conn: Connection, log_id: int, size: int) -> str | None:
+    """The checkpoint's text at exactly this size, if known."""
+    found: str | None = conn.execute(
+        select(checkpoint.c.text).where(and_(checkpoint.c.log_id == log_id, checkpoint.c.size == size))
+    ).scalar()
+    return found
+
+
+def note(conn: Connection, log_id: int, size: int, origin: str) -> Note:
+    """The checkpoint of this size with all known lines, the log's own first. Raises NotFound."""
+    found = text(conn, log_id, size)
+    lines = conn.execute(
+        select(signature.c.line)
+        .where(and_(signature.c.log_id == log_id, signature.c.size == size))
+        .order_by(signature.c.signer != origin, signature.c.signer, signature.c.key_id)
+    ).scalars()
+    signatures = parse_signature_lines("".join(lines).encode()) if found is not None else []
+    if found is None or not signatures:
+        raise NotFound("no checkpoint of that size here")
+    return Note(found, tuple(signatures))
+
+
+def newest_signed_by(conn: Connection, log_id: int, signer: str) -> int | None:
+    """The largest size that this signer has signed, if any."""
+    found: int | None = conn.execute(
+        select(func.max(signature.c.size)).where(and_(signature.c.log_id == log_id, signature.c.signer == signer))
+    ).scalar()
+    return found
+
+
+def signers(conn: Connection, log_id: int, *, beyond: int = -1) -> dict[int, set[str]]:
+    """size -> names that signed it, for sizes above `beyond`: what a receipt can choose from."""
+    found: dict[int, set[str]] = {}
+    rows = conn.execute(
+        select(signature.c.size, signature.c.signer).where(
+            and_(signature.c.log_id == log_id, signature.c.size > beyond)
+        )
+    )
+    for size, signer in rows:
+        found.setdefault(size, set()).add(signer)
+    return found
+
+
+def prune(conn: Connection, log_id: int, keep: int = KEEP) -> int:
+    """Drop old checkpoints but the newest `keep` and each signer's newest; gives how many went."""
+    newest = select(func.max(signature.c.size)).where(signature.c.log_id == log_id).group_by(signature.c.signer)
+    limit = conn.execute(
+        select(checkpoint.c.size)
+        .where(checkpoint.c.log_id == log_id)
+        .order_by(checkpoint.c.size.desc())
+        .offset(keep)
+        .limit(1)
+    ).scalar()
+    if limit is None:
+        return 0
+    kept = set(conn.execute(newest).scalars())
+    gone = [
+        size
+        for size in conn.execute(
+            select(checkpoint.c.size).where(and_(checkpoint.c.log_id == log_id, checkpoint.c.size <= limit))
+        ).scalars()
+        if size not in kept
+    ]
+    for size in gone:
+        for part in (signature, checkpoint):
+            conn.execute(delete(part).where(and_(part.c.log_id == log_id, part.c.size == size)))
+    return len(gone)
+
+
+def keep_evidence(conn: Connection, log_id: int, seen_ms: int, reason: str, held: bytes, shown: bytes) -> None:
+    """Keep two notes that cannot both be true; the same pair is kept once."""
+    row = {
+        "log_id": log_id,
+        "seen_ms": seen_ms,
+        "reason": reason,
+        "held": held.decode("utf-8", "replace"),
+        "shown": shown.decode("utf-8", "replace"),
+    }
+    insert_or_ignore(conn, evidence, [row])

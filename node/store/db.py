@@ -1,0 +1,131 @@
+"""The database: one writer thread, a few readers, transactions as plain functions.
+
+Work is given as a function of a SQLAlchemy connection. `write` runs it on the single writer thread inside BEGIN
+IMMEDIATE and commits durably before it returns (SQLite WAL, synchronous=FULL); `read` runs it on a reader thread,
+against a snapshot. One writer thread made one-row durable writes two to three times faster than an asynchronous driver.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from node.errors import StorageFailed, Unavailable
+
+T = TypeVar("T")
+
+READERS = 4
+BUSY_TIMEOUT_S = 30
+
+
+class Store:
+    """One node's database. `url` is a SQLAlchemy address such as `sqlite:////var/lib/ggzy/node.db`.
+
+    After a failed write to disk the store refuses everything (`failed`): what a failed fsync left behind is unknown, so
+    the process must stop, restart and verify (DESIGN L8).
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.failed: str | None = None
+        self._engine = _engine(url)
+        memory = isinstance(self._engine.pool, StaticPool)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        # A database in memory has one connection, so its readers take turns with the writer.
+        self._readers: Executor = self._writer if memory else ThreadPoolExecutor(READERS, "store-reader")
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one durable transaction; its return value is handed on only after the commit."""
+        loop = asyncio.get_running_loop()
+        # Shielded: a cancelled caller must not leave a half-awaited transaction; it commits or rolls back by itself.
+        return await asyncio.shield(loop.run_in_executor(self._writer, self._write, work))
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` against a snapshot."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def write_now(self, work: Callable[[Connection], T]) -> T:
+        """`write` for callers without an event loop."""
+        return self._writer.submit(self._write, work).result()
+
+    def read_now(self, work: Callable[[Connection], T]) -> T:
+        """`read` for callers without an event loop."""
+        return self._readers.submit(self._read, work).result()
+
+    def close(self) -> None:
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self._engine.dispose()
+
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        if self.failed:
+            raise StorageFailed(self.failed)
+        try:
+            with self._engine.connect().execution_options(ggzy_write=True) as connection, connection.begin():
+                return work(connection)
+        except OperationalError as error:
+            raise self._judge(error) from error
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        if self.failed:
+            raise StorageFailed(self.failed)
+        with self._engine.connect() as connection, connection.begin():
+            return work(connection)
+
+    def _judge(self, error: OperationalError) -> Exception:
+        text = str(error.orig)
+        if "database is locked" in text:
+            return Unavailable(f"another process holds the database: {text}")
+        if "full" in text:
+            return Unavailable(
+                "the disk is full; nothing was written",
+                zh="磁盘已满，未写入任何内容",
+                advice_zh="请清理磁盘空间后重试；已接收的记录不受影响。",
+                advice_en="Free disk space and try again; what was accepted is safe.",
+            )
+        if "disk I/O error" in text or "malformed" in text:
+            self.failed = text
+            return StorageFailed(text)
+        return error
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, poolclass=QueuePool, pool_size=READERS + 1, max_overflow=0)
+    memory = url in ("sqlite://", "sqlite:///:memory:")
+    options: dict[str, Any] = (
+        {"poolclass": StaticPool}
+        if memory
+        # One connection for each thread and none beyond: a pool that overflows collapses under load.
+        else {"poolclass": QueuePool, "pool_size": READERS + 1, "max_overflow": 0}
+    )
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S}, **options)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # we begin transactions ourselves, see _begin
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            "trusted_schema=OFF",
+            "cache_size=-32000",
+            "temp_store=MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer takes the lock at once: a transaction that reads first and writes later could fail half-way.
+        write = connection.get_execution_options().get("ggzy_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine

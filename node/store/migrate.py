@@ -1,0 +1,89 @@
+"""Bring a database to this release's schema, and say whether it is there (Alembic, one history for all engines)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+
+from node.errors import Unavailable
+from node.resources import migrations_dir
+from node.store.tables import METADATA
+
+
+def config() -> Config:
+    """Alembic's configuration; the connection is put into its attributes by the callers below."""
+    made = Config()
+    # Alembic expands % in this option, and a path may hold one.
+    made.set_main_option("script_location", str(migrations_dir()).replace("%", "%%"))
+    return made
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Run the steps up to `revision` in one transaction."""
+    _run(url, lambda made: command.upgrade(made, revision))
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Run the steps down to `revision` ("base" removes everything)."""
+    _run(url, lambda made: command.downgrade(made, revision))
+
+
+def differences(url: str) -> list[Any]:
+    """What `alembic check` would report: empty when the database is exactly what the classes say."""
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            return list(compare_metadata(MigrationContext.configure(connection), METADATA))
+    finally:
+        engine.dispose()
+
+
+def head() -> str:
+    """The newest revision that this release knows."""
+    return str(ScriptDirectory.from_config(config()).get_current_head())
+
+
+def require_current(connection: Connection) -> None:
+    """Raise Unavailable unless the database has this release's schema."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found != head():
+        raise Unavailable(
+            f"the database is at revision {found}, this release needs {head()}",
+            zh=f"数据库版本为 {found}，本版本需要 {head()}",
+            advice_zh="请先运行 ggzy migrate。",
+            advice_en="Run ggzy migrate first.",
+        )
+
+
+def _run(url: str, step: Any) -> None:
+    engine = _engine(url)
+    try:
+        with engine.begin() as connection:
+            made = config()
+            made.attributes["connection"] = connection
+            step(made)
+    finally:
+        engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _prepare(connection: Any, _record: object) -> None:
+            # The driver would commit before each CREATE; with our own BEGIN a step is all or nothing.
+            connection.isolation_level = None
+            connection.execute("PRAGMA journal_mode=WAL")
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            connection.execute(text("BEGIN IMMEDIATE"))
+
+    return engine

@@ -1,0 +1,183 @@
+"""Payloads of every log: packs for full bundles as received, rows for the tail and for what came late (DESIGN §8, L14).
+
+A payload is addressed by (log, index, section). Callers have checked it against its header's commitment before it gets
+here. All functions run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, and_, delete, select
+
+from node.store.tables import PayloadMissing, PayloadPack, table
+from node.store.tables import PayloadRow as PayloadRowTable
+from node.store.upsert import insert_or_ignore
+from node.tlog.tiles import WIDTH
+from node.wire import pack as packs
+from node.wire.pack import Pack, PayloadRow
+
+pack_table = table(PayloadPack)
+row_table = table(PayloadRowTable)
+missing_table = table(PayloadMissing)
+
+
+def put_rows(conn: Connection, log_id: int, audience: str, rows: Iterable[PayloadRow]) -> None:
+    """Store payloads one by one; what is there already stays."""
+    insert_or_ignore(
+        conn,
+        row_table,
+        [
+            {
+                "log_id": log_id,
+                "idx": row.index,
+                "section": row.section,
+                "audience": audience,
+                "salt": row.salt,
+                "payload": row.payload,
+            }
+            for row in rows
+        ],
+    )
+
+
+def put_pack(conn: Connection, log_id: int, n: int, audience: str, data: bytes) -> None:
+    """Store the pack of a full bundle in the bytes it came in; loose payloads that it holds too are let go."""
+    insert_or_ignore(conn, pack_table, [{"log_id": log_id, "n": n, "audience": audience, "data": data}])
+    low, high = n * WIDTH, (n + 1) * WIDTH
+    conn.execute(
+        delete(row_table).where(
+            and_(
+                row_table.c.log_id == log_id,
+                row_table.c.idx >= low,
+                row_table.c.idx < high,
+                row_table.c.audience == audience,
+            )
+        )
+    )
+
+
+def get(conn: Connection, log_id: int, index: int, section: str) -> tuple[bytes, bytes] | None:
+    """(salt, payload) of one section, or None when it is not held."""
+    row = conn.execute(
+        select(row_table.c.salt, row_table.c.payload).where(
+            and_(row_table.c.log_id == log_id, row_table.c.idx == index, row_table.c.section == section)
+        )
+    ).first()
+    if row is not None:
+        return row.salt, row.payload
+    for data in conn.execute(
+        select(pack_table.c.data).where(and_(pack_table.c.log_id == log_id, pack_table.c.n == index // WIDTH))
+    ).scalars():
+        for item in packs.parse(data).rows:
+            if item.index == index and item.section == section:
+                return item.salt, item.payload
+    return None
+
+
+def read_range(
+    conn: Connection, log_id: int, start: int, end: int, audiences: Sequence[str] | None = None
+) -> dict[tuple[int, str], PayloadRow]:
+    """All payloads held in `[start, end)`, by (index, section); of some audiences only when they are given."""
+    found: dict[tuple[int, str], PayloadRow] = {}
+    which = and_(pack_table.c.log_id == log_id, pack_table.c.n >= start // WIDTH, pack_table.c.n * WIDTH < end)
+    if audiences is not None:
+        which = and_(which, pack_table.c.audience.in_(audiences))
+    for data in conn.execute(select(pack_table.c.data).where(which)).scalars():
+        for item in packs.parse(data).rows:
+            if start <= item.index < end:
+                found[item.index, item.section] = item
+    loose = and_(row_table.c.log_id == log_id, row_table.c.idx >= start, row_table.c.idx < end)
+    if audiences is not None:
+        loose = and_(loose, row_table.c.audience.in_(audiences))
+    for row in conn.execute(select(row_table).where(loose)):
+        found[row.idx, row.section] = PayloadRow(row.idx, row.section, row.salt, row.payload)
+    return found
+
+
+def packed(conn: Connection, log_id: int, origin: str, start: int, end: int, audiences: Iterable[str]) -> list[bytes]:
+    """Packs that cover `[start, end)` for these audiences, as stored where a whole bundle lies packed, else made now.
+
+    `[start, end)` must not cross a multiple of 256.
+    """
+    n, whole = start // WIDTH, (start % WIDTH, end % WIDTH) == (0, 0)
+    made = []
+    for audience in sorted(audiences):
+        stored: bytes | None = conn.execute(
+            select(pack_table.c.data).where(
+                and_(pack_table.c.log_id == log_id, pack_table.c.n == n, pack_table.c.audience == audience)
+            )
+        ).scalar()
+        loose = conn.execute(
+            select(row_table.c.idx)
+            .where(
+                and_(
+                    row_table.c.log_id == log_id,
+                    row_table.c.idx >= start,
+                    row_table.c.idx < end,
+                    row_table.c.audience == audience,
+                )
+            )
+            .limit(1)
+        ).first()
+        if stored is not None and whole and loose is None:
+            made.append(stored)
+            continue
+        held = read_range(conn, log_id, start, end, [audience])
+        if held:
+            rows = tuple(held[place] for place in sorted(held))
+            made.append(packs.encode(Pack(origin, start, end, audience, rows)))
+    return made
+
+
+def fold(conn: Connection, log_id: int, origin: str, n: int) -> None:
+    """Fold a full bundle's loose payloads into packs, one for each audience that has no pack and misses nothing."""
+    start, end = n * WIDTH, (n + 1) * WIDTH
+    here = and_(row_table.c.log_id == log_id, row_table.c.idx >= start, row_table.c.idx < end)
+    if missing(conn, log_id, start, end):
+        return
+    packed_already = set(
+        conn.execute(
+            select(pack_table.c.audience).where(and_(pack_table.c.log_id == log_id, pack_table.c.n == n))
+        ).scalars()
+    )
+    for audience in sorted(set(conn.execute(select(row_table.c.audience).where(here).distinct()).scalars())):
+        if audience in packed_already:
+            continue
+        held = read_range(conn, log_id, start, end, [audience])
+        rows = tuple(held[place] for place in sorted(held))
+        put_pack(conn, log_id, n, audience, packs.encode(Pack(origin, start, end, audience, rows)))
+
+
+def mark_missing(conn: Connection, log_id: int, places: Iterable[tuple[int, str]]) -> None:
+    """Note sections that this node may have and was not brought (L14)."""
+    insert_or_ignore(
+        conn, missing_table, [{"log_id": log_id, "idx": index, "section": section} for index, section in places]
+    )
+
+
+def found(conn: Connection, log_id: int, places: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Take sections off the missing list; gives those that were on it (so that they are projected again)."""
+    was = []
+    for index, section in places:
+        gone = conn.execute(
+            delete(missing_table).where(
+                and_(missing_table.c.log_id == log_id, missing_table.c.idx == index, missing_table.c.section == section)
+            )
+        )
+        if gone.rowcount:
+            was.append((index, section))
+    return was
+
+
+def missing(
+    conn: Connection, log_id: int, start: int = 0, end: int = 2**62, limit: int = 1000
+) -> list[tuple[int, str]]:
+    """Missing sections in `[start, end)`, in order, at most `limit`."""
+    rows = conn.execute(
+        select(missing_table.c.idx, missing_table.c.section)
+        .where(and_(missing_table.c.log_id == log_id, missing_table.c.idx >= start, missing_table.c.idx < end))
+        .order_by(missing_table.c.idx, missing_table.c.section)
+        .limit(limit)
+    )
+    return [(row.idx, row.section) for row in rows]

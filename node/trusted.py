@@ -1,0 +1,100 @@
+"""The trust policy that this node holds now: kept in the database, versions only rise (DESIGN L19)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sqlalchemy import Connection, insert, select
+
+from node.clock import Clock
+from node.errors import Conflict, NotFound
+from node.store.db import Store
+from node.store.tables import Policy, table
+from node.tlog.note import parse_note
+from node.wire import trust
+from node.wire.trust import TrustPolicy
+
+policies = table(Policy)
+
+
+class Trusted:
+    """Holds the newest policy in memory and every version in the store."""
+
+    def __init__(self, store: Store, me: str, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self.me = me
+        self._policy: TrustPolicy | None = None
+
+    @property
+    def policy(self) -> TrustPolicy:
+        """Raises NotFound before any policy was taken over."""
+        if self._policy is None:
+            raise NotFound(
+                "this node holds no trust policy yet",
+                zh="本节点尚无信任策略",
+                advice_zh="请运行 ggzy init，或用 ggzy policy adopt 导入信任策略。",
+                advice_en="Run ggzy init, or take one over with ggzy policy adopt.",
+            )
+        return self._policy
+
+    async def open(self) -> None:
+        """Read the newest version from the store."""
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Take notice of versions that another process of this node has accepted."""
+        held = 0 if self._policy is None else self._policy.version
+        note = await self._store.read(lambda conn: newest(conn, held))
+        if note is not None:
+            self._policy = trust.parse(parse_note(note))
+
+    async def adopt(self, notes: list[bytes], *, expected_hash: str | None = None) -> int:
+        """Take over versions one after another, each checked against the one before; gives how many were new.
+
+        `expected_hash` is the fingerprint of version 1, needed only when this node holds no policy yet.
+        Raises what `trust.open_first` and `trust.open_next` raise; versions before the bad one stay.
+        """
+        taken = 0
+        for data in notes:
+            if self._policy is None:
+                opened = trust.open_first(data, expected_hash=expected_hash)
+            elif trust.parse(parse_note(data)).version <= self._policy.version:
+                continue
+            else:
+                opened = trust.open_next(data, self._policy)
+            await self._store.write(partial(self._keep, policy=opened, data=data))
+            self._policy = opened
+            taken += 1
+        return taken
+
+    def _keep(self, conn: Connection, policy: TrustPolicy, data: bytes) -> None:
+        held = conn.execute(select(policies.c.note).where(policies.c.version == policy.version)).scalar()
+        if held is None:
+            conn.execute(insert(policies).values(version=policy.version, note=data, accepted_ms=self._clock()))
+        elif parse_note(held).text != policy.text():
+            raise Conflict(f"another policy of version {policy.version} is held here", size=policy.version)
+
+
+def newest(conn: Connection, above: int = 0) -> bytes | None:
+    """The note of the newest version, None when none is above `above`."""
+    found: bytes | None = conn.execute(
+        select(policies.c.note).where(policies.c.version > above).order_by(policies.c.version.desc()).limit(1)
+    ).scalar()
+    return found
+
+
+def version(conn: Connection, number: int) -> bytes:
+    """The note of one version. Raises NotFound."""
+    found: bytes | None = conn.execute(select(policies.c.note).where(policies.c.version == number)).scalar()
+    if found is None:
+        raise NotFound(f"no trust policy of version {number} here")
+    return found
+
+
+def versions_above(conn: Connection, number: int, limit: int = 64) -> list[bytes]:
+    """Notes of the versions after `number`, in order."""
+    rows = conn.execute(
+        select(policies.c.note).where(policies.c.version > number).order_by(policies.c.version).limit(limit)
+    )
+    return list(rows.scalars())
