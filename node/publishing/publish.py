@@ -1,0 +1,288 @@
+"""Publish records: check, seal into header and payload, append to our own log, sign the head: one transaction.
+
+There is one sequencer a log (DESIGN L5). Callers that come at the same time share a transaction and a signature (group
+commit); each gets its own outcomes. Nothing is answered before the commit is durable (L7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert, select
+
+from node.clock import Clock
+from node.domain import KINDS
+from node.domain.record import Amendment, Document, Draft, Outcome
+from node.errors import Frozen, Malformed, NodeError, Rejected, StorageFailed
+from node.store import checkpoints, logs, payloads
+from node.store.db import Store
+from node.store.logs import LogState
+from node.store.tables import Issued, table
+from node.tlog.checkpoint import Checkpoint
+from node.tlog.merkle import leaf_hash
+from node.tlog.note import Ed25519Signer
+from node.tlog.tiles import WIDTH
+from node.wire import header as headers
+from node.wire import payload as payload_bytes
+from node.wire.header import Header, SectionRef
+from node.wire.pack import PayloadRow
+
+issued = table(Issued)
+MAX_BATCH = 1024
+
+Item = Draft | Amendment
+RandomBytes = Callable[[int], bytes]
+
+
+class Publisher:
+    """The sequencer of this node's own log.
+
+    Args:
+        signer: the log's key; its name is the origin.
+        on_publish: called after each commit that appended something, so that the news travels at once.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        signer: Ed25519Signer,
+        clock: Clock,
+        *,
+        random: RandomBytes = os.urandom,
+        on_publish: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._signer = signer
+        self._clock = clock
+        self._random = random
+        self._on_publish = on_publish
+        self._waiting: list[tuple[Sequence[Item], asyncio.Future[list[Outcome]]]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    @property
+    def origin(self) -> str:
+        return self._signer.name
+
+    async def publish(self, items: Sequence[Item]) -> list[Outcome]:
+        """Publish records, or new versions of them, in one durable transaction; one outcome for each, in order.
+
+        Raises:
+            Frozen: the log must not be signed, see docs/recovery.md.
+            StorageFailed, Unavailable: nothing of these items was published.
+        """
+        answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((items, answer))
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._drain())
+        return await answer
+
+    async def open_log(self) -> None:
+        """Make our log and sign its empty head when there is none yet."""
+
+        def work(conn: Connection) -> None:
+            state = logs.ensure(conn, self.origin, own=True)
+            if checkpoints.text(conn, state.id, state.head_size) is None:
+                self._sign(conn, state, state.stored_size)
+
+        await self._store.write(work)
+
+    async def _drain(self) -> None:
+        while self._waiting:
+            taken: list[tuple[Sequence[Item], asyncio.Future[list[Outcome]]]] = []
+            count = 0
+            while self._waiting and (not taken or count + len(self._waiting[0][0]) <= MAX_BATCH):
+                taken.append(self._waiting.pop(0))
+                count += len(taken[-1][0])
+            together = [item for items, _ in taken for item in items]
+            try:
+                outcomes = await self._store.write(partial(self._publish, items=together))
+            except Exception as error:
+                for _, answer in taken:
+                    if not answer.done():
+                        answer.set_exception(error)
+                continue
+            for items, answer in taken:
+                mine, outcomes = outcomes[: len(items)], outcomes[len(items) :]
+                if not answer.done():
+                    answer.set_result(mine)
+                if any(outcome.state == "published" for outcome in mine):
+                    self._on_publish()
+
+    def _publish(self, conn: Connection, items: Sequence[Item]) -> list[Outcome]:
+        state = logs.ensure(conn, self.origin, own=True)
+        if state.frozen:
+            raise Frozen(state.frozen)
+        batch = _Batch(conn, state, self._clock(), self._random)
+        batch.look_up(items)
+        outcomes = [batch.take(item) for item in items]
+        if batch.entries:
+            end = logs.append(conn, state.id, state.stored_size, batch.entries)
+            for audience, rows in batch.payloads.items():
+                payloads.put_rows(conn, state.id, audience, rows)
+            for n in range(state.stored_size // WIDTH, end // WIDTH):
+                payloads.fold(conn, state.id, self.origin, n)
+            conn.execute(insert(issued), batch.issued)
+            logs.move_payload_next(conn, state.id, end)
+            self._sign(conn, state, end)
+        return outcomes
+
+    def _sign(self, conn: Connection, state: LogState, size: int) -> None:
+        """Re-read what was just written, recompute the root in two ways, then sign and move the head (L7, L8)."""
+        edge = logs.edge(conn, state)
+        edge.extend([leaf_hash(entry) for entry in logs.entries(conn, state.id, state.stored_size, size)])
+        root = edge.root()
+        if logs.stored_root(conn, state.id, size) != root:
+            raise StorageFailed("entries read back do not give the root of the stored tiles; nothing was signed")
+        text = Checkpoint(self.origin, size, root).text()
+        checkpoints.put(conn, state.id, size, text, [self._signer.sign_note(text)])
+        logs.move_head(conn, state, size, root)
+
+
+@dataclass
+class _Known:
+    """The newest version of a record, and every `said` hash it ever had with the place it went to."""
+
+    record_id: bytes
+    version: int
+    leaf: bytes
+    index: int
+    said: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    document: Document[Any] | None = None
+
+
+class _Batch:
+    """Items on their way into one transaction: each is judged against the database and the items before it."""
+
+    def __init__(self, conn: Connection, state: LogState, now_ms: int, random: RandomBytes) -> None:
+        self.conn = conn
+        self.state = state
+        self.now_ms = now_ms
+        self.random = random
+        self.entries: list[bytes] = []
+        self.payloads: dict[str, list[PayloadRow]] = {}
+        self.issued: list[dict[str, Any]] = []
+        self._known: dict[bytes, _Known] = {}
+
+    def look_up(self, items: Sequence[Item]) -> None:
+        """Load what is known of all keys at once."""
+        keys = list({_key_hash(item) for item in items})
+        for start in range(0, len(keys), 500):
+            rows = self.conn.execute(
+                select(issued).where(issued.c.key_hash.in_(keys[start : start + 500])).order_by(issued.c.version)
+            )
+            for row in rows:
+                known = self._known.get(row.key_hash)
+                said = {} if known is None else known.said
+                said.setdefault(row.said_hash, (row.version, row.idx))
+                self._known[row.key_hash] = _Known(row.record_id, row.version, row.leaf, row.idx, said)
+
+    def take(self, item: Item) -> Outcome:
+        """Append the item, or say why not. A rejected item leaves no trace in the batch."""
+        key_hash, said = _key_hash(item), said_hash(item)
+        known = self._known.get(key_hash)
+        if known is not None and said in known.said:
+            version, index = known.said[said]
+            return Outcome("unchanged", known.record_id, version, index)
+        try:
+            sections = self._sections(item, known)
+            header, rows = self._seal(item.kind, sections, known)
+            entry = headers.encode(header)
+        except Rejected as error:
+            return Outcome("rejected", error=error)
+        except (Malformed, msgspec.ValidationError) as error:
+            detail = error.detail if isinstance(error, NodeError) else str(error)
+            where = error.field if isinstance(error, NodeError) else None
+            return Outcome("rejected", error=Rejected(detail, field=where))
+        index = self.state.stored_size + len(self.entries)
+        leaf = leaf_hash(entry)
+        self.entries.append(entry)
+        for audience, row in rows:
+            self.payloads.setdefault(audience, []).append(PayloadRow(index, row.section, row.salt, row.payload))
+        said_before = {} if known is None else known.said
+        said_before[said] = (header.version, index)
+        self._known[key_hash] = _Known(
+            header.record_id, header.version, leaf, index, said_before, document=sections["main"]
+        )
+        self.issued.append(
+            {
+                "key_hash": key_hash,
+                "version": header.version,
+                "said_hash": said,
+                "record_id": header.record_id,
+                "leaf": leaf,
+                "log_id": self.state.id,
+                "idx": index,
+            }
+        )
+        return Outcome("published", header.record_id, header.version, index)
+
+    def _sections(self, item: Item, known: _Known | None) -> dict[str, Any]:
+        kind = KINDS.get(item.kind)
+        if kind is None:
+            raise Rejected(f"record kind {item.kind} is not known to this version", field="kind")
+        if isinstance(item, Amendment):
+            sections = {**item.sections, "main": item.apply(self._current(item, known))}
+        else:
+            sections = dict(item.sections)
+        unknown = set(sections) - set(kind.sections)
+        if unknown or "main" not in sections:
+            raise Rejected(f"a {item.kind} has the sections {', '.join(kind.sections)}", field="sections")
+        return sections
+
+    def _current(self, item: Amendment, known: _Known | None) -> Document[Any] | None:
+        if known is None:
+            return None
+        if known.document is None:
+            held = payloads.get(self.conn, self.state.id, known.index, "main")
+            if held is None:
+                raise Rejected("the version that this changes is no longer held here", field="key")
+            known.document = msgspec.msgpack.decode(held[1], type=KINDS[item.kind].sections["main"][0])
+        return known.document
+
+    def _seal(
+        self, kind_name: str, sections: dict[str, Any], known: _Known | None
+    ) -> tuple[Header, list[tuple[str, PayloadRow]]]:
+        kind = KINDS[kind_name]
+        refs: list[SectionRef] = []
+        rows: list[tuple[str, PayloadRow]] = []
+        for name in sorted(sections, key=lambda section: (section != "main", section)):
+            audience = kind.sections[name][1]
+            data = payload_bytes.encode(sections[name])
+            salt = self.random(payload_bytes.SALT_BYTES)
+            refs.append(SectionRef(name, audience, payload_bytes.commitment(salt, data)))
+            rows.append((audience, PayloadRow(0, name, salt, data)))
+        header = Header(
+            kind=kind_name,
+            schema=kind.schema,
+            record_id=uuid7(self.now_ms, self.random) if known is None else known.record_id,
+            version=1 if known is None else known.version + 1,
+            prev_leaf=None if known is None else known.leaf,
+            claimed_ms=self.now_ms,
+            audience="public",
+            sections=tuple(refs),
+        )
+        return header, rows
+
+
+def _key_hash(item: Item) -> bytes:
+    return hashlib.sha256(f"{item.kind}\n{item.key}".encode()).digest()
+
+
+def said_hash(item: Item) -> bytes:
+    """SHA-256 of what the source said, in canonical bytes: equal for a repeat."""
+    return hashlib.sha256(msgspec.msgpack.encode(dict(item.said), order="sorted")).digest()
+
+
+def uuid7(now_ms: int, random: RandomBytes) -> bytes:
+    """A UUID of version 7 (RFC 9562 §5.7): 48 bits of UTC milliseconds, the rest random."""
+    noise = bytearray(random(10))
+    noise[0] = 0x70 | (noise[0] & 0x0F)
+    noise[2] = 0x80 | (noise[2] & 0x3F)
+    return now_ms.to_bytes(6, "big") + bytes(noise)

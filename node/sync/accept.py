@@ -1,0 +1,294 @@
+"""Accept what another node sends: its checkpoint (as witness) and its entries (as mirror).
+
+Two steps, c2sp.org/tlog-witness and tlog-mirror (DESIGN L12): the head first, small enough for any line, so that fork
+protection holds at once; then the entries in packages, each proven against that head before it is stored. Payloads
+follow apart, see `custody.py`. No signature leaves before what it states is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from node.clock import Clock
+from node.errors import BadProof, Conflict, Malformed, NodeError, NotFound
+from node.keyring import Keyring
+from node.store import checkpoints, logs
+from node.store.db import Store
+from node.tlog.checkpoint import Checkpoint, parse_checkpoint_text, read_checkpoint
+from node.tlog.merkle import leaf_hash, root_of, verify_consistency, verify_subtree_consistency
+from node.tlog.mirror import AddEntriesReader, MirrorInfo, Package
+from node.tlog.note import Note, Signature, verify_note
+from node.tlog.tiles import WIDTH
+from node.tlog.witness import AddCheckpointRequest
+from node.trusted import Trusted
+from node.wire import header as headers
+
+MAX_EXCESS_ENTRIES = 8192
+PACKAGES_PER_COMMIT = 8
+MAX_PACKAGE_BYTES = WIDTH * (headers.MAX_HEADER_BYTES + 2)
+
+
+class MirrorConflict(NodeError):
+    """The upload does not fit what the mirror holds; `info` tells the sender where to go on (tlog-mirror, 409)."""
+
+    code = "conflict"
+    title_zh = "上传位置与镜像不一致"
+    title_en = "The upload does not fit what the mirror holds"
+    advice_zh = "请从返回的位置继续上传。"
+    advice_en = "Go on from the place in the answer."
+
+    def __init__(self, detail: str, info: MirrorInfo) -> None:
+        super().__init__(detail)
+        self.info = info
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesOutcome:
+    """What became of an upload: the mirror's cosignature (200), or where to go on (202)."""
+
+    cosignature: Signature | None
+    info: MirrorInfo
+
+
+class Acceptor:
+    """Takes in other nodes' logs. One for each node; safe to call from many requests at once."""
+
+    def __init__(self, store: Store, keys: Keyring, trusted: Trusted, clock: Clock, *, own_origin: str) -> None:
+        self._store = store
+        self._keys = keys
+        self._trusted = trusted
+        self._clock = clock
+        self._own = own_origin
+
+    # --- step 1: the head -------------------------------------------------------------------------------------------
+
+    async def add_checkpoint(self, body: bytes) -> Signature:
+        """Witness a log's new head and give the cosignature (tlog-witness, add-checkpoint).
+
+        Raises:
+            Malformed: 400. NotFound: 404, unknown origin. BadSignature: 403.
+            Conflict: 409, `.size` is the size that is held. BadProof: 422, the head does not extend what is held.
+        """
+        request = AddCheckpointRequest.parse(body)
+        head, note, own_lines = self.open_head(request.note)
+        if request.old_size > head.size:
+            raise Malformed("the old size is larger than the checkpoint", field="old")
+        try:
+            return await self._store.write(lambda conn: self._witness(conn, request, head, note, own_lines))
+        except BadProof:
+            await self._store.write(lambda conn: self._contradiction(conn, head, note))
+            raise
+
+    def open_head(self, note_bytes: bytes) -> tuple[Checkpoint, Note, tuple[Signature, ...]]:
+        """Verify a checkpoint with the keys that the policy holds for its origin and size.
+
+        Gives the head, the note and the lines that verified: the log's, and those of cosigners we know.
+        Raises Malformed, NotFound for an origin that this node does not mirror, BadSignature.
+        """
+        head, note = read_checkpoint(note_bytes)
+        policy = self._trusted.policy
+        if head.origin == self._own or policy.node_of_origin(head.origin) is None:
+            raise NotFound("this node does not mirror a log of that origin", field="origin")
+        verified = [line for _, line in verify_note(note, policy.log_keys(head.origin, head.size))]
+        # A cosigner's line that does not verify is simply not kept: the specification has us look at log keys only.
+        for key in policy.cosigner_keys():
+            for line in note.signatures:
+                if key.made(line):
+                    try:
+                        key.verify(note.text, line)
+                    except NodeError:
+                        continue
+                    verified.append(line)
+        return head, note, tuple(verified)
+
+    def _witness(
+        self,
+        conn: Connection,
+        request: AddCheckpointRequest,
+        head: Checkpoint,
+        note: Note,
+        lines: tuple[Signature, ...],
+    ) -> Signature:
+        state = logs.ensure(conn, head.origin)
+        if request.old_size != state.witnessed_size:
+            raise Conflict("the old size is not the one witnessed here", size=state.witnessed_size)
+        head.check_empty_root()
+        verify_consistency(state.witnessed_size, head.size, state.witnessed_root, head.root, list(request.proof))
+        logs.move_witnessed(conn, state, head.size, head.root)
+        cosignature = self._keys.witness.cosign(note.text, self._clock() // 1000)
+        checkpoints.put(conn, state.id, head.size, note.text, [*lines, cosignature])
+        return cosignature
+
+    def _contradiction(self, conn: Connection, head: Checkpoint, note: Note) -> None:
+        """Two heads of one size, both signed by the log: keep both notes as evidence (L10)."""
+        state = logs.get(conn, head.origin)
+        if head.size == state.witnessed_size and head.root != state.witnessed_root:
+            held = checkpoints.note(conn, state.id, state.witnessed_size, state.origin)
+            checkpoints.keep_evidence(conn, state.id, self._clock(), "fork", held.encode(), note.encode())
+
+    # --- step 2: the entries ----------------------------------------------------------------------------------------
+
+    async def add_entries(self, body: AsyncIterator[bytes]) -> EntriesOutcome:
+        """Mirror entries of a pending checkpoint (tlog-mirror, add-entries). The body is streamed, never held whole.
+
+        Raises:
+            Malformed: 400. NotFound: 404. BadProof: 422. MirrorConflict: 409, with where to go on.
+        """
+        reader = AddEntriesReader(max_package_bytes=MAX_PACKAGE_BYTES)
+        upload: _Upload | None = None
+        waiting: list[Package] = []
+        try:
+            async for chunk in body:
+                reader.feed(chunk)
+                if reader.header is not None and upload is None:
+                    upload = await self._begin(
+                        reader.header.origin, reader.header.upload_start, reader.header.upload_end
+                    )
+                for package in reader.packages():
+                    waiting.append(package)
+                    if upload is not None and len(waiting) >= PACKAGES_PER_COMMIT:
+                        await self._save(upload, waiting)
+                        waiting = []
+        except (TimeoutError, Malformed, ConnectionError):
+            # What was proven before the fault is kept, so that a bad line still makes progress.
+            if upload is None:
+                raise
+            if waiting:
+                await self._save(upload, waiting)
+                waiting = []
+            if not upload.saved:
+                raise
+        if upload is None:
+            raise Malformed("the upload's header is cut short")
+        if waiting:
+            await self._save(upload, waiting)
+        if upload.reached < upload.end:
+            if not upload.saved:
+                raise Malformed("the body ended before the first package was complete")
+            return EntriesOutcome(None, MirrorInfo(upload.end, max(upload.reached, upload.stored)))
+        cosignature = await self.finish(upload.origin, upload.end)
+        return EntriesOutcome(cosignature, MirrorInfo(upload.end, upload.end))
+
+    async def _begin(self, origin: str, start: int, end: int) -> _Upload:
+        policy = self._trusted.policy
+        if origin == self._own or policy.node_of_origin(origin) is None:
+            raise NotFound("this node does not mirror a log of that origin", field="origin")
+        return await self._store.read(lambda conn: _begin(conn, origin, start, end))
+
+    async def _save(self, upload: _Upload, batch: Sequence[Package]) -> None:
+        """Prove and store packages, several in one transaction; those before a bad one are kept."""
+        proven, failure = await asyncio.to_thread(_prove, upload, batch)
+        if proven:
+            await self._store.write(lambda conn: _append(conn, upload, proven))
+            upload.saved = True
+            upload.reached = proven[-1].end
+            upload.carry = _carry(upload, proven)
+        if failure is not None:
+            raise failure
+
+    async def finish(self, origin: str, size: int) -> Signature:
+        """Cosign as mirror: all entries up to `size` are durable and have the root that the log signed.
+
+        Raises MirrorConflict when the mirror has gone past `size` already.
+        """
+
+        def work(conn: Connection) -> Signature:
+            state = logs.get(conn, origin)
+            if size < state.head_size or size > state.stored_size:
+                raise MirrorConflict(
+                    "the mirror checkpoint has moved on", MirrorInfo(state.witnessed_size, state.stored_size)
+                )
+            text = checkpoints.text(conn, state.id, size)
+            if text is None:
+                raise MirrorConflict(
+                    "no pending checkpoint of that size", MirrorInfo(state.witnessed_size, state.stored_size)
+                )
+            root = parse_checkpoint_text(text).root
+            logs.check_root(conn, state.id, size, root)
+            logs.move_head(conn, state, size, root)
+            line = self._keys.mirror.cosign(text, self._clock() // 1000)
+            checkpoints.put(conn, state.id, size, text, [line])
+            return line
+
+        return await self._store.write(work)
+
+
+@dataclass
+class _Upload:
+    """An upload under way. `carry` are the leaf hashes of the bundle that `reached` lies in, before it."""
+
+    origin: str
+    log_id: int
+    end: int
+    root: bytes
+    stored: int
+    reached: int
+    carry: list[bytes]
+    saved: bool = False
+
+
+def _begin(conn: Connection, origin: str, start: int, end: int) -> _Upload:
+    state = logs.find(conn, origin)
+    if state is None or checkpoints.text(conn, state.id, state.witnessed_size) is None:
+        raise BadProof("no checkpoint of this log was ever submitted here")
+    text = checkpoints.text(conn, state.id, end)
+    known = text is not None and end <= state.witnessed_size
+    info = MirrorInfo(end if known and end >= state.head_size else state.witnessed_size, state.stored_size)
+    if text is None or not known:
+        raise MirrorConflict("the end of the upload is no checkpoint known here", info)
+    if end < state.head_size:
+        raise MirrorConflict("the mirror is past the end of the upload", info)
+    if start > state.stored_size:
+        raise MirrorConflict("the upload would leave a gap", info)
+    if min(end, state.stored_size) - start > MAX_EXCESS_ENTRIES:
+        raise MirrorConflict("the upload repeats too many entries", info)
+    before = logs.entries(conn, state.id, start - start % WIDTH, start)
+    return _Upload(
+        origin,
+        state.id,
+        end,
+        parse_checkpoint_text(text).root,
+        state.stored_size,
+        start,
+        [leaf_hash(entry) for entry in before],
+    )
+
+
+def _prove(upload: _Upload, batch: Sequence[Package]) -> tuple[list[Package], NodeError | None]:
+    """The packages that are proven, up to the first that is not, and why that one is not."""
+    carry = list(upload.carry)
+    for place, package in enumerate(batch):
+        if package.start % WIDTH == 0:
+            carry = []
+        leaves = carry + [leaf_hash(entry) for entry in package.entries]
+        try:
+            verify_subtree_consistency(
+                package.subtree_start, package.end, upload.end, root_of(leaves), package.proof, upload.root
+            )
+        except BadProof as error:
+            return list(batch[:place]), error
+        carry = leaves
+    return list(batch), None
+
+
+def _carry(upload: _Upload, proven: Sequence[Package]) -> list[bytes]:
+    last = proven[-1]
+    before = upload.carry if len(proven) == 1 and last.start % WIDTH else []
+    return before + [leaf_hash(entry) for entry in last.entries]
+
+
+def _append(conn: Connection, upload: _Upload, proven: Sequence[Package]) -> None:
+    """Store what is not there yet; another upload of the same log may have been faster, with the same entries."""
+    stored = logs.by_id(conn, upload.log_id).stored_size
+    fresh: list[bytes] = []
+    for package in proven:
+        if package.end > stored:
+            fresh += package.entries[max(0, stored - package.start) :]
+    if fresh:
+        upload.stored = logs.append(conn, upload.log_id, stored, fresh)
+    else:
+        upload.stored = stored

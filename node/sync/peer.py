@@ -1,0 +1,274 @@
+"""Peer: another node as the stages see it, and the transport below it.
+
+`Transport` sends one request and gives the whole answer; the HTTP one has a total timeout on every call (DESIGN L18).
+`Peer` knows the protocol: which address, which body, which status means what. Tests put a faulty transport below it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import secrets
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import aiohttp
+
+from node.clock import Clock
+from node.errors import (
+    BadProof,
+    BadSignature,
+    Conflict,
+    Malformed,
+    NodeError,
+    NotAllowed,
+    NotFound,
+    Overloaded,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from node.sync.custody import PayloadState
+from node.tlog.mirror import ENTRIES_CONTENT_TYPE, MirrorInfo
+from node.tlog.note import Ed25519Signer, Signature, parse_signature_lines
+from node.tlog.witness import CHECKPOINT_CONTENT_TYPE, parse_size
+from node.wire import auth, pack, paths
+
+MAX_ANSWER_BYTES = 128 << 20
+_GZIP_FROM = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request; `target` is path and query."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport(Protocol):
+    """Carries one request to a node. Raises Unavailable when no answer came in time."""
+
+    async def send(self, request: Request) -> Reply: ...
+
+
+class HttpTransport:
+    """Transport over aiohttp. `base_url` has no trailing slash; timeouts are in seconds."""
+
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, *, total_s: float, connect_s: float) -> None:
+        self._session = session
+        self._base = base_url
+        self._timeout = aiohttp.ClientTimeout(total=total_s, connect=connect_s)
+
+    async def send(self, request: Request) -> Reply:
+        try:
+            async with self._session.request(
+                request.method,
+                self._base + request.target,
+                data=request.body or None,
+                headers=dict(request.headers),
+                timeout=self._timeout,
+                allow_redirects=False,
+            ) as answer:
+                body = bytearray()
+                async for chunk in answer.content.iter_chunked(1 << 16):
+                    body += chunk
+                    # The answer is inflated by now: a peer must not be able to fill our memory.
+                    if len(body) > MAX_ANSWER_BYTES:
+                        raise Unavailable(f"the answer of {self._base} is larger than {MAX_ANSWER_BYTES} bytes")
+                return Reply(answer.status, answer.headers, bytes(body))
+        except TimeoutError:
+            raise Unavailable(f"{self._base} did not answer in {self._timeout.total:g} s") from None
+        except aiohttp.ClientError as error:
+            raise Unavailable(f"{self._base} cannot be reached: {type(error).__name__}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class LogSummary:
+    """What a node says it holds of a log: a claim, checked when it is pulled."""
+
+    origin: str
+    size: int
+
+
+class Peer:
+    """Calls to one node. `name` is its node name in the policy; `signer` signs the calls that need it."""
+
+    def __init__(self, name: str, transport: Transport, signer: Ed25519Signer, clock: Clock) -> None:
+        self.name = name
+        self._transport = transport
+        self._signer = signer
+        self._clock = clock
+
+    # --- writing: tlog-witness and tlog-mirror ----------------------------------------------------------------------
+
+    async def add_checkpoint(self, body: bytes) -> list[Signature]:
+        """Submit a head; gives the cosignature lines. Raises Conflict with the size that the witness holds."""
+        reply = await self._send("POST", paths.ADD_CHECKPOINT, body, {"Content-Type": CHECKPOINT_CONTENT_TYPE})
+        if reply.status == 409:
+            raise Conflict("the witness holds another size", size=parse_size(reply.body))
+        self._expect(reply, 200)
+        return parse_signature_lines(reply.body)
+
+    async def add_entries(self, body: bytes) -> tuple[list[Signature], MirrorInfo | None]:
+        """Upload packages: the mirror's cosignature lines when all are there, else where to go on (202 and 409)."""
+        reply = await self._send("POST", paths.ADD_ENTRIES, body, {"Content-Type": ENTRIES_CONTENT_TYPE}, squeeze=True)
+        if reply.status in (202, 409):
+            return [], MirrorInfo.parse(reply.body)
+        self._expect(reply, 200)
+        return parse_signature_lines(reply.body), None
+
+    async def put_payloads(self, origin: str, start: int, end: int, bodies: Sequence[bytes]) -> PayloadState:
+        """Bring payloads of `[start, end)`. Raises Conflict with the index to go on from."""
+        target = f"{paths.payloads(origin)}?start={start}&end={end}"
+        reply = await self._send("POST", target, pack.frame(bodies), {"Content-Type": pack.CONTENT_TYPE}, signed=True)
+        if reply.status == 409:
+            raise Conflict("the payloads do not follow what the peer holds", size=_read_json(reply)["size"])
+        self._expect(reply, 200)
+        return _payload_state(reply)
+
+    async def put_policy(self, notes: Iterable[bytes]) -> None:
+        """Hand over versions of the trust policy that the peer lacks; it checks every step by itself."""
+        for note in notes:
+            self._expect(await self._send("POST", paths.POLICY, note, {"Content-Type": CHECKPOINT_CONTENT_TYPE}), 200)
+
+    async def hello(self) -> None:
+        """Tell the peer that there is news, so that it does not wait for its own interval."""
+        self._expect(await self._send("POST", paths.HELLO, b"", signed=True), 200)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    async def checkpoint(self, origin: str) -> bytes:
+        return await self._get(paths.tlog(origin, "checkpoint"))
+
+    async def witnessed(self, origin: str) -> bytes:
+        """The latest checkpoint that the peer witnessed: what L10 has us look at before anything freezes."""
+        return await self._get(paths.witness_checkpoint(origin))
+
+    async def tile(self, origin: str, path: str) -> bytes:
+        return await self._get(paths.tlog(origin, path))
+
+    async def cosigned(self, origin: str, cosigner: str) -> bytes:
+        return await self._get(paths.cosigned(origin, cosigner))
+
+    async def custody(self, origin: str) -> bytes:
+        return await self._get(paths.custody(origin))
+
+    async def logs(self) -> list[LogSummary]:
+        plain = _read_json(self._expect(await self._send("GET", paths.LOGS), 200))
+        try:
+            return [LogSummary(str(row["origin"]), int(row["size"])) for row in plain["logs"]]
+        except (KeyError, TypeError, ValueError):
+            raise Malformed("the peer's list of logs is not readable") from None
+
+    async def payload_state(self, origin: str) -> PayloadState:
+        return _payload_state(self._expect(await self._send("GET", paths.payload_state(origin), signed=True), 200))
+
+    async def payloads(self, origin: str, start: int, end: int) -> list[bytes]:
+        """Packs of `[start, end)` that this node may have."""
+        target = f"{paths.payloads(origin)}?start={start}&end={end}"
+        return list(pack.unframe(self._expect(await self._send("GET", target, signed=True), 200).body))
+
+    async def policy_version(self) -> int:
+        return int(_read_json(self._expect(await self._send("GET", paths.POLICY), 200))["version"])
+
+    async def policy(self, version: int) -> bytes:
+        return await self._get(f"{paths.POLICY}/{version}")
+
+    # --- below ------------------------------------------------------------------------------------------------------
+
+    async def _get(self, target: str) -> bytes:
+        return self._expect(await self._send("GET", target), 200).body
+
+    async def _send(
+        self,
+        method: str,
+        target: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        *,
+        signed: bool = False,
+        squeeze: bool = False,
+    ) -> Reply:
+        given = {"Accept-Encoding": "gzip", **(headers or {})}
+        if squeeze and len(body) >= _GZIP_FROM:
+            body = gzip.compress(body, 1, mtime=0)
+            given["Content-Encoding"] = "gzip"
+        if signed:
+            given |= auth.sign(
+                self._signer,
+                method,
+                target,
+                body,
+                to=self.name,
+                created_s=self._clock() // 1000,
+                nonce=secrets.token_urlsafe(18),
+            )
+        return await self._transport.send(Request(method, target, given, body))
+
+    def _expect(self, reply: Reply, status: int) -> Reply:
+        if reply.status == status:
+            return reply
+        raise _error(self.name, reply)
+
+
+async def chunks(body: bytes, size: int = 1 << 16) -> AsyncIterator[bytes]:
+    """A body as a stream, for functions that take one."""
+    for at in range(0, len(body), size):
+        yield body[at : at + size]
+
+
+# What a status means to the caller; the body's `detail` is the peer's own words.
+_BY_STATUS: dict[int, type[NodeError]] = {
+    400: Malformed,
+    401: Unauthenticated,
+    404: NotFound,
+    413: TooLarge,
+    422: BadProof,
+}
+
+
+def _error(name: str, reply: Reply) -> NodeError:
+    """The error that a peer's answer stands for; the same class as on its side where that matters."""
+    detail, code = f"{name} answered {reply.status}", ""
+    if reply.headers.get("Content-Type", "").startswith("application/problem+json"):
+        problem = _read_json(reply)
+        code = str(problem.get("code", ""))
+        detail += f": {str(problem.get('detail', ''))[:300]}"
+    if reply.status == 403:
+        return (NotAllowed if code == NotAllowed.code else BadSignature)(detail)
+    if reply.status in (429, 503):
+        after = reply.headers.get("Retry-After", "1")
+        return Overloaded(detail, retry_after_s=min(int(after), 300) if after.isdigit() else 1)
+    return _BY_STATUS.get(reply.status, Unavailable)(detail)
+
+
+def _read_json(reply: Reply) -> dict[str, Any]:
+    try:
+        plain = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        raise Malformed("the peer's answer is not JSON") from None
+    if not isinstance(plain, dict):
+        raise Malformed("the peer's answer is not a JSON object")
+    return plain
+
+
+def _payload_state(reply: Reply) -> PayloadState:
+    plain = _read_json(reply)
+    try:
+        missing = tuple((int(index), str(section)) for index, section in plain["missing"])
+        return PayloadState(int(plain["next"]), missing)
+    except (KeyError, TypeError, ValueError):
+        raise Malformed("the peer's payload state is not readable") from None

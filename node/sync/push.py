@@ -1,0 +1,274 @@
+"""Push one log to the node above: its head, its entries, its payloads; keep what comes back (DESIGN §2, L12-L14).
+
+The same function serves a district's own log and, at the hub, each district's log on its way to national: the note goes
+verbatim, under the district's origin, and the entries with proofs from our own mirror. Every step may be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+
+from node.clock import Clock
+from node.errors import BadProof, BadSignature, Conflict, Frozen, Malformed, NodeError, NotFound
+from node.store import checkpoints, logs, payloads, peers
+from node.store.db import Store
+from node.store.logs import LogState
+from node.store.peers import Standing
+from node.sync.custody import audiences_for
+from node.sync.peer import Peer
+from node.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint_text
+from node.tlog.mirror import MAX_PACKAGES_PER_REQUEST, AddEntriesHeader, canonical_packages, encode_package
+from node.tlog.note import Note, Signature
+from node.tlog.tiles import WIDTH, TileCache, consistency_proof, subtree_consistency_proof
+from node.tlog.witness import AddCheckpointRequest
+from node.trusted import Trusted
+from node.wire.custody import open_custody
+
+_log = structlog.get_logger(__name__)
+MAX_TURNS = 1000
+PAYLOAD_BUNDLES_PER_CALL = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What one push moved."""
+
+    entries: int = 0
+    payloads: int = 0
+    cosignatures: int = 0
+
+
+class Pusher:
+    """Pushes logs to one upstream node. `refresh_ms`: a cosignature older than this is renewed."""
+
+    def __init__(self, store: Store, peer: Peer, trusted: Trusted, clock: Clock, *, refresh_ms: int) -> None:
+        self._store = store
+        self._peer = peer
+        self._trusted = trusted
+        self._clock = clock
+        self._refresh_ms = refresh_ms
+
+    async def push(self, origin: str) -> Pushed:
+        """Bring the peer to our head of this log. Raises what the peer's answers and the network raise."""
+        state, standing = await self._store.read(lambda conn: self._load(conn, origin))
+        await self._note(replace(standing, last_try_ms=self._clock()))
+        try:
+            pushed, standing = await self._push(state, standing)
+        except NodeError as error:
+            failed = replace(standing, failures=standing.failures + 1, last_error=f"{error.code}: {error.detail}"[:500])
+            await self._note(replace(failed, last_try_ms=self._clock()))
+            raise
+        await self._note(
+            replace(standing, last_try_ms=self._clock(), last_ok_ms=self._clock(), failures=0, last_error="")
+        )
+        return pushed
+
+    async def _push(self, state: LogState, standing: Standing) -> tuple[Pushed, Standing]:
+        size = state.head_size
+        note = await self._store.read(lambda conn: checkpoints.note(conn, state.id, size, state.origin))
+        stale = self._clock() - standing.last_ok_ms >= self._refresh_ms
+        done = Pushed()
+        if standing.witnessed_size != size or standing.mirrored_size != size or stale:
+            lines = await self._add_checkpoint(state, standing, note, size)
+            standing = replace(standing, witnessed_size=size)
+            entries, more = await self._add_entries(state, standing, size)
+            standing = replace(standing, mirrored_size=size)
+            kept = await self._keep(state, size, note, [*lines, *more])
+            done = Pushed(entries=entries, cosignatures=kept)
+            await self._note(standing)
+        if standing.payload_next < size or stale:
+            standing, moved = await self._put_payloads(state, standing, size)
+            custody = await self._peer.custody(state.origin)
+            self._check_custody(custody, state.origin)
+            standing = replace(standing, custody=custody.decode())
+            done = replace(done, payloads=moved)
+        return done, standing
+
+    def _load(self, conn: Connection, origin: str) -> tuple[LogState, Standing]:
+        state = logs.get(conn, origin)
+        if state.frozen:
+            raise Frozen(state.frozen)
+        return state, peers.get(conn, self._peer.name, state.id, "push")
+
+    async def _note(self, standing: Standing) -> None:
+        await self._store.write(lambda conn: peers.put(conn, standing))
+
+    # --- heads ------------------------------------------------------------------------------------------------------
+
+    async def _add_checkpoint(self, state: LogState, standing: Standing, note: Note, size: int) -> list[Signature]:
+        old = min(standing.witnessed_size, size)
+        for _ in range(4):
+            proof = await self._store.read(partial(_proof, log_id=state.id, old=old, new=size))
+            try:
+                return await self._peer.add_checkpoint(AddCheckpointRequest(old, tuple(proof), note.encode()).encode())
+            except Conflict as conflict:
+                if conflict.size > size:
+                    await self._judge_peer(state, f"the witness claims size {conflict.size}, ours is {size}")
+                    raise
+                old = conflict.size
+            except BadProof:
+                await self._judge_peer(state, "the witness refuses our consistency proof")
+                raise
+        raise Conflict("the witness keeps changing the size it holds", size=old)
+
+    async def _judge_peer(self, state: LogState, claim: str) -> None:
+        """A status code freezes nothing (L10): look at the peer's note; freeze only on our own signature beyond us."""
+        try:
+            shown = await self._peer.witnessed(state.origin)
+            head, note, _ = open_checkpoint(shown, self._trusted.policy.log_keys(state.origin))
+        except NodeError as error:
+            _log.warning("peer_at_fault", peer=self._peer.name, origin=state.origin, claim=claim, error=error.code)
+            return
+        if state.own:
+            await self._store.write(lambda conn: self._judge_own(conn, state, head, note))
+
+    def _judge_own(self, conn: Connection, state: LogState, head: Checkpoint, note: Note) -> None:
+        now = logs.by_id(conn, state.id)
+        larger = head.size > now.head_size
+        if not larger and logs.stored_root(conn, state.id, head.size) == head.root:
+            return
+        held = checkpoints.note(conn, state.id, now.head_size, state.origin)
+        reason = "restored-from-backup" if larger else "fork"
+        checkpoints.keep_evidence(conn, state.id, self._clock(), reason, held.encode(), note.encode())
+        logs.freeze(conn, state.id, f"{reason}: {self._peer.name} holds a note under our key of size {head.size}")
+        _log.error("log_frozen", origin=state.origin, reason=reason, their_size=head.size, our_size=now.head_size)
+
+    # --- entries ----------------------------------------------------------------------------------------------------
+
+    async def _add_entries(self, state: LogState, standing: Standing, size: int) -> tuple[int, list[Signature]]:
+        start, end, ticket, moved = min(standing.mirrored_size, size), size, b"", 0
+        for _ in range(MAX_TURNS):
+            body, count = await self._store.read(
+                partial(_upload_body, state=state, start=start, end=end, ticket=ticket)
+            )
+            lines, info = await self._peer.add_entries(body)
+            if info is None:
+                return moved + count, lines
+            if info.size > size or info.next_entry > state.stored_size:
+                await self._judge_peer(state, f"the mirror claims entries up to {info.next_entry}")
+                raise Conflict("the mirror claims more than there is", size=info.next_entry)
+            moved += count if (info.next_entry, info.size) != (start, end) else 0
+            # A pending size of before is finished first; the next turn of the loop brings the rest.
+            start, end, ticket = min(info.next_entry, size), size, info.ticket
+        raise Conflict("the mirror makes no progress", size=start)
+
+    async def _keep(self, state: LogState, size: int, note: Note, lines: Iterable[Signature]) -> int:
+        """Keep the cosignatures that verify under a key of the policy; others are ignored, as the note format says."""
+        known = self._trusted.policy.cosigner_keys()
+        good = []
+        for line in lines:
+            for key in known:
+                if key.made(line):
+                    key.verify(note.text, line)
+                    good.append(line)
+        if not good:
+            raise BadSignature(f"{self._peer.name} gave no cosignature that the trust policy knows")
+        await self._store.write(lambda conn: checkpoints.put(conn, state.id, size, note.text, good))
+        return len(good)
+
+    # --- payloads ---------------------------------------------------------------------------------------------------
+
+    async def _put_payloads(self, state: LogState, standing: Standing, size: int) -> tuple[Standing, int]:
+        theirs = audiences_for(self._trusted, self._peer.name, state.origin)
+        there = await self._peer.payload_state(state.origin)
+        position, moved = min(there.next, size), 0
+        for index, section in there.missing:
+            moved += await self._bring_missing(state, index, section, theirs)
+        ours = min(state.payload_next, size)
+        while position < ours:
+            stop = min(ours, (position // WIDTH + PAYLOAD_BUNDLES_PER_CALL) * WIDTH)
+            made = await self._store.read(partial(_packs, state=state, start=position, end=stop, audiences=theirs))
+            try:
+                there = await self._peer.put_payloads(state.origin, position, stop, made)
+            except Conflict as conflict:
+                if conflict.size >= position:
+                    raise
+                position = conflict.size
+                continue
+            moved += stop - position
+            position = stop
+        return replace(standing, payload_next=min(there.next, size)), moved
+
+    async def _bring_missing(self, state: LogState, index: int, section: str, theirs: frozenset[str]) -> int:
+        """Bring a payload that the peer misses, when we hold it."""
+        held = await self._store.read(lambda conn: payloads.get(conn, state.id, index, section))
+        if held is None:
+            return 0
+        made = await self._store.read(
+            lambda conn: payloads.packed(conn, state.id, state.origin, index, index + 1, theirs)
+        )
+        await self._peer.put_payloads(state.origin, index, index + 1, made)
+        return 1
+
+    def _check_custody(self, note: bytes, origin: str) -> None:
+        keys = [grant.key for grant in self._trusted.policy.grants(node=self._peer.name, use="custody")]
+        custody, _, _ = open_custody(note, keys)
+        if custody.origin != origin:
+            raise Malformed("the custody note speaks of another log")
+
+    # --- what comes down again ----------------------------------------------------------------------------------------
+
+    async def fetch_cosignatures(self, origin: str) -> int:
+        """Fetch the newest cosignatures of nodes above the peer (national's reach a district through the hub)."""
+        policy = self._trusted.policy
+        above = policy.path_up(self._peer.name)
+        wanted = [g.key for name in above for use in ("witness", "mirror") for g in policy.grants(node=name, use=use)]
+        got = 0
+        for key in wanted:
+            state, have = await self._store.read(partial(_newest_by, origin=origin, name=key.name))
+            if have == state.head_size:
+                continue
+            try:
+                data = await self._peer.cosigned(origin, key.name)
+            except NotFound:
+                continue
+            head, note, verified = open_checkpoint(data, [*policy.log_keys(origin), *policy.cosigner_keys()])
+            if head.size > state.stored_size or (have is not None and head.size <= have):
+                continue
+            lines = [line for _, line in verified]
+            await self._store.write(partial(_keep_checked, log_id=state.id, head=head, note=note, lines=lines))
+            got += 1
+        return got
+
+
+def _proof(conn: Connection, log_id: int, old: int, new: int) -> list[bytes]:
+    return consistency_proof(logs.tile_reader(conn, log_id), old, new)
+
+
+def _newest_by(conn: Connection, origin: str, name: str) -> tuple[LogState, int | None]:
+    state = logs.get(conn, origin)
+    return state, checkpoints.newest_signed_by(conn, state.id, name)
+
+
+def _keep_checked(conn: Connection, log_id: int, head: Checkpoint, note: Note, lines: list[Signature]) -> None:
+    logs.check_root(conn, log_id, head.size, head.root)
+    checkpoints.put(conn, log_id, head.size, note.text, lines)
+
+
+def _upload_body(conn: Connection, state: LogState, start: int, end: int, ticket: bytes) -> tuple[bytes, int]:
+    """An add-entries body of at most 32 packages from `start` of the tree of `end`, and how many entries it holds."""
+    text = checkpoints.text(conn, state.id, end)
+    if text is None or parse_checkpoint_text(text).size != end:
+        raise NotFound(f"no checkpoint of size {end} here")
+    cache = TileCache(logs.tile_reader(conn, state.id), end)
+    parts, count = [AddEntriesHeader(state.origin, start, end, ticket).encode()], 0
+    for place, (subtree, first, stop) in enumerate(canonical_packages(start, end)):
+        if place == MAX_PACKAGES_PER_REQUEST:
+            break
+        entries = logs.entries(conn, state.id, first, stop)
+        parts.append(encode_package(entries, subtree_consistency_proof(cache, subtree, stop, end)))
+        count += len(entries)
+    return b"".join(parts), count
+
+
+def _packs(conn: Connection, state: LogState, start: int, end: int, audiences: frozenset[str]) -> list[bytes]:
+    made: list[bytes] = []
+    for n in range(start // WIDTH, (end - 1) // WIDTH + 1):
+        low, high = max(start, n * WIDTH), min(end, (n + 1) * WIDTH)
+        made += payloads.packed(conn, state.id, state.origin, low, high, audiences)
+    return made

@@ -1,0 +1,127 @@
+"""One pass of sync with the node above: policy, then every log up, then what comes down (DESIGN §2, L16, L18).
+
+A node without upstream has nothing to do here: the nodes below it open every connection, up and down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+
+import structlog
+
+from node.clock import Clock
+from node.errors import NodeError
+from node.store import logs
+from node.store.db import Store
+from node.store.logs import LogState
+from node.sync.accept import Acceptor
+from node.sync.custody import Custodian
+from node.sync.peer import LogSummary, Peer
+from node.sync.pull import Puller
+from node.sync.push import Pusher
+from node.trusted import Trusted, versions_above
+
+_log = structlog.get_logger(__name__)
+AT_ONCE = 4
+
+
+@dataclass
+class PassReport:
+    """What a pass moved, and what failed: origin (or "policy", "list") -> error text."""
+
+    entries_up: int = 0
+    payloads_up: int = 0
+    entries_down: int = 0
+    payloads_down: int = 0
+    policies: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def moved(self) -> int:
+        return self.entries_up + self.payloads_up + self.entries_down + self.payloads_down + self.policies
+
+
+class SyncPass:
+    """Runs passes with one upstream. `max_s` bounds the time that one log may take, so that it starves no other."""
+
+    def __init__(
+        self,
+        store: Store,
+        peer: Peer,
+        trusted: Trusted,
+        acceptor: Acceptor,
+        custodian: Custodian,
+        clock: Clock,
+        *,
+        own_origin: str,
+        refresh_ms: int,
+        max_s: float = 600,
+    ) -> None:
+        self._store = store
+        self._peer = peer
+        self._trusted = trusted
+        self._own = own_origin
+        self._max_s = max_s
+        self._pusher = Pusher(store, peer, trusted, clock, refresh_ms=refresh_ms)
+        self._puller = Puller(store, peer, trusted, acceptor, custodian, clock)
+
+    async def run(self, *, down: bool = True) -> PassReport:
+        """One pass. Failures of single logs are in the report; nothing is raised for them."""
+        report = PassReport()
+        await self._one(report, "policy", self._exchange_policy(report))
+        states = await self._store.read(logs.all_logs)
+        await self._each(report, [(state.origin, self._up(report, state)) for state in states if self._goes_up(state)])
+        if down:
+            await self._one(report, "list", self._down(report))
+        return report
+
+    def _goes_up(self, state: LogState) -> bool:
+        node = self._trusted.policy.node_of_origin(state.origin)
+        return state.own or (node is not None and node in self._trusted.policy.below(self._trusted.me))
+
+    async def _up(self, report: PassReport, state: LogState) -> None:
+        pushed = await self._pusher.push(state.origin)
+        report.entries_up += pushed.entries
+        report.payloads_up += pushed.payloads
+        await self._pusher.fetch_cosignatures(state.origin)
+
+    async def _down(self, report: PassReport) -> None:
+        wanted = await self._puller.wanted(own_origin=self._own)
+
+        async def pull(summary: LogSummary) -> None:
+            pulled = await self._puller.pull(summary)
+            report.entries_down += pulled.entries
+            report.payloads_down += pulled.payloads
+
+        await self._each(report, [(summary.origin, pull(summary)) for summary in wanted])
+
+    async def _exchange_policy(self, report: PassReport) -> None:
+        """Both sides end with the newer policy; each checks every step by itself, so the order does not matter."""
+        await self._trusted.refresh()
+        ours, theirs = self._trusted.policy.version, await self._peer.policy_version()
+        if theirs > ours:
+            notes = [await self._peer.policy(version) for version in range(ours + 1, min(theirs, ours + 64) + 1)]
+            report.policies += await self._trusted.adopt(notes)
+        elif ours > theirs:
+            await self._peer.put_policy(await self._store.read(lambda conn: versions_above(conn, theirs)))
+
+    async def _each(self, report: PassReport, works: list[tuple[str, Awaitable[None]]]) -> None:
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def guarded(name: str, work: Awaitable[None]) -> None:
+            async with gate:
+                await self._one(report, name, work)
+
+        await asyncio.gather(*(guarded(name, work) for name, work in works))
+
+    async def _one(self, report: PassReport, name: str, work: Awaitable[None]) -> None:
+        try:
+            await asyncio.wait_for(work, self._max_s)
+        except NodeError as error:
+            report.failures[name] = f"{error.code}: {error.detail}"
+            _log.info("sync_failed", peer=self._peer.name, what=name, code=error.code, detail=error.detail)
+        except TimeoutError:
+            report.failures[name] = f"unavailable: no end after {self._max_s:g} s"
+            _log.warning("sync_stuck", peer=self._peer.name, what=name, after_s=self._max_s)
