@@ -137,23 +137,24 @@ class Fence:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                # Somebody is alive: join only if it is the same database.
-                fcntl.flock(handle, fcntl.LOCK_SH)
-                handle.seek(0)
-                held = handle.read().strip()
-                if held != self._identity:
-                    raise Frozen(
-                        f"another process uses these keys with another database ({held})",
-                        zh="另一个进程正用同一套密钥操作另一个数据库",
-                        advice_zh="请先停止那个进程；两个数据库共用密钥会造成日志分叉，见 docs/recovery.md。",
-                        advice_en="Stop that process first: two databases with one key fork the log, docs/recovery.md.",
-                    ) from None
+                pass  # somebody is alive
             else:
                 handle.seek(0)
                 handle.truncate()
                 handle.write(self._identity + "\n")
                 handle.flush()
-                fcntl.flock(handle, fcntl.LOCK_SH)
+            # Going from the exclusive to the shared lock lets go for a moment, in which another may have written its
+            # own database into the file: so both ways end in the same reading, under the lock that is kept.
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            handle.seek(0)
+            held = handle.read().strip()
+            if held != self._identity:
+                raise Frozen(
+                    f"another process uses these keys with another database ({held})",
+                    zh="另一个进程正用同一套密钥操作另一个数据库",
+                    advice_zh="请先停止那个进程；两个数据库共用密钥会造成日志分叉，见 docs/recovery.md。",
+                    advice_en="Stop that process first: two databases with one key fork the log, docs/recovery.md.",
+                )
         except BaseException:
             handle.close()
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from node.clock import Clock
 from node.errors import Conflict, NotFound
@@ -52,10 +52,16 @@ class Trusted:
     async def adopt(self, notes: list[bytes], *, expected_hash: str | None = None) -> int:
         """Take over versions one after another, each checked against the one before; gives how many were new.
 
-        `expected_hash` is the fingerprint of version 1, needed only when this node holds no policy yet.
+        `expected_hash` is the fingerprint of version 1. With it, a node that holds only the policy of its own making
+        joins the federation of `notes`; without it nothing ever replaces a policy that is held.
         Raises what `trust.open_first` and `trust.open_next` raise; versions before the bad one stay.
         """
         taken = 0
+        if expected_hash is not None and notes and self._alone():
+            opened = trust.open_first(notes[0], expected_hash=expected_hash)
+            if self._policy is None or opened.hash() != self._policy.hash():
+                await self._store.write(lambda conn: conn.execute(delete(policies)))
+                self._policy = None
         for data in notes:
             if self._policy is None:
                 opened = trust.open_first(data, expected_hash=expected_hash)
@@ -67,6 +73,11 @@ class Trusted:
             self._policy = opened
             taken += 1
         return taken
+
+    def _alone(self) -> bool:
+        """Whether what is held is the policy that this node made for itself, before it joined anything."""
+        held = self._policy
+        return held is None or (held.version == 1 and [member.name for member in held.members] == [self.me])
 
     def _keep(self, conn: Connection, policy: TrustPolicy, data: bytes) -> None:
         held = conn.execute(select(policies.c.note).where(policies.c.version == policy.version)).scalar()

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, insert, select
 from node.clock import Clock
 from node.domain import KINDS
 from node.domain.record import Amendment, Document, Draft, Outcome
-from node.errors import Frozen, Malformed, NodeError, Rejected, StorageFailed
+from node.errors import Frozen, Malformed, NodeError, NotFound, Rejected, StorageFailed
 from node.store import checkpoints, logs, payloads
 from node.store.db import Store
 from node.store.logs import LogState
@@ -89,7 +89,7 @@ class Publisher:
         def work(conn: Connection) -> None:
             state = logs.ensure(conn, self.origin, own=True)
             if checkpoints.text(conn, state.id, state.head_size) is None:
-                self._sign(conn, state, state.stored_size)
+                self._sign(conn, state, [])
 
         await self._store.write(work)
 
@@ -130,19 +130,37 @@ class Publisher:
                 payloads.fold(conn, state.id, self.origin, n)
             conn.execute(insert(issued), batch.issued)
             logs.move_payload_next(conn, state.id, end)
-            self._sign(conn, state, end)
+            self._sign(conn, state, batch.entries)
         return outcomes
 
-    def _sign(self, conn: Connection, state: LogState, size: int) -> None:
-        """Re-read what was just written, recompute the root in two ways, then sign and move the head (L7, L8)."""
-        edge = logs.edge(conn, state)
-        edge.extend([leaf_hash(entry) for entry in logs.entries(conn, state.id, state.stored_size, size)])
-        root = edge.root()
-        if logs.stored_root(conn, state.id, size) != root:
-            raise StorageFailed("entries read back do not give the root of the stored tiles; nothing was signed")
+    def _sign(self, conn: Connection, state: LogState, written: Sequence[bytes]) -> None:
+        """Sign the head over what `state` held and what was `written` since, once it reads back so; move it (L7)."""
+        size = state.stored_size + len(written)
+        try:
+            root = _read_back(conn, state, written)
+        except (Malformed, NotFound) as error:
+            raise StorageFailed(f"entries cannot be read back, nothing was signed: {error.detail}") from error
         text = Checkpoint(self.origin, size, root).text()
         checkpoints.put(conn, state.id, size, text, [self._signer.sign_note(text)])
         logs.move_head(conn, state, size, root)
+
+
+def _read_back(conn: Connection, state: LogState, written: Sequence[bytes]) -> bytes:
+    """The root to sign: from the old tree, which must still be the signed one, and the entries as they were meant.
+
+    Raises StorageFailed when a bit has changed on the way to the disk, or lying there (L8).
+    """
+    edge = logs.edge(conn, state)
+    old = edge.root() if state.head_size == edge.size else logs.stored_root(conn, state.id, state.head_size)
+    if old != state.head_root:
+        raise StorageFailed("the stored entries no longer give the root of the signed head; nothing was signed")
+    edge.extend([leaf_hash(entry) for entry in written])
+    root, size = edge.root(), state.stored_size + len(written)
+    if logs.entries(conn, state.id, state.stored_size, size) != list(written):
+        raise StorageFailed("entries read back are not those that were written; nothing was signed")
+    if logs.stored_root(conn, state.id, size) != root:
+        raise StorageFailed("entries read back do not give the root of the stored tiles; nothing was signed")
+    return root
 
 
 @dataclass
@@ -185,12 +203,12 @@ class _Batch:
 
     def take(self, item: Item) -> Outcome:
         """Append the item, or say why not. A rejected item leaves no trace in the batch."""
-        key_hash, said = _key_hash(item), said_hash(item)
-        known = self._known.get(key_hash)
-        if known is not None and said in known.said:
-            version, index = known.said[said]
-            return Outcome("unchanged", known.record_id, version, index)
         try:
+            key_hash, said = _key_hash(item), said_hash(item)
+            known = self._known.get(key_hash)
+            if known is not None and said in known.said:
+                version, index = known.said[said]
+                return Outcome("unchanged", known.record_id, version, index)
             sections = self._sections(item, known)
             header, rows = self._seal(item.kind, sections, known)
             entry = headers.encode(header)
@@ -272,12 +290,17 @@ class _Batch:
 
 
 def _key_hash(item: Item) -> bytes:
-    return hashlib.sha256(f"{item.kind}\n{item.key}".encode()).digest()
+    # A key with half a surrogate pair is looked up like any other; sealing its document rejects it.
+    return hashlib.sha256(f"{item.kind}\n{item.key}".encode("utf-8", "surrogatepass")).digest()
 
 
 def said_hash(item: Item) -> bytes:
-    """SHA-256 of what the source said, in canonical bytes: equal for a repeat."""
-    return hashlib.sha256(msgspec.msgpack.encode(dict(item.said), order="sorted")).digest()
+    """SHA-256 of what the source said, in canonical bytes: equal for a repeat. Raises Rejected."""
+    try:
+        data = msgspec.msgpack.encode(dict(item.said), order="sorted")
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise Rejected(f"what the source said is not plain data: {error}", field="said") from None
+    return hashlib.sha256(data).digest()
 
 
 def uuid7(now_ms: int, random: RandomBytes) -> bytes:

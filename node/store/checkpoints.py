@@ -79,6 +79,16 @@ def newest_signed_by(conn: Connection, log_id: int, signer: str) -> int | None:
     return found
 
 
+def line_of(conn: Connection, log_id: int, size: int, signer: str) -> Signature | None:
+    """This signer's line on the checkpoint of this size, if it is known."""
+    found: str | None = conn.execute(
+        select(signature.c.line)
+        .where(and_(signature.c.log_id == log_id, signature.c.size == size, signature.c.signer == signer))
+        .limit(1)
+    ).scalar()
+    return None if found is None else parse_signature_lines(found.encode())[0]
+
+
 def signers(conn: Connection, log_id: int, *, beyond: int = -1) -> dict[int, set[str]]:
     """size -> names that signed it, for sizes above `beyond`: what a receipt can choose from."""
     found: dict[int, set[str]] = {}

@@ -14,7 +14,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from node.errors import StorageFailed, Unavailable
@@ -70,35 +70,42 @@ class Store:
         try:
             with self._engine.connect().execution_options(ggzy_write=True) as connection, connection.begin():
                 return work(connection)
-        except OperationalError as error:
-            raise self._judge(error) from error
+        except DatabaseError as error:
+            self._judge(error)
+            raise
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         if self.failed:
             raise StorageFailed(self.failed)
-        with self._engine.connect() as connection, connection.begin():
-            return work(connection)
+        # SQLite keeps one snapshot for a transaction by itself; PostgreSQL would take a new one for each statement.
+        options = {} if self._engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        try:
+            with self._engine.connect().execution_options(**options) as connection, connection.begin():
+                return work(connection)
+        except DatabaseError as error:
+            self._judge(error)
+            raise
 
-    def _judge(self, error: OperationalError) -> Exception:
+    def _judge(self, error: DatabaseError) -> None:
+        """Raise our own error for those of the database that somebody can do something about."""
         text = str(error.orig)
         if "database is locked" in text:
-            return Unavailable(f"another process holds the database: {text}")
-        if "full" in text:
-            return Unavailable(
+            raise Unavailable(f"another process holds the database: {text}") from error
+        if "disk is full" in text or "No space left on device" in text:
+            raise Unavailable(
                 "the disk is full; nothing was written",
                 zh="磁盘已满，未写入任何内容",
                 advice_zh="请清理磁盘空间后重试；已接收的记录不受影响。",
                 advice_en="Free disk space and try again; what was accepted is safe.",
-            )
-        if "disk I/O error" in text or "malformed" in text:
+            ) from error
+        if "disk I/O error" in text or "database disk image is malformed" in text:
             self.failed = text
-            return StorageFailed(text)
-        return error
+            raise StorageFailed(text) from error
 
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, poolclass=QueuePool, pool_size=READERS + 1, max_overflow=0)
+        return create_engine(url, poolclass=QueuePool, pool_size=READERS + 1, max_overflow=0, hide_parameters=True)
     memory = url in ("sqlite://", "sqlite:///:memory:")
     options: dict[str, Any] = (
         {"poolclass": StaticPool}
@@ -106,6 +113,8 @@ def _engine(url: str) -> Engine:
         # One connection for each thread and none beyond: a pool that overflows collapses under load.
         else {"poolclass": QueuePool, "pool_size": READERS + 1, "max_overflow": 0}
     )
+    # Errors must not carry row contents into logs (hide_parameters).
+    options["hide_parameters"] = True
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S}, **options)
 
     @event.listens_for(engine, "connect")
@@ -115,6 +124,8 @@ def _engine(url: str) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            # Without it, INSERT OR REPLACE deletes a row and no delete trigger fires (DESIGN L6).
+            "recursive_triggers=ON",
             "secure_delete=ON",
             "trusted_schema=OFF",
             "cache_size=-32000",

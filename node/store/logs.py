@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, or_, select, update
 
-from node.errors import BadProof, Conflict, NotFound
+from node.errors import BadProof, Conflict, Malformed, NotFound, StorageFailed
 from node.store.tables import Log, LogBundle, LogNode, LogTail, LogTile, table
 from node.tlog.merkle import EMPTY_ROOT, leaf_hash, root_of
-from node.tlog.tiles import WIDTH, Edge, ReadTile, decode_bundle, encode_bundle, tree_root
+from node.tlog.tiles import MAX_ENTRY_BYTES, WIDTH, Edge, ReadTile, decode_bundle, encode_bundle, tree_root
 from node.wire import paths
 
 log = table(Log)
@@ -192,8 +192,11 @@ def append(conn: Connection, log_id: int, start: int, new: Sequence[bytes]) -> i
     """Append entries whose first has index `start`; gives the new stored size. The one door.
 
     Whoever calls has verified the entries (a mirror) or is about to sign them (the sequencer).
-    Raises Conflict when `start` is not the stored size, so that two writers can never both append.
+    Raises Conflict when `start` is not the stored size, so that two writers can never both append; Malformed for an
+    entry that would fit into no bundle; StorageFailed when entries before it are gone.
     """
+    if any(len(item) > MAX_ENTRY_BYTES for item in new):
+        raise Malformed(f"an entry has at most {MAX_ENTRY_BYTES} bytes")
     end = start + len(new)
     moved = conn.execute(
         update(log).where(and_(log.c.id == log_id, log.c.stored_size == start)).values(stored_size=end)
@@ -201,9 +204,12 @@ def append(conn: Connection, log_id: int, start: int, new: Sequence[bytes]) -> i
     if moved.rowcount != 1:
         raise Conflict("the log has grown meanwhile", size=by_id(conn, log_id).stored_size)
     base = start - start % WIDTH
-    waiting = _tail(conn, log_id, base, start) if start > base and end >= base + WIDTH else []
-    if not waiting:
+    waiting: list[bytes] = []
+    if end < base + WIDTH:
         base = start
+    elif start > base and len(waiting := _tail(conn, log_id, base, start)) != start - base:
+        # A bundle made of what is left would put every later entry at a wrong index, for ever.
+        raise StorageFailed(f"entries between {base} and {start} have vanished; nothing was appended")
     waiting += new
     done = 0
     while base % WIDTH == 0 and len(waiting) - done >= WIDTH:
@@ -251,7 +257,7 @@ def move_head(conn: Connection, state: LogState, size: int, root: bytes) -> None
                 log.c.id == state.id,
                 log.c.head_size == state.head_size,
                 log.c.head_root == state.head_root,
-                log.c.head_size <= size,
+                or_(log.c.head_size < size, log.c.head_root == root),
                 log.c.stored_size >= size,
                 log.c.frozen == "",
             )
@@ -271,7 +277,7 @@ def move_witnessed(conn: Connection, state: LogState, size: int, root: bytes) ->
                 log.c.id == state.id,
                 log.c.witnessed_size == state.witnessed_size,
                 log.c.witnessed_root == state.witnessed_root,
-                log.c.witnessed_size <= size,
+                or_(log.c.witnessed_size < size, log.c.witnessed_root == root),
             )
         )
         .values(witnessed_size=size, witnessed_root=root)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, and_, delete, select
 
+from node.errors import TooLarge
 from node.store.tables import PayloadMissing, PayloadPack, table
 from node.store.tables import PayloadRow as PayloadRowTable
 from node.store.upsert import insert_or_ignore
@@ -125,9 +126,23 @@ def packed(conn: Connection, log_id: int, origin: str, start: int, end: int, aud
             continue
         held = read_range(conn, log_id, start, end, [audience])
         if held:
-            rows = tuple(held[place] for place in sorted(held))
-            made.append(packs.encode(Pack(origin, start, end, audience, rows)))
+            made += _packs_of(origin, start, end, audience, [held[place] for place in sorted(held)])
     return made
+
+
+def _packs_of(origin: str, start: int, end: int, audience: str, rows: list[PayloadRow]) -> list[bytes]:
+    """These payloads in one pack, or in several of a part of the stretch each when one would be too large to read."""
+    try:
+        return [packs.encode(Pack(origin, start, end, audience, tuple(rows)))]
+    except TooLarge:
+        if end - start == 1:
+            raise
+    middle = (start + end) // 2
+    halves = (
+        (start, middle, [r for r in rows if r.index < middle]),
+        (middle, end, [r for r in rows if r.index >= middle]),
+    )
+    return [data for low, high, part in halves if part for data in _packs_of(origin, low, high, audience, part)]
 
 
 def fold(conn: Connection, log_id: int, origin: str, n: int) -> None:
@@ -146,7 +161,11 @@ def fold(conn: Connection, log_id: int, origin: str, n: int) -> None:
             continue
         held = read_range(conn, log_id, start, end, [audience])
         rows = tuple(held[place] for place in sorted(held))
-        put_pack(conn, log_id, n, audience, packs.encode(Pack(origin, start, end, audience, rows)))
+        try:
+            data = packs.encode(Pack(origin, start, end, audience, rows))
+        except TooLarge:
+            continue  # no reader would take such a pack, so these payloads stay rows
+        put_pack(conn, log_id, n, audience, data)
 
 
 def mark_missing(conn: Connection, log_id: int, places: Iterable[tuple[int, str]]) -> None:

@@ -22,6 +22,7 @@ from node.store.peers import Standing
 from node.sync.custody import audiences_for
 from node.sync.peer import Peer
 from node.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint_text
+from node.tlog.cosignature import cosignature_time
 from node.tlog.mirror import MAX_PACKAGES_PER_REQUEST, AddEntriesHeader, canonical_packages, encode_package
 from node.tlog.note import Note, Signature
 from node.tlog.tiles import WIDTH, TileCache, consistency_proof, subtree_consistency_proof
@@ -55,10 +56,10 @@ class Pusher:
 
     async def push(self, origin: str) -> Pushed:
         """Bring the peer to our head of this log. Raises what the peer's answers and the network raise."""
-        state, standing = await self._store.read(lambda conn: self._load(conn, origin))
+        state, standing, fresh = await self._store.read(partial(self._load, origin=origin))
         await self._note(replace(standing, last_try_ms=self._clock()))
         try:
-            pushed, standing = await self._push(state, standing)
+            pushed, standing = await self._push(state, standing, fresh=fresh)
         except NodeError as error:
             failed = replace(standing, failures=standing.failures + 1, last_error=f"{error.code}: {error.detail}"[:500])
             await self._note(replace(failed, last_try_ms=self._clock()))
@@ -68,12 +69,11 @@ class Pusher:
         )
         return pushed
 
-    async def _push(self, state: LogState, standing: Standing) -> tuple[Pushed, Standing]:
+    async def _push(self, state: LogState, standing: Standing, *, fresh: bool) -> tuple[Pushed, Standing]:
         size = state.head_size
         note = await self._store.read(lambda conn: checkpoints.note(conn, state.id, size, state.origin))
-        stale = self._clock() - standing.last_ok_ms >= self._refresh_ms
         done = Pushed()
-        if standing.witnessed_size != size or standing.mirrored_size != size or stale:
+        if not fresh or standing.mirrored_size != size:
             lines = await self._add_checkpoint(state, standing, note, size)
             standing = replace(standing, witnessed_size=size)
             entries, more = await self._add_entries(state, standing, size)
@@ -81,7 +81,7 @@ class Pusher:
             kept = await self._keep(state, size, note, [*lines, *more])
             done = Pushed(entries=entries, cosignatures=kept)
             await self._note(standing)
-        if standing.payload_next < size or stale:
+        if standing.payload_next < size or not fresh:
             standing, moved = await self._put_payloads(state, standing, size)
             custody = await self._peer.custody(state.origin)
             self._check_custody(custody, state.origin)
@@ -89,11 +89,16 @@ class Pusher:
             done = replace(done, payloads=moved)
         return done, standing
 
-    def _load(self, conn: Connection, origin: str) -> tuple[LogState, Standing]:
+    def _load(self, conn: Connection, origin: str) -> tuple[LogState, Standing, bool]:
+        """The log, what we know of it at the peer, and whether our head carries a fresh cosignature of its mirror."""
         state = logs.get(conn, origin)
         if state.frozen:
             raise Frozen(state.frozen)
-        return state, peers.get(conn, self._peer.name, state.id, "push")
+        mirrors = self._trusted.policy.grants(node=self._peer.name, use="mirror")
+        lines = [checkpoints.line_of(conn, state.id, state.head_size, grant.key.name) for grant in mirrors]
+        newest_s = max((cosignature_time(line) for line in lines if line is not None), default=0)
+        fresh = newest_s > 0 and abs(self._clock() - newest_s * 1000) < self._refresh_ms
+        return state, peers.get(conn, self._peer.name, state.id, "push"), fresh
 
     async def _note(self, standing: Standing) -> None:
         await self._store.write(lambda conn: peers.put(conn, standing))

@@ -51,9 +51,14 @@ _decoder = msgspec.msgpack.Decoder(tuple[int, str, int, int, str, list[tuple[int
 
 
 def encode(pack: Pack) -> bytes:
-    """Compressed bytes of a pack; the frame states its inflated size, so that a reader can refuse before inflating."""
+    """Compressed bytes of a pack; the frame states its inflated size, so that a reader can refuse before inflating.
+
+    Raises TooLarge for a pack that no reader would take.
+    """
     rows = [[row.index, row.section, row.salt, row.payload] for row in pack.rows]
     raw = _encoder.encode([FORMAT, pack.origin, pack.start, pack.end, pack.audience, rows])
+    if len(raw) > MAX_PACK_BYTES:
+        raise TooLarge(f"a pack of {len(raw)} bytes, at most {MAX_PACK_BYTES}")
     return zstandard.ZstdCompressor(level=LEVEL, write_content_size=True).compress(raw)
 
 
@@ -66,7 +71,9 @@ def parse(data: bytes) -> Pack:
             raise Malformed("a pack must state its inflated size")
         if stated > MAX_PACK_BYTES:
             raise TooLarge(f"a pack of {stated} bytes, at most {MAX_PACK_BYTES}")
-        raw = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(data, max_output_size=MAX_PACK_BYTES)
+        raw = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(
+            data, max_output_size=MAX_PACK_BYTES, allow_extra_data=False
+        )
         fmt, origin, start, end, audience, plain = _decoder.decode(raw)
     except (zstandard.ZstdError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"not a pack: {error}") from None

@@ -37,7 +37,10 @@ def check(salt: bytes, payload: bytes, expected: bytes) -> None:
 
 def encode(shape: Any) -> bytes:
     """Canonical msgpack of a shape: keys sorted, shortest integers, NFC text, no floats. Raises Malformed."""
-    data = _encoder.encode(shape)
+    try:
+        data = _encoder.encode(shape)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise Malformed(f"not plain data: {error}") from None
     if len(data) > MAX_PAYLOAD_BYTES:
         raise Malformed(f"payload of {len(data)} bytes, at most {MAX_PAYLOAD_BYTES}")
     _check_plain(_decoder.decode(data), "")
@@ -67,3 +70,5 @@ def _check_plain(value: Any, where: str) -> None:
     elif isinstance(value, list):
         for item in value:
             _check_plain(item, where)
+    elif value is not None and not isinstance(value, bool | int | bytes):
+        raise Malformed(f"{where or 'value'} is of a type that no record may hold", field=where)

@@ -21,8 +21,9 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from node.errors import BadSignature, Malformed, Refused
+from node.errors import BadSignature, Malformed, NotFound, Refused
 from node.tlog.note import KeyType, Note, VerifierKey, parse_note, validate_key_name, verify_note
+from node.tlog.policy import NONE, LogPolicy, PolicyGroup, PolicyLog, PolicyWitness
 
 MAGIC = "ggzy-node/trust-policy/v1"
 USES = {
@@ -45,6 +46,9 @@ class Member:
     upstream: str
     title: str
 
+    def line(self) -> str:
+        return f"node {self.name} {self.role} {self.division} {self.upstream or '-'} {self.title}"
+
 
 @dataclass(frozen=True, slots=True)
 class KeyGrant:
@@ -55,6 +59,10 @@ class KeyGrant:
     key: VerifierKey
     from_size: int = 0
     to_size: int | None = None
+
+    def line(self) -> str:
+        to_size = "" if self.to_size is None else self.to_size
+        return f"key {self.node} {self.use} {self.key.vkey()} {self.from_size}-{to_size}"
 
     def covers(self, size: int) -> bool:
         return self.from_size <= size and (self.to_size is None or size <= self.to_size)
@@ -81,11 +89,8 @@ class TrustPolicy:
             f"previous {self.previous}",
             f"threshold {self.threshold}",
             *(f"signer {key.vkey()}" for key in self.signers),
-            *(f"node {m.name} {m.role} {m.division} {m.upstream or '-'} {m.title}" for m in self.members),
-            *(
-                f"key {g.node} {g.use} {g.key.vkey()} {g.from_size}-{'' if g.to_size is None else g.to_size}"
-                for g in self.keys
-            ),
+            *(member.line() for member in self.members),
+            *(grant.line() for grant in self.keys),
         ]
         return "\n".join(lines) + "\n"
 
@@ -171,6 +176,46 @@ def parse(note: Note) -> TrustPolicy:
         raise Malformed(f"the trust policy has no line {error}") from None
     _check(policy, note)
     return policy
+
+
+def parse_lines(lines: Iterable[str]) -> tuple[list[Member], list[KeyGrant]]:
+    """Node and key lines, as they stand in a policy and on a node's card. Raises Malformed."""
+    members: list[Member] = []
+    grants: list[KeyGrant] = []
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        if word == "node":
+            members.append(_member(rest))
+        elif word == "key":
+            grants.append(_grant(rest))
+        else:
+            raise Malformed(f"a line that is not known: {word[:20]}")
+    return members, grants
+
+
+def plain_policy(policy: TrustPolicy, origin: str) -> LogPolicy:
+    """The c2sp.org/tlog-policy by which an outside verifier judges receipts of one origin.
+
+    Its quorum is the mirror cosignature of the node above the origin, where there is one: the least that makes a record
+    safe (DESIGN L9). Witnesses and mirrors higher up are listed, so that a stricter quorum is one line to change.
+    Raises NotFound for an origin that the policy does not know.
+    """
+    node = policy.node_of_origin(origin)
+    if node is None:
+        raise NotFound(f"the trust policy knows no origin {origin}", field="origin")
+    witnesses = [
+        PolicyWitness(grant.key.name, grant.key)
+        for name in policy.path_up(node)
+        for grant in policy.grants(node=name)
+        if grant.use in ("mirror", "witness")
+    ]
+    above = policy.path_up(node)[:1]
+    mirrors = [w.name for w in witnesses if any(w.key == g.key for g in policy.grants(node=above[0], use="mirror"))]
+    logs = tuple(PolicyLog(key) for key in policy.log_keys(origin))
+    if len(mirrors) <= 1:
+        return LogPolicy(logs, tuple(witnesses), (), mirrors[0] if mirrors else NONE)
+    group = PolicyGroup("above", 1, tuple(mirrors))
+    return LogPolicy(logs, tuple(witnesses), (group,), "above")
 
 
 def _member(rest: str) -> Member:

@@ -1,0 +1,1 @@
+"""The command `ggzy`: each command parses its words, calls one function and prints what it gives."""

@@ -1,0 +1,211 @@
+"""The commands of `ggzy`. Heavy modules are imported inside the commands, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node import __version__
+from node.cli import policy as policy_commands
+
+app = typer.Typer(
+    name="ggzy",
+    help="公共资源交易节点 · Public-resource trading node: signed, provable sync of trades, credit and experts.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(policy_commands.app, name="policy")
+
+Config = Annotated[
+    Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="最后一行输出 JSON · print JSON on the last line.")]
+HERE = Path()
+
+
+def run() -> None:
+    app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ggzy-node {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="版本 · show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="新节点的目录 · directory of the new node.")],
+    role: Annotated[str, typer.Option(help="district | hub | national")],
+    division: Annotated[str, typer.Option(help="GB/T 2260 六位代码 · six digits, such as 500103.")],
+    name: Annotated[str, typer.Option(help="中心名称 · the centre's own name, shown on its pages.")],
+    zone: Annotated[str, typer.Option(help="无代码的开发区 · a development zone without a code, 两江新区.")] = "",
+    upstream: Annotated[str, typer.Option(help="上级节点网址 · address of the node above.")] = "",
+    federation: Annotated[str, typer.Option(help="联邦名称 · name base of the federation.")] = "ggzy.example/cq",
+    host: Annotated[str, typer.Option(help="监听地址 · address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="端口 · port to listen on.")] = 8300,
+    as_json: AsJson = False,
+) -> None:
+    """新建节点 · Make a node: settings, keys, database, trust policy version 1."""
+    from node.cli import nodes
+    from node.cli.output import errors
+
+    with errors(as_json=as_json):
+        nodes.init(
+            directory,
+            role=role,
+            division=division,
+            title=name,
+            zone=zone,
+            upstream_url=upstream,
+            federation=federation,
+            host=host,
+            port=port,
+            as_json=as_json,
+        )
+
+
+@app.command()
+def migrate(config: Config = HERE, as_json: AsJson = False) -> None:
+    """升级数据库 · Bring the database to the schema of this release."""
+    from node.cli import nodes
+    from node.cli.output import errors
+
+    with errors(as_json=as_json):
+        nodes.migrate(config, as_json=as_json)
+
+
+@app.command()
+def serve(config: Config = HERE) -> None:
+    """运行节点 · Serve the node: pages, interface, sync and jobs, until stopped."""
+    from node.cli import nodes
+    from node.cli.output import errors
+
+    with errors():
+        nodes.serve(config)
+
+
+@app.command()
+def status(config: Config = HERE, as_json: AsJson = False) -> None:
+    """节点状态 · Sizes, lag and last error for each log and peer."""
+    from node.cli import nodes
+    from node.cli.output import errors
+
+    with errors(as_json=as_json):
+        nodes.status(config, as_json=as_json)
+
+
+@app.command()
+def sync(config: Config = HERE, as_json: AsJson = False) -> None:
+    """立即同步 · One pass with the node above, now."""
+    from node.cli import nodes
+    from node.cli.output import errors
+
+    with errors(as_json=as_json):
+        nodes.sync(config, as_json=as_json)
+
+
+@app.command()
+def fsck(config: Config = HERE, as_json: AsJson = False) -> None:
+    """全面核查 · Rebuild every tree from the stored bytes and compare; exit 1 when anything is wrong."""
+    from node.cli import nodes
+    from node.cli.output import errors
+
+    with errors(as_json=as_json):
+        nodes.fsck(config, as_json=as_json)
+
+
+@app.command()
+def rebuild(config: Config = HERE, as_json: AsJson = False) -> None:
+    """重建查询表 · Make the read tables anew from the logs."""
+    from node.cli import nodes
+    from node.cli.output import errors
+
+    with errors(as_json=as_json):
+        nodes.rebuild(config, as_json=as_json)
+
+
+@app.command(name="import")
+def import_(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="result | candidates | notice | listing | company | credit | expert | expert-class | division"
+        ),
+    ],
+    file: Annotated[Path, typer.Argument(help="JSONL、CSV 或 XLSX 文件 · file to import.")],
+    config: Config = HERE,
+    as_of: Annotated[str, typer.Option(help="数据所属日期 · day the facts hold for, YYYY-MM-DD.")] = "",
+    rejects: Annotated[
+        Path | None, typer.Option(help="退回行的文件 · where rejected rows go (default: beside the file).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """导入记录 · Publish the rows of a file; rejected rows come back in a file of the same shape."""
+    from node.cli import records
+    from node.cli.output import errors
+
+    with errors(as_json=as_json):
+        records.import_records(kind, file, config, as_of=as_of, rejects=rejects, as_json=as_json)
+
+
+@app.command()
+def receipt(
+    record_id: Annotated[str, typer.Argument(help="记录编号 · record id, 32 hexadecimal digits.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="回执文件 · where to write the .tlog-proof.")],
+    config: Config = HERE,
+    version: Annotated[int | None, typer.Option(help="版本号 · version (default: the newest).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """出具回执 · Write a record's receipt, its raw header (X.entry) and its payload (X.SECTION.payload)."""
+    from node.cli import records
+    from node.cli.output import errors
+
+    with errors(as_json=as_json):
+        records.receipt(record_id, output, config, version=version, as_json=as_json)
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="回执文件 · a .tlog-proof file.")],
+    policy: Annotated[Path, typer.Option(help="信任策略 · a trust policy, or a c2sp tlog-policy.")],
+    payload: Annotated[Path | None, typer.Option(help="记录内容 · payload that must match the receipt.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """离线核验 · Verify a receipt offline, without any database; exit 0 when it holds, 1 with the reason when not."""
+    from node.cli import records
+    from node.cli.output import errors
+
+    with errors(as_json=as_json):
+        records.verify(file, policy, payload, as_json=as_json)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="完成一次交换即退出 · stop after one full exchange.")] = False,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="演示目录 · directory (default ./demo; with --once a temporary one).")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="首个端口 · first of five ports (default: from 8300).")] = None,
+    records: Annotated[int | None, typer.Option(help="记录数 · how many records (default: the whole sample).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """演示联邦 · Three districts, the city hub and a national sandbox on real sample records."""
+    from node.cli.output import errors
+    from node.demo import run_demo
+
+    with errors(as_json=as_json):
+        raise typer.Exit(run_demo(directory, once=once, port=port, records=records))

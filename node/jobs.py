@@ -1,0 +1,87 @@
+"""The timetable: interval -> stage; no logic. Durable state is in our tables, so a lost tick loses nothing.
+
+APScheduler with a memory job store; each job runs once at a time, and ticks that were missed are run once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from node.errors import NodeError, StorageFailed
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something done at an interval. `limit_s` ends a run that hangs, so that the next tick is not lost."""
+
+    name: str
+    interval_s: float
+    limit_s: float
+    work: Callable[[], Awaitable[object]]
+
+
+class Timetable:
+    """Runs jobs at their intervals, and the urgent ones at once when there is news."""
+
+    def __init__(self, jobs: list[Job], news: asyncio.Event, *, urgent: tuple[str, ...], on_fatal: Callable[[], None]):
+        self._jobs = {job.name: job for job in jobs}
+        self._news = news
+        self._urgent = urgent
+        self._on_fatal = on_fatal
+        self._locks = {job.name: asyncio.Lock() for job in jobs}
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._watcher: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        for job in self._jobs.values():
+            every = IntervalTrigger(seconds=job.interval_s, timezone="UTC")
+            self._scheduler.add_job(
+                self.run, every, args=[job.name], coalesce=True, max_instances=1, misfire_grace_time=None, id=job.name
+            )
+        self._scheduler.start()
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
+        # A job that holds its lock is let finish its transaction.
+        for lock in self._locks.values():
+            try:
+                async with asyncio.timeout(5):
+                    await lock.acquire()
+            except TimeoutError:
+                continue
+
+    async def run(self, name: str) -> None:
+        """Run a job now, after the run that is under way, if any."""
+        job = self._jobs[name]
+        async with self._locks[name]:
+            try:
+                async with asyncio.timeout(job.limit_s):
+                    await job.work()
+            except TimeoutError:
+                _log.warning("job_stuck", job=name, limit_s=job.limit_s)
+            except StorageFailed as error:
+                _log.error("storage_failed", job=name, detail=error.detail)
+                self._on_fatal()
+            except NodeError as error:
+                _log.warning("job_failed", job=name, code=error.code, detail=error.detail)
+            except Exception:
+                _log.exception("job_broke", job=name)
+
+    async def _watch(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await asyncio.gather(*(self.run(name) for name in self._urgent))

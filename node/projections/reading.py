@@ -1,0 +1,103 @@
+"""One entry and its main payload, read without the store: what it says, or why it cannot be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from node.domain import KINDS
+from node.domain.record import Document
+from node.errors import Malformed
+from node.projections import PROJECTIONS
+from node.projections.shape import Place, Row, text
+from node.tlog.merkle import leaf_hash
+from node.wire import header as headers
+from node.wire import payload as payloads
+from node.wire.header import Header
+
+HELD, WITHHELD, SEALED, MISSING, UNREADABLE = "held", "withheld", "sealed", "missing", "unreadable"
+
+DECIDED = (HELD, WITHHELD, SEALED)
+"""Content about which nothing more will come: only such a version changes what a list shows."""
+
+MARKS = {
+    HELD: "（无标题）",
+    WITHHELD: "（内容不对本节点公开）",
+    SEALED: "（内容已密封）",
+    MISSING: "（内容尚未送达）",
+    UNREADABLE: "（本节点无法读取）",
+}
+
+_decoders: dict[str, msgspec.msgpack.Decoder[Document[Any]]] = {
+    name: msgspec.msgpack.Decoder(kind.sections["main"][0]) for name, kind in KINDS.items()
+}
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one entry says. `row` is set when its content is held; `fault` is a code of `REASONS` and a detail."""
+
+    index: int
+    leaf: bytes
+    kind: str = ""
+    header: Header | None = None
+    content: str = UNREADABLE
+    row: Row | None = None
+    title: str = ""
+    withdrawn: bool = False
+    made_up: bool = False
+    fault: tuple[str, str] | None = None
+
+
+def read(log_id: int, index: int, entry: bytes, payload: bytes | None, may_have: bool) -> Reading:
+    """Never raises for what the bytes hold: a fault is a value."""
+    reading = Reading(index, leaf_hash(entry))
+    try:
+        header = headers.parse(entry)
+    except Malformed as error:
+        reading.fault = ("format-newer" if error.field == "fmt" else "header-unreadable", error.detail)
+        return reading
+    reading.header, reading.kind = header, text(header.kind, 64)
+    _read_main(reading, Place(log_id, index, header.record_id, header.kind), header, payload, may_have)
+    reading.title = reading.title or MARKS[reading.content]
+    return reading
+
+
+def _read_main(reading: Reading, place: Place, header: Header, payload: bytes | None, may_have: bool) -> None:
+    kind, main = KINDS.get(header.kind), header.section("main")
+    if kind is None:
+        reading.fault = ("kind-unknown", header.kind)
+    elif header.schema > kind.schema:
+        reading.fault = ("schema-newer", f"{header.kind} {header.schema}")
+    elif main is None:
+        reading.fault = ("section-missing", "main")
+    elif main.size_class:
+        reading.content = SEALED
+    elif payload is None:
+        reading.content = MISSING if may_have else WITHHELD
+        reading.fault = ("payload-missing", "main") if may_have else None
+    else:
+        # A title is on pages that anyone may see, so one that is not public stays with its content.
+        public = main.audience == kind.sections["main"][1] == "public"
+        try:
+            document = decode(header.kind, payload)
+            reading.row = PROJECTIONS[header.kind].row(place, document)
+            reading.title = PROJECTIONS[header.kind].title(document) if public else kind.zh
+        except Malformed as error:
+            reading.fault = ("payload-unreadable", error.detail)
+        else:
+            reading.content = HELD
+            reading.withdrawn, reading.made_up = document.status == "withdrawn", document.made_up
+
+
+def decode(kind: str, data: bytes) -> Document[Any]:
+    """The `main` document of a known kind. Raises Malformed when it is not canonical or not of the kind's shape."""
+    try:
+        # Decoders are lax about repeated keys: two readers of the same bytes must not see two documents (L1).
+        if payloads.encode(payloads.decode(data)) != data:
+            raise Malformed("payload is not canonical msgpack")
+        return _decoders[kind].decode(data)
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
+        raise Malformed(f"payload does not fit {kind}: {error}") from None

@@ -1,0 +1,160 @@
+"""Make a node's directory: settings, keys, database, and a trust policy of version 1 that knows this node alone."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from node import keyring
+from node.clock import Clock, utc_ms
+from node.errors import Conflict, Malformed
+from node.keyring import Keyring
+from node.settings import CONFIG_NAME, Settings, build, load
+from node.store import migrate
+from node.store.db import Store
+from node.tlog.note import Ed25519Signer, Note
+from node.trusted import Trusted
+from node.wire.trust import KeyGrant, Member, TrustPolicy
+
+ZONES = {"两江新区": "liangjiang", "重庆高新区": "gaoxin", "万盛经开区": "wansheng", "双桥经开区": "shuangqiao"}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A node just made: its settings, its keys, and the line by which a policy names it."""
+
+    settings: Settings
+    keys: Keyring
+    member: Member
+
+
+def node_name(federation: str, role: str, division: str, zone: str) -> str:
+    """Key name base of a node, such as `ggzy.example/cq/500103` or `ggzy.example/cq/500112-liangjiang`.
+
+    A development zone has no code of its own (domain codes §3): it is named under its parent division, in letters that
+    every tool can carry.
+    """
+    if role == "national":
+        return f"{federation}/national"
+    if not zone:
+        return f"{federation}/{division}"
+    slug = ZONES.get(zone) or re.sub(r"[^a-z0-9]+", "-", zone.lower()).strip("-")
+    return f"{federation}/{division}-{slug or 'zone-' + hashlib.sha256(zone.encode()).hexdigest()[:8]}"
+
+
+def make_node(
+    directory: Path,
+    *,
+    role: str,
+    division: str,
+    title: str,
+    federation: str = "ggzy.example/cq",
+    zone: str = "",
+    upstream_url: str = "",
+    host: str = "127.0.0.1",
+    port: int = 8300,
+) -> Made:
+    """Make a node's directory, or finish one whose making was interrupted.
+
+    Raises Conflict when the directory holds another node, Malformed when a value is out of range.
+    """
+    file = directory / CONFIG_NAME
+    name = node_name(federation, role, division, zone)
+    if file.exists():
+        settings = load(directory)
+        if (settings.name, settings.role) != (name, role):
+            raise Conflict(f"{directory} already holds the node {settings.name}")
+    else:
+        values = {
+            "name": name,
+            "title": title,
+            "role": role,
+            "division": division,
+            "zone": zone,
+            "upstream_url": upstream_url,
+            "host": host,
+            "port": port,
+        }
+        _check(directory, values)
+        directory.mkdir(parents=True, exist_ok=True)
+        file.write_text(_toml(values), "utf-8")
+        settings = load(directory)
+    keys = keyring.make(settings.keys, settings.name, settings.epoch)
+    migrate.upgrade(settings.database)
+    return Made(settings, keys, Member(name, role, division, "", settings.title))
+
+
+def first_policy(federation: str, signer: Ed25519Signer, made: Sequence[Made], above: dict[str, str]) -> bytes:
+    """Trust policy version 1 over these nodes; `above` maps a node's name to its upstream's."""
+    policy = TrustPolicy(
+        federation=federation,
+        version=1,
+        previous="none",
+        threshold=1,
+        signers=(signer.verifier,),
+        members=tuple(
+            Member(m.member.name, m.member.role, m.member.division, above.get(m.member.name, ""), m.member.title)
+            for m in made
+        ),
+        keys=tuple(grant for m in made for grant in m.keys.grants()),
+    )
+    return sign_policy(policy, signer)
+
+
+def next_policy(
+    held: TrustPolicy, signer: Ed25519Signer, members: Sequence[Member], grants: Sequence[KeyGrant]
+) -> bytes:
+    """The version after `held` with more members, or members changed; signed by one signer."""
+    changed = {member.name: member for member in members}
+    kept = [changed.pop(member.name, member) for member in held.members]
+    known = set(held.keys)
+    policy = TrustPolicy(
+        federation=held.federation,
+        version=held.version + 1,
+        previous=held.hash(),
+        threshold=held.threshold,
+        signers=held.signers,
+        members=(*kept, *changed.values()),
+        keys=(*held.keys, *(grant for grant in grants if grant not in known)),
+    )
+    return sign_policy(policy, signer)
+
+
+def sign_policy(policy: TrustPolicy, signer: Ed25519Signer) -> bytes:
+    text = policy.text()
+    return Note(text, (signer.sign_note(text),)).encode()
+
+
+def adopt(
+    settings: Settings, notes: Sequence[bytes], *, clock: Clock = utc_ms, expected_hash: str | None = None
+) -> int:
+    """Take trust policies over into a node's database; gives how many were new."""
+
+    async def work() -> int:
+        store = Store(settings.database)
+        try:
+            trusted = Trusted(store, settings.name, clock)
+            await trusted.open()
+            return await trusted.adopt(list(notes), expected_hash=expected_hash)
+        finally:
+            store.close()
+
+    return asyncio.run(work())
+
+
+def _check(directory: Path, values: dict[str, object]) -> None:
+    if any("\n" in str(value) or '"' in str(value) or "\\" in str(value) for value in values.values()):
+        raise Malformed("a setting must not hold quotes, backslashes or line breaks")
+    build(directory, dict(values))
+
+
+def _toml(values: dict[str, object]) -> str:
+    lines = ["# Settings of this node; docs/configuration.md describes every one."]
+    for name, value in values.items():
+        if value != "":
+            lines.append(f"{name} = {value}" if isinstance(value, int) else f'{name} = "{value}"')
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,87 @@
+"""Serve one node until it is told to stop: listening socket, signals, structured log lines."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+from aiohttp import web
+
+from node.app import Node, build, tls
+from node.errors import Unavailable
+from node.settings import Settings
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+STORAGE_EXIT = 74  # EX_IOERR: the supervisor restarts us, and start-up verifies before anything is signed
+
+
+def configure_logging(level: str) -> None:
+    """One JSON line an event on standard error; request lines are left out, since an address can tell who asked."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+
+
+def serve_node(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; gives the process's exit status."""
+    configure_logging(settings.log_level)
+    return asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    stop = asyncio.Event()
+    status = 0
+
+    def fatal() -> None:
+        nonlocal status
+        status = STORAGE_EXIT
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    runner = await start(Node(settings), on_fatal=fatal)
+    structlog.get_logger(__name__).info("serving", node=settings.name, url=settings.url)
+    try:
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+    return status
+
+
+async def start(node: Node, *, jobs: bool = True, on_fatal: Callable[[], None] = lambda: None) -> web.AppRunner:
+    """Start a node's server on its host and port; `cleanup()` of what it gives stops it.
+
+    Raises Unavailable when the port is taken.
+    """
+    settings = node.settings
+    app = build(node, jobs=jobs, on_fatal=on_fatal)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, max_line_size=16384, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port, ssl_context=tls(settings), reuse_address=True).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise Unavailable(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}",
+            zh=f"无法监听 {settings.host}:{settings.port}",
+            advice_zh="端口可能已被占用；请停止占用者，或在 config.toml 更换 port。",
+            advice_en="The port may be taken: stop its user, or change port in config.toml.",
+        ) from None
+    return runner

@@ -1,0 +1,241 @@
+"""The rows of a search as CSV, Excel and JSON: `/trades.csv?…` has the rows that `/trades?…` shows, all pages of them.
+
+Rows are sent newest first as they are read, a piece at a time, so that neither memory nor a transaction is held for a
+slow reader. CSV and JSON have no limit; an Excel file ends at `XLSX_ROWS` and says so on its second sheet. A cell that
+a spreadsheet would run as a formula gets an apostrophe before it. JSON's field names are stable (docs/portal.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import re
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import IO, Any, Final
+
+import msgspec
+from aiohttp import web
+from openpyxl import Workbook
+from sqlalchemy import Connection
+
+from node.errors import Malformed, Overloaded
+from node.store import views
+from node.store.logs import all_logs
+from node.store.views import Place, Row
+from node.web.i18n import Words, language
+from node.web.keys import CLOCK, SETTINGS, STORE
+from node.web.portal_columns import COLUMNS, Column
+from node.web.portal_format import when
+from node.web.portal_query import Form, code_query, credit_query, plain_query, trade_query
+
+XLSX_ROWS: Final = 50_000
+XLSX_CELL: Final = 32_000
+XLSX_AT_ONCE: Final = 2
+PIECE: Final = 500
+CSV_MARK: Final = "\ufeff"
+"""Tells Excel that a CSV file is UTF-8."""
+
+routes = web.RouteTableDef()
+
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "|", "%")
+_UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_encoder = msgspec.json.Encoder()
+_making_xlsx = 0
+
+Read = Callable[[Connection, Place | None, int], tuple[list[Row], Place | None]]
+Count = Callable[[Connection], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What one address exports: its columns, how to read a piece and how many rows there are."""
+
+    name: str
+    columns: tuple[Column, ...]
+    read: Read
+    count: Count
+    form: Form
+
+
+def defuse(text: str) -> str:
+    """`text` with an apostrophe before it when a spreadsheet would take it for a formula.
+
+    >>> defuse("=1+1"), defuse(" @SUM(A1)"), defuse("重庆")
+    ("'=1+1", "' @SUM(A1)", '重庆')
+    """
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) or text.startswith(("\t", "\r", "\n")) else text
+
+
+@routes.get("/{name:trades|credit|entities|codes}.{format:csv|xlsx|json}")
+async def export(request: web.Request) -> web.StreamResponse:
+    name, kind = request.match_info["name"], request.match_info["format"]
+    made = await request.app[STORE].read(lambda conn: _export(conn, name, request.query))
+    if made.form.errors:
+        field, (zh, en) = next(iter(made.form.errors.items()))
+        raise Malformed(en, zh=zh, field=field, advice_zh="请修改查询条件后重试。", advice_en="Correct the search.")
+    return await {"csv": _csv, "json": _json, "xlsx": _xlsx}[kind](request, made)
+
+
+def _export(conn: Connection, name: str, given: Mapping[str, str]) -> Export:
+    columns = COLUMNS[name]
+    if name == "trades":
+        trades, form = trade_query(given, _origins(conn))
+        return Export(
+            name,
+            columns,
+            lambda conn, place, limit: views.trades_after(conn, trades, place, limit),
+            lambda conn: views.count_trades(conn, trades),
+            form,
+        )
+    if name == "credit":
+        credit, form = credit_query(given, _origins(conn))
+        return Export(
+            name,
+            columns,
+            lambda conn, place, limit: views.credit_after(conn, credit, place, limit),
+            lambda conn: views.count_credit(conn, credit),
+            form,
+        )
+    if name == "entities":
+        words, _, form = plain_query(given)
+        return Export(
+            name,
+            columns,
+            lambda conn, place, limit: views.entities_after(conn, words, place, limit),
+            lambda conn: views.count_entities(conn, words),
+            form,
+        )
+    table, words, _, form = code_query(given)
+    return Export(
+        name,
+        columns,
+        lambda conn, place, limit: views.codes_after(conn, table, words, place, limit),
+        lambda conn: views.count_codes(conn, table, words),
+        form,
+    )
+
+
+def _origins(conn: Connection) -> dict[str, str]:
+    return {log.origin: log.origin for log in all_logs(conn)}
+
+
+async def _pieces(request: web.Request, made: Export) -> AsyncIterator[list[Row]]:
+    place: Place | None = None
+    while True:
+        rows, place = await request.app[STORE].read(lambda conn, at=place: made.read(conn, at, PIECE))  # type: ignore[misc]
+        yield rows
+        if place is None:
+            return
+
+
+def _headers(request: web.Request, made: Export, kind: str) -> dict[str, str]:
+    day = when(request.app[CLOCK]())[:10].replace("-", "")
+    return {
+        "Content-Disposition": f'attachment; filename="{made.name}-{day}.{kind}"',
+        "Cache-Control": "no-cache",
+        "Vary": "Cookie",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+async def _csv(request: web.Request, made: Export) -> web.StreamResponse:
+    t = Words(language(request))
+    response = web.StreamResponse(headers=_headers(request, made, "csv"))
+    response.content_type, response.charset = "text/csv", "utf-8"
+    await response.prepare(request)
+    await response.write((CSV_MARK + _csv_lines([[t.pick(column.title) for column in made.columns]])).encode())
+    if request.method != "HEAD":
+        async for rows in _pieces(request, made):
+            lines = [[_text(column.shown(row, t)) for column in made.columns] for row in rows]
+            await response.write(_csv_lines(lines).encode())
+    await response.write_eof()
+    return response
+
+
+async def _json(request: web.Request, made: Export) -> web.StreamResponse:
+    response = web.StreamResponse(headers=_headers(request, made, "json") | {"Content-Disposition": "inline"})
+    response.content_type, response.charset = "application/json", "utf-8"
+    total = await request.app[STORE].read(made.count)
+    query = {name: value for name, value in made.form.values.items() if value and name != "page"}
+    head = {"source": request.app[SETTINGS].origin, "made_at": when(request.app[CLOCK]()), "query": query}
+    await response.prepare(request)
+    await response.write(_encoder.encode({**head, "total": total})[:-1] + b',"rows":[')
+    if request.method != "HEAD":
+        before = b"\n"
+        async for rows in _pieces(request, made):
+            for row in rows:
+                await response.write(before + _encoder.encode({c.name: c.plain(row) for c in made.columns}))
+                before = b",\n"
+    await response.write(b"\n]}\n")
+    await response.write_eof()
+    return response
+
+
+async def _xlsx(request: web.Request, made: Export) -> web.StreamResponse:
+    global _making_xlsx
+    if _making_xlsx >= XLSX_AT_ONCE:
+        # A workbook is built whole before its first byte is sent, which costs seconds of processor time.
+        raise Overloaded("other Excel files are being made", retry_after_s=10)
+    _making_xlsx += 1
+    try:
+        with tempfile.TemporaryFile() as file:
+            await _write_workbook(request, made, file)
+            response = web.StreamResponse(headers=_headers(request, made, "xlsx"))
+            response.content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+            response.content_length = file.tell()
+            await response.prepare(request)
+            file.seek(0)
+            while request.method != "HEAD" and (piece := file.read(1 << 18)):
+                await response.write(piece)
+            await response.write_eof()
+            return response
+    finally:
+        _making_xlsx -= 1
+
+
+async def _write_workbook(request: web.Request, made: Export, file: IO[bytes]) -> None:
+    t = Words(language(request))
+    settings, now = request.app[SETTINGS], when(request.app[CLOCK]())
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet(t(made.name))
+    sheet.freeze_panes = "A2"
+    sheet.append([t.pick(column.title) for column in made.columns])
+    total, written = await request.app[STORE].read(made.count), 0
+
+    def add(rows: list[Row]) -> None:
+        for row in rows:
+            sheet.append([_cell(column.shown(row, t)) for column in made.columns])
+
+    async for rows in _pieces(request, made):
+        kept = rows[: XLSX_ROWS - written]
+        await asyncio.to_thread(add, kept)
+        written += len(kept)
+        if written >= XLSX_ROWS:
+            break
+    about = book.create_sheet(t("about"))
+    query = {name: value for name, value in made.form.values.items() if value and name != "page"}
+    about.append([t("about_node"), defuse(settings.title), settings.origin])
+    about.append([t("about_made"), now])
+    about.append([t("about_rows"), written, t("about_of", total=total)])
+    for name, value in query.items():
+        about.append([t("about_query"), name, _cell(value)])
+    await asyncio.to_thread(book.save, file)
+
+
+def _csv_lines(rows: list[list[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerows(rows)
+    return out.getvalue()
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return defuse(value) if isinstance(value, str) else str(value)
+
+
+def _cell(value: Any) -> Any:
+    return _UNFIT.sub("\ufffd", defuse(value))[:XLSX_CELL] if isinstance(value, str) else value

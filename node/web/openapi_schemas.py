@@ -1,0 +1,217 @@
+"""Shapes of the JSON that this node answers with: the components of the interface's description."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from node.domain import KINDS
+from node.domain.audience import AUDIENCES
+from node.errors import all_errors
+from node.web.openapi_parts import (
+    Json,
+    array,
+    boolean,
+    choice,
+    either,
+    in_header,
+    integer,
+    record,
+    ref,
+    string,
+)
+from node.web.portal_columns import COLUMNS
+from node.wire.auth import COMPONENTS
+
+NUMBER = 10**18 - 1
+"""Largest number in an address: eighteen digits."""
+VERSION = 2**53 - 1
+NULL: Json = {"type": "null"}
+ORIGIN_HASH = "^[0-9a-f]{64}$"
+RECORD_ID = "^([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$"
+CURSOR = r"^[0-9]{1,9}\.[0-9]{1,18}$"
+TILE = r"^tile/(entries|0|[1-9][0-9]?)/(x[0-9]{3}/){0,6}[0-9]{3}(\.p/[1-9][0-9]{0,2})?$"
+STATES = ("current", "superseded", "withdrawn")
+
+_UUID = string("UUID · 记录编号", pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+_HASH = string("SHA-256, hexadecimal · 十六进制", pattern="^[0-9a-f]{64}$")
+_ORIGIN = string("name of a log · 日志名称", examples=["ggzy.example/cq/500103/1"])
+_SIZE = integer("entries of a tree · 树的大小")
+_TIME = either(string(format="date-time"), NULL, about="UTC; a claim of the signer, null when absurd · 时间，仅为声称")
+
+# What a JSON export holds beyond text, by field.
+_NUMBERS = ("idx", "version", "flags")
+_MAYBE_NUMBERS = ("amount_fen", "points")
+
+
+def schemas() -> dict[str, Json]:
+    """Every named shape."""
+    contents, kinds = _contents()
+    made: dict[str, Json] = {
+        "Problem": record(
+            "RFC 9457, with a code for programs and advice for people · 错误说明：代码与处理建议",
+            optional=("field",),
+            type=string("urn:ggzy:problem:<code>", pattern="^urn:ggzy:problem:[a-z-]+$"),
+            title=string("what kind of error · 错误名称（英文）"),
+            title_zh=string("the same or more exact, in Chinese · 错误名称（中文）"),
+            status=integer("the HTTP status · HTTP 状态码", least=400, most=599),
+            code=string(f"stable; as of now: {', '.join(sorted(error.code for error in all_errors()))} · 错误代码"),
+            detail=string("what happened; never personal data · 具体原因"),
+            advice_zh=string("what to do next, in Chinese · 处理建议（中文）"),
+            advice_en=string("what to do next · 处理建议（英文）"),
+            field=string("the offending field, when there is one · 有问题的字段"),
+        ),
+        "Logs": record(logs=array(ref("Log"))),
+        "Log": record(
+            "One log as this node holds it · 本节点所持的一个日志",
+            origin=_ORIGIN,
+            origin_hash=string("how addresses name the log · 地址中的日志名", pattern=ORIGIN_HASH),
+            own=boolean("whether this node writes it · 是否本节点自己的日志"),
+            size=integer("of the mirrored, or own, checkpoint · 已镜像（或自有）检查点的大小"),
+            witnessed=integer("of the newest witnessed checkpoint · 最新见证检查点的大小"),
+            stored=integer("entries stored · 已存条目数"),
+            payload_next=integer("payloads accounted for up to here · 载荷已核到的位置"),
+            frozen=boolean("whether signing has stopped until a person has looked · 是否已冻结"),
+        ),
+        "PayloadState": record(
+            "Where a log's payloads stand here · 载荷接收进度",
+            next=integer("accounted for up to this index · 已核到的序号"),
+            missing=array(
+                {"type": "array", "prefixItems": [integer(), string()], "minItems": 2, "maxItems": 2},
+                "[index, section] of those that should be here and are not · 应有而缺的载荷",
+            ),
+        ),
+        "PayloadConflict": record("Go on from here · 请从此处继续", size=integer()),
+        "Policy": record(
+            "The trust policy that this node holds · 本节点所持的信任策略",
+            federation=string(),
+            version=integer(least=1),
+            hash=string("fingerprint: SHA-256 of the note's text · 指纹", pattern=ORIGIN_HASH),
+        ),
+        "PolicyTaken": record(
+            version=integer("held now · 现持版本", least=1), taken=integer("versions that were new · 新接收的版本数")
+        ),
+        "Hello": record(node=string("who answers · 应答节点"), caller=string("who called · 呼叫节点")),
+        "Records": record(
+            records=array(ref("RecordRow")),
+            cursor=string("give it back to go on, also later · 下一页游标，可稍后续取", pattern=CURSOR),
+        ),
+        "RecordRow": record(
+            "One version of one record in the feed · 记录流中的一个版本",
+            record_id=_UUID,
+            origin=_ORIGIN,
+            index=integer("in its log · 日志序号"),
+            version=integer(least=1, most=VERSION),
+            kind=string("a newer node may use kinds unknown here · 记录类型"),
+            state=choice(STATES),
+            title=string(),
+            claimed_at=_TIME,
+            leaf=_HASH,
+            made_up=boolean("invented for demonstration · 演示数据"),
+        ),
+        "Record": record(
+            "A record with its newest versions, newest first · 记录及其各版本，新者在前",
+            record_id=_UUID,
+            origin=_ORIGIN,
+            versions=array(ref("RecordVersion"), minItems=1),
+            versions_total=integer("more than are listed when the record is long · 版本总数", least=1),
+            cosigners=array(
+                record(
+                    name=string("key name · 签名者"),
+                    size=_SIZE,
+                    signed_at=_TIME,
+                ),
+                "who signed a checkpoint that covers the newest version · 已签名方",
+            ),
+        ),
+        "RecordVersion": record(
+            index=integer("in its log · 日志序号"),
+            version=integer(least=1, most=VERSION),
+            kind=string(),
+            schema=integer("of the kind's shape · 结构版本", least=1, most=VERSION),
+            state=choice(STATES),
+            claimed_at=_TIME,
+            leaf=_HASH,
+            prev_leaf=either(_HASH, NULL, about="leaf of the version before · 前一版本的叶子"),
+            sections={"type": "object", "additionalProperties": ref("RecordSection")},
+        ),
+        "RecordSection": record(
+            "A section, and its content as far as this node holds it and the caller may see it · 记录的一个部分",
+            optional=("content",),
+            audience=string(f"{', '.join(AUDIENCES)}, or one of a newer node · 公开范围"),
+            commitment=string("salted hash of the payload · 加盐承诺", pattern="^[0-9a-f]{64}$"),
+            state=choice(
+                ("held", "missing", "withheld", "unreadable"),
+                "missing is a fault, withheld is by rule, unreadable has bytes that are no plain data · 状态",
+            ),
+            content=either(
+                *({"$ref": target} for target in dict.fromkeys(kinds.values())),
+                {"not": NULL},
+                about="by kind and section: "
+                + "; ".join(f"{name} → {target.rpartition('/')[2]}" for name, target in kinds.items())
+                + ". What a newer node publishes may have any shape; bytes come as base64. · 内容，按类型",
+            ),
+        ),
+        "Health": record(status={"const": "ok"}, version=string()),
+        "Readiness": record(
+            "Whether this node may be sent work, and why not · 是否就绪及原因",
+            status=choice(("ready", "not-ready")),
+            problems=array(string()),
+        ),
+        **{f"{name.title()}Export": _export(name) for name in COLUMNS},
+    }
+    return made | contents
+
+
+def parameters() -> dict[str, Json]:
+    """The headers of a signed request, but for the signature itself, which is the security scheme."""
+    return {
+        "GgzyTo": in_header("Ggzy-To", "name of the node that is called · 被呼叫节点的名称", string()),
+        "Digest": in_header(
+            "Content-Digest",
+            "SHA-256 of the body (RFC 9530), of the empty body for GET · 正文摘要",
+            string(pattern="^sha-256=:[A-Za-z0-9+/]{43}=:$"),
+        ),
+        "SignatureInput": in_header(
+            "Signature-Input",
+            f"`ggzy={COMPONENTS};created=<seconds>;nonce=\"<16-64 of A-Z a-z 0-9 _ ->\";keyid=\"<key name>+<hex id>\"`"
+            " · 签名参数",
+            string(),
+        ),
+    }
+
+
+@cache
+def _contents() -> tuple[dict[str, Json], dict[str, str]]:
+    """Shapes of the contents, and "kind section" -> address of its shape."""
+    sections = {
+        f"{kind.name} {name}": shape for kind in KINDS.values() for name, (shape, _audience) in kind.sections.items()
+    }
+    refs, components = msgspec.json.schema_components(sections.values(), ref_template="#/components/schemas/{name}")
+    for shape in components.values():
+        shape["description"] = " ".join(str(shape.get("description", "")).split())
+    return components, {name: found["$ref"] for name, found in zip(sections, refs, strict=True)}
+
+
+def _export(name: str) -> Json:
+    columns = {column.name: _column(column.name) for column in COLUMNS[name]}
+    return record(
+        "The rows of a search, newest first · 检索结果",
+        source=string("log of the node that answers · 应答节点的日志"),
+        made_at=string("local time · 生成时间"),
+        query={"type": "object", "additionalProperties": string()},
+        total=integer(),
+        rows=array(record(**columns)),
+    )
+
+
+def _column(name: str) -> Any:
+    if name == "made_up":
+        return boolean()
+    if name in _MAYBE_NUMBERS:
+        return {"type": ["integer", "null"]}
+    if name in _NUMBERS:
+        return integer()
+    return string()

@@ -1,0 +1,117 @@
+"""For whoever runs the node: health, readiness, metrics, and the description of the interface."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from sqlalchemy import Connection, func, select
+
+from node import __version__
+from node.store import cursors, logs, migrate, peers
+from node.store.logs import LogState
+from node.store.peers import Standing
+from node.store.tables import PayloadMissing, Quarantine, table
+from node.web.keys import CLOCK, SETTINGS, STORE
+from node.web.openapi import document
+
+routes = web.RouteTableDef()
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+REGISTRY = web.AppKey("metrics", CollectorRegistry)
+_REQUESTS = web.AppKey("requests", Counter)
+_SECONDS = web.AppKey("request_seconds", Histogram)
+
+
+def setup(app: web.Application) -> None:
+    """Make this node's own metrics; several nodes in one process do not share them."""
+    registry = CollectorRegistry()
+    app[REGISTRY] = registry
+    # The route's pattern is the label, never the address itself: an address may be unique to a person's search.
+    app[_REQUESTS] = Counter("ggzy_http_requests", "Requests answered", ["route", "status"], registry=registry)
+    app[_SECONDS] = Histogram("ggzy_http_request_seconds", "Time to answer", ["route"], registry=registry)
+
+
+@web.middleware
+async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
+    started = time.perf_counter()
+    status = 500
+    try:
+        answer = await handler(request)
+        status = answer.status
+        return answer
+    finally:
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource is not None else "unknown"
+        request.app[_REQUESTS].labels(route, str(status)).inc()
+        request.app[_SECONDS].labels(route).observe(time.perf_counter() - started)
+
+
+@routes.get("/healthz")
+async def healthz(request: web.Request) -> web.Response:
+    """The process answers; says nothing about the store or the federation."""
+    return web.json_response({"status": "ok", "version": __version__})
+
+
+@routes.get("/readyz")
+async def readyz(request: web.Request) -> web.Response:
+    """Whether this node may be sent work: schema current, disk good, log not frozen, last audit clean."""
+    store = request.app[STORE]
+    problems: list[str] = []
+    if store.failed:
+        problems.append("storage-failed")
+    else:
+
+        def work(conn: Connection) -> None:
+            migrate.require_current(conn)
+            problems.extend(f"frozen: {state.origin}" for state in logs.all_logs(conn) if state.own and state.frozen)
+            if faults := cursors.fact(conn, "audit"):
+                problems.append(f"audit: {faults}")
+
+        await store.read(work)
+    status = {"status": "ready" if not problems else "not-ready", "problems": problems}
+    return web.json_response(status, status=200 if not problems else 503)
+
+
+@routes.get("/metrics")
+async def metrics(request: web.Request) -> web.Response:
+    """Prometheus text: sizes, lag, faults and request counts. No personal data, no search words."""
+
+    def work(conn: Connection) -> tuple[list[LogState], list[Standing], int, int]:
+        missing = conn.execute(select(func.count()).select_from(table(PayloadMissing))).scalar_one()
+        quarantined = conn.execute(select(func.count()).select_from(table(Quarantine))).scalar_one()
+        return logs.all_logs(conn), peers.all_standings(conn), int(missing), int(quarantined)
+
+    states, standings, missing, quarantined = await request.app[STORE].read(work)
+    registry = CollectorRegistry()
+    sizes = Gauge("ggzy_log_entries", "Entries of a log", ["origin", "kind"], registry=registry)
+    names = {}
+    for state in states:
+        names[state.id] = state.origin
+        for kind in ("stored_size", "head_size", "witnessed_size", "payload_next"):
+            sizes.labels(state.origin, kind).set(getattr(state, kind))
+    frozen = Gauge("ggzy_log_frozen", "1 when the log must not be signed", ["origin"], registry=registry)
+    for state in states:
+        frozen.labels(state.origin).set(1 if state.frozen else 0)
+    lag = Gauge(
+        "ggzy_peer_lag_entries", "Entries that a peer does not mirror yet", ["peer", "origin"], registry=registry
+    )
+    age = Gauge("ggzy_peer_last_ok_seconds", "Since the last good exchange", ["peer", "origin"], registry=registry)
+    now = request.app[CLOCK]()
+    heads = {state.id: state.head_size for state in states}
+    for standing in standings:
+        lag.labels(standing.peer, names[standing.log_id]).set(
+            max(0, heads[standing.log_id] - standing.mirrored_size) if standing.direction == "push" else 0
+        )
+        if standing.last_ok_ms:
+            age.labels(standing.peer, names[standing.log_id]).set((now - standing.last_ok_ms) / 1000)
+    Gauge("ggzy_payloads_missing", "Payloads that should be here and are not", registry=registry).set(missing)
+    Gauge("ggzy_quarantined", "Entries that could not be read", registry=registry).set(quarantined)
+    body = generate_latest(registry) + generate_latest(request.app[REGISTRY])
+    return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+@routes.get("/openapi.json")
+async def openapi(request: web.Request) -> web.Response:
+    return web.json_response(document(request.app[SETTINGS].url))

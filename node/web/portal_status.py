@@ -1,0 +1,80 @@
+"""The state of the federation in words: for the home page and for the status page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from node.domain import KINDS
+from node.projections.reasons import REASONS
+from node.store.view_status import Federated, Peer, Quarantined
+from node.web.portal_people import People, trouble
+from node.web.portal_text import DIRECTIONS, Pair
+
+
+def home_tables(logs: Sequence[Federated], people: People) -> dict[str, Any]:
+    return {"logs": [_log(each, people) for each in logs], "frozen": _frozen(logs)}
+
+
+def status_tables(logs: Sequence[Federated], held: Sequence[Quarantined], people: People) -> dict[str, Any]:
+    return {
+        "logs": [_log(each, people) for each in logs],
+        "frozen": _frozen(logs),
+        "peers": [_peer(each, peer, people) for each in logs for peer in each.peers],
+        "quarantine": [_quarantined(row, people) for row in held],
+    }
+
+
+def _frozen(logs: Sequence[Federated]) -> str:
+    return next((each.log.frozen for each in logs if each.log.own), "")
+
+
+def _log(each: Federated, people: People) -> dict[str, Any]:
+    return {
+        "log": each.log,
+        "own": each.log.own,
+        "title": people.of_origin(each.log.origin),
+        "tier": people.tier_of_origin(each.log.origin),
+        "newest_ms": each.newest_ms,
+        "missing": each.missing,
+        "quarantined": each.quarantined,
+        "evidence": each.evidence,
+        "covers": _covers(each, people),
+    }
+
+
+def _covers(each: Federated, people: People) -> list[dict[str, Any]]:
+    """Cosigners, one line for each node and size."""
+    found: dict[tuple[str, int], list[Pair]] = {}
+    for cover in each.covers:
+        signer = people.signer(cover.signer, each.log.origin)
+        if signer.use != "log":
+            found.setdefault((signer.title, cover.size), []).append(signer.short)
+    return [
+        {"title": title, "uses": uses, "size": size, "whole": size >= each.log.stored_size}
+        for (title, size), uses in found.items()
+    ]
+
+
+def _peer(each: Federated, peer: Peer, people: People) -> dict[str, Any]:
+    # What we push the peer may lack, what we pull we may lack.
+    told = peer.mirrored_size or peer.witnessed_size
+    lag = each.log.stored_size - peer.mirrored_size if peer.direction == "push" else told - each.log.stored_size
+    return {
+        "state": peer,
+        "direction": DIRECTIONS.get(peer.direction, (peer.direction, peer.direction)),
+        "title": people.title(peer.peer),
+        "log_title": people.of_origin(each.log.origin),
+        "lag": max(0, lag),
+        "trouble": trouble(peer.last_error),
+    }
+
+
+def _quarantined(row: Quarantined, people: People) -> dict[str, Any]:
+    kind = KINDS.get(row.kind)
+    return {
+        "row": row,
+        "title": people.of_origin(row.origin),
+        "kind": (kind.zh, kind.en) if kind else (row.kind, row.kind),
+        "why": REASONS.get(row.code, (row.reason, row.reason)),
+    }

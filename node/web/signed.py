@@ -1,0 +1,65 @@
+"""Who is calling: verifies signed requests against the trust policy, and refuses a nonce seen before (wire/auth.py)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from aiohttp import web
+
+from node.clock import Clock
+from node.errors import Unauthenticated
+from node.trusted import Trusted
+from node.wire import auth
+
+MAX_NONCES = 100_000
+
+
+class Callers:
+    """Verifies callers. A request is good for `skew_s` seconds around its time, and once."""
+
+    def __init__(self, trusted: Trusted, clock: Clock, *, skew_s: int) -> None:
+        self._trusted = trusted
+        self._clock = clock
+        self._skew_s = skew_s
+        self._seen: OrderedDict[str, int] = OrderedDict()
+
+    def identify(self, request: web.Request, body: bytes = b"") -> str | None:
+        """The node that signed this request, None when it is not signed.
+
+        Raises Unauthenticated when a signature is there and is not good: a bad one is never taken for none.
+        """
+        claim = auth.read_claim(request.headers)
+        if claim is None:
+            return None
+        now_s = self._clock() // 1000
+        if abs(now_s - claim.created_s) > self._skew_s:
+            raise Unauthenticated(
+                f"the request's time is {claim.created_s - now_s:+d} s off this node's clock",
+                zh="请求时间与本节点时钟相差过大",
+                advice_zh="请校准双方时钟（NTP）。",
+                advice_en="Set both clocks (NTP).",
+            )
+        known = self._trusted.policy.request_key(claim.key_name, claim.key_id)
+        if known is None:
+            raise Unauthenticated("the trust policy knows no such request key", field="keyid")
+        node, key = known
+        auth.verify(request.headers, request.method, request.path_qs, body, key=key, me=self._trusted.me)
+        self._once(f"{claim.key_id}:{claim.nonce}", now_s)
+        return node
+
+    def require(self, request: web.Request, body: bytes = b"") -> str:
+        """`identify`, for calls that nobody may make unsigned."""
+        node = self.identify(request, body)
+        if node is None:
+            raise Unauthenticated("this call must be signed by an enrolled node")
+        return node
+
+    def _once(self, nonce: str, now_s: int) -> None:
+        # A nonce is remembered for the whole window in which its time would still be taken, so it works once.
+        while self._seen and (next(iter(self._seen.values())) < now_s - 2 * self._skew_s):
+            self._seen.popitem(last=False)
+        if nonce in self._seen:
+            raise Unauthenticated("this request was seen before", field="nonce")
+        if len(self._seen) >= MAX_NONCES:
+            raise Unauthenticated("too many signed requests at once; try again in a minute")
+        self._seen[nonce] = now_s

@@ -1,0 +1,295 @@
+"""Node-to-node endpoints: decode, call sync, encode. Status words exactly as c2sp.org says (DESIGN L12)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from node.errors import Conflict, Malformed, NotAllowed, NotFound, Overloaded, TooLarge
+from node.store import checkpoints, logs, payloads
+from node.store.logs import LogState
+from node.sync.accept import MirrorConflict
+from node.sync.custody import PayloadState, audiences_for
+from node.tlog.mirror import INFO_CONTENT_TYPE
+from node.tlog.tiles import WIDTH, parse_tile_path
+from node.tlog.witness import MAX_REQUEST_BYTES, SIZE_CONTENT_TYPE, encode_size
+from node.trusted import version as policy_note
+from node.web.keys import ACCEPTOR, CALLERS, CUSTODIAN, NEWS, SETTINGS, STORE, TRUSTED, UPLOADS
+from node.wire import pack, paths
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+MUTABLE = "no-cache"
+MAX_PAYLOAD_RANGE = 32 * WIDTH
+routes = web.RouteTableDef()
+
+
+# --- submission -----------------------------------------------------------------------------------------------------
+
+
+@routes.post(paths.ADD_CHECKPOINT)
+async def add_checkpoint(request: web.Request) -> web.Response:
+    body = await read_body(request, MAX_REQUEST_BYTES)
+    try:
+        line = await request.app[ACCEPTOR].add_checkpoint(body)
+    except Conflict as conflict:
+        return web.Response(body=encode_size(conflict.size), status=409, content_type=SIZE_CONTENT_TYPE)
+    return _text(line.line())
+
+
+@routes.post(paths.ADD_ENTRIES)
+async def add_entries(request: web.Request) -> web.Response:
+    async with _upload(request):
+        try:
+            outcome = await request.app[ACCEPTOR].add_entries(_chunks(request))
+        except MirrorConflict as conflict:
+            return _info(conflict.info.encode(), 409)
+    request.app[NEWS].set()
+    if outcome.cosignature is None:
+        return _info(outcome.info.encode(), 202)
+    return _text(outcome.cosignature.line())
+
+
+def _info(body: bytes, status: int) -> web.Response:
+    headers = {"Accept-Encoding": "gzip"}
+    return web.Response(body=body, status=status, content_type=INFO_CONTENT_TYPE, headers=headers)
+
+
+# --- reading logs and mirrors ---------------------------------------------------------------------------------------
+
+
+@routes.get(paths.CHECKPOINT)
+async def checkpoint(request: web.Request) -> web.Response:
+    def work(conn: Connection) -> bytes:
+        state = _log(conn, request)
+        if not state.own and state.head_size == 0 and state.witnessed_size > 0:
+            raise NotFound("nothing of this log is mirrored here yet")
+        return checkpoints.note(conn, state.id, state.head_size, state.origin).encode()
+
+    return _note(await request.app[STORE].read(work))
+
+
+@routes.get(paths.TILE)
+async def tile(request: web.Request) -> web.Response:
+    place = parse_tile_path(request.match_info["tile"])
+
+    def work(conn: Connection) -> bytes:
+        state = _log(conn, request)
+        if place.level is None:
+            return logs.read_bundle(conn, state.id, place.n, place.width)
+        return logs.read_tile(conn, state.id, place.level, place.n, place.width)
+
+    answer = web.Response(
+        body=await request.app[STORE].read(work),
+        content_type="application/octet-stream",
+        headers={"Cache-Control": IMMUTABLE},
+    )
+    if place.level is None:
+        answer.enable_compression()
+    return answer
+
+
+@routes.get(paths.WITNESS_CHECKPOINT)
+async def witness_checkpoint(request: web.Request) -> web.Response:
+    def work(conn: Connection) -> bytes:
+        state = _log(conn, request)
+        if state.own:
+            raise NotFound("this node does not witness its own log")
+        return checkpoints.note(conn, state.id, state.witnessed_size, state.origin).encode()
+
+    return _note(await request.app[STORE].read(work))
+
+
+@routes.get(paths.COSIGNED)
+async def cosigned(request: web.Request) -> web.Response:
+    cosigner = request.match_info["cosigner"]
+
+    def work(conn: Connection) -> bytes:
+        state = _log(conn, request)
+        size = checkpoints.newest_signed_by(conn, state.id, cosigner)
+        if size is None:
+            raise NotFound("no checkpoint with a line of that cosigner here")
+        return checkpoints.note(conn, state.id, size, state.origin).encode()
+
+    return _note(await request.app[STORE].read(work))
+
+
+@routes.get(paths.LOGS)
+async def list_logs(request: web.Request) -> web.Response:
+    def row(state: LogState) -> dict[str, object]:
+        return {
+            "origin": state.origin,
+            "origin_hash": state.origin_hash,
+            "own": state.own,
+            "size": state.head_size,
+            "witnessed": state.witnessed_size,
+            "stored": state.stored_size,
+            "payload_next": state.payload_next,
+            "frozen": bool(state.frozen),
+        }
+
+    states = await request.app[STORE].read(logs.all_logs)
+    return web.json_response({"logs": [row(state) for state in states]}, headers={"Cache-Control": MUTABLE})
+
+
+# --- payloads -------------------------------------------------------------------------------------------------------
+
+
+@routes.get(paths.PAYLOADS)
+async def get_payloads(request: web.Request) -> web.Response:
+    caller = request.app[CALLERS].identify(request)
+    trusted = request.app[TRUSTED]
+    start, end = _range(request)
+
+    def work(conn: Connection) -> list[bytes]:
+        state = _log(conn, request)
+        if end > state.stored_size:
+            raise NotFound(f"this node stores {state.stored_size} entries of that log")
+        audiences = frozenset({"public"}) if caller is None else audiences_for(trusted, caller, state.origin)
+        made: list[bytes] = []
+        for n in range(start // WIDTH, (end - 1) // WIDTH + 1):
+            low, high = max(start, n * WIDTH), min(end, (n + 1) * WIDTH)
+            made += payloads.packed(conn, state.id, state.origin, low, high, audiences)
+        return made
+
+    body = pack.frame(await request.app[STORE].read(work))
+    return web.Response(body=body, content_type=pack.CONTENT_TYPE, headers={"Cache-Control": "private, no-store"})
+
+
+@routes.post(paths.PAYLOADS)
+async def put_payloads(request: web.Request) -> web.Response:
+    async with _upload(request):
+        body = await read_body(request, request.app[SETTINGS].max_body_bytes)
+        caller = request.app[CALLERS].require(request, body)
+        start, end = _range(request)
+        state = await request.app[STORE].read(partial(_log, request=request))
+        policy = request.app[TRUSTED].policy
+        node = policy.node_of_origin(state.origin)
+        # Who could mark another's payloads as missing could also hide them.
+        if node is None or state.own or caller not in (node, *policy.path_up(node)):
+            raise NotAllowed("payloads of this log are taken only from its origin and the nodes above it")
+        try:
+            now = await request.app[CUSTODIAN].add_payloads(state.origin, start, end, list(pack.unframe(body)))
+        except Conflict as conflict:
+            return web.json_response({"size": conflict.size}, status=409)
+    request.app[NEWS].set()
+    return _payload_state(now)
+
+
+@routes.get(paths.PAYLOAD_STATE)
+async def payload_state(request: web.Request) -> web.Response:
+    request.app[CALLERS].identify(request)
+    state = await request.app[STORE].read(partial(_log, request=request))
+    return _payload_state(await request.app[CUSTODIAN].payload_state(state.origin))
+
+
+@routes.get(paths.CUSTODY)
+async def custody(request: web.Request) -> web.Response:
+    state = await request.app[STORE].read(partial(_log, request=request))
+    return _note((await request.app[CUSTODIAN].custody(state.origin)).encode())
+
+
+def _payload_state(state: PayloadState) -> web.Response:
+    plain = {"next": state.next, "missing": [list(place) for place in state.missing]}
+    return web.json_response(plain, headers={"Cache-Control": MUTABLE})
+
+
+# --- policy and news ------------------------------------------------------------------------------------------------
+
+
+@routes.get(paths.POLICY)
+async def policy(request: web.Request) -> web.Response:
+    held = request.app[TRUSTED].policy
+    plain = {"federation": held.federation, "version": held.version, "hash": held.hash()}
+    return web.json_response(plain, headers={"Cache-Control": MUTABLE})
+
+
+@routes.get(paths.POLICY_VERSION)
+async def policy_version(request: web.Request) -> web.Response:
+    number = _number(request.match_info["version"], "version")
+    return _note(await request.app[STORE].read(partial(policy_note, number=number)))
+
+
+@routes.post(paths.POLICY)
+async def put_policy(request: web.Request) -> web.Response:
+    # Open to anyone: a policy counts by the signatures on it, not by who carries it.
+    taken = await request.app[TRUSTED].adopt([await read_body(request, MAX_REQUEST_BYTES)])
+    return web.json_response({"version": request.app[TRUSTED].policy.version, "taken": taken})
+
+
+@routes.post(paths.HELLO)
+async def hello(request: web.Request) -> web.Response:
+    node = request.app[CALLERS].require(request, await read_body(request, 1024))
+    request.app[NEWS].set()
+    return web.json_response({"node": request.app[TRUSTED].me, "caller": node})
+
+
+# --- below ----------------------------------------------------------------------------------------------------------
+
+
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """A whole body of at most `limit` inflated bytes, each part of it within the node's request timeout."""
+    body = bytearray()
+    async for chunk in _chunks(request):
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge(f"a body of more than {limit} bytes")
+    return bytes(body)
+
+
+async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
+    """The body as it arrives. A sender that falls silent ends it with TimeoutError (no slow-loris)."""
+    idle_s = request.app[SETTINGS].request_timeout_s
+    while True:
+        try:
+            async with asyncio.timeout(idle_s):
+                chunk = await request.content.readany()
+        except web.HTTPException:
+            raise
+        except (ValueError, web.RequestPayloadError) as error:
+            raise Malformed(f"the body cannot be read: {type(error).__name__}") from None
+        if not chunk:
+            return
+        yield chunk
+
+
+@asynccontextmanager
+async def _upload(request: web.Request) -> AsyncIterator[None]:
+    """Back-pressure: beyond so many uploads at once the rest is told to come back, instead of all becoming slow."""
+    gate = request.app[UPLOADS]
+    if gate.locked():
+        raise Overloaded("too many uploads at once", retry_after_s=2)
+    async with gate:
+        try:
+            yield
+        except TimeoutError:
+            raise Malformed("the body stopped arriving") from None
+
+
+def _log(conn: Connection, request: web.Request) -> LogState:
+    return logs.by_hash(conn, request.match_info["origin_hash"])
+
+
+def _range(request: web.Request) -> tuple[int, int]:
+    start, end = (_number(request.query.get(name, ""), name) for name in ("start", "end"))
+    if not start < end or end - start > MAX_PAYLOAD_RANGE:
+        raise Malformed(f"start must be below end, by at most {MAX_PAYLOAD_RANGE}", field="end")
+    return start, end
+
+
+def _number(text: str, field: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise Malformed(f"{field} must be a decimal number", field=field)
+    return int(text)
+
+
+def _text(line: str) -> web.Response:
+    return web.Response(text=line, content_type="text/plain", charset="utf-8")
+
+
+def _note(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="text/plain", charset="utf-8", headers={"Cache-Control": MUTABLE})
