@@ -35,6 +35,8 @@ def configure_logging(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    # A tick that finds its job still running is nothing to tell: the running one does its work.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
 def serve_node(settings: Settings) -> int:

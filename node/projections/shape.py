@@ -53,6 +53,8 @@ def text(value: str, limit: int = MAX_TEXT) -> str:
     >>> text("a\\x00b\\nc")
     'a�b c'
     """
+    if len(value) <= limit and value.isprintable():
+        return value.strip()  # almost always
     value = " ".join(value.replace("\x00", "\ufffd").translate(_TURNING).split())
     return value if len(value) <= limit else value[: limit - 1] + "…"
 

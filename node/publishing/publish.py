@@ -28,7 +28,7 @@ from node.store.tables import Issued, table
 from node.tlog.checkpoint import Checkpoint
 from node.tlog.merkle import leaf_hash
 from node.tlog.note import Ed25519Signer
-from node.tlog.tiles import WIDTH
+from node.tlog.tiles import WIDTH, Edge
 from node.wire import header as headers
 from node.wire import payload as payload_bytes
 from node.wire.header import Header, SectionRef
@@ -146,19 +146,29 @@ class Publisher:
 
 
 def _read_back(conn: Connection, state: LogState, written: Sequence[bytes]) -> bytes:
-    """The root to sign: from the old tree, which must still be the signed one, and the entries as they were meant.
+    """The root to sign: over the old tree, which must still be the signed one, and what reads back as it was written.
 
     Raises StorageFailed when a bit has changed on the way to the disk, or lying there (L8).
     """
-    edge = logs.edge(conn, state)
-    old = edge.root() if state.head_size == edge.size else logs.stored_root(conn, state.id, state.head_size)
+    start, size = state.stored_size, state.stored_size + len(written)
+    # From the bundle's first entry: those of the tail were just copied into it, and this is now their only place.
+    base = start - start % WIDTH
+    read = logs.entries(conn, state.id, base, size)
+    edge = Edge.from_tiles(logs.tile_reader(conn, state.id), base)
+    leaves = [leaf_hash(entry) for entry in read]
+    edge.extend(leaves[: start - base])
+    old = edge.root() if state.head_size == start else logs.stored_root(conn, state.id, state.head_size)
     if old != state.head_root:
         raise StorageFailed("the stored entries no longer give the root of the signed head; nothing was signed")
-    edge.extend([leaf_hash(entry) for entry in written])
-    root, size = edge.root(), state.stored_size + len(written)
-    if logs.entries(conn, state.id, state.stored_size, size) != list(written):
+    if read[start - base :] != list(written):
         raise StorageFailed("entries read back are not those that were written; nothing was signed")
-    if logs.stored_root(conn, state.id, size) != root:
+    edge.extend(leaves[start - base :])
+    root = edge.root()
+    tiles = b"".join(
+        logs.read_tile(conn, state.id, 0, n, min(WIDTH, size - n * WIDTH))
+        for n in range(base // WIDTH, -(-size // WIDTH))
+    )
+    if tiles != b"".join(leaves) or logs.stored_root(conn, state.id, size) != root:
         raise StorageFailed("entries read back do not give the root of the stored tiles; nothing was signed")
     return root
 

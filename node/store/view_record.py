@@ -63,7 +63,7 @@ class Cosigner:
 class RecordHistory:
     """A record in the log of one origin: its newest `MAX_VERSIONS` versions, newest first.
 
-    `elsewhere` are origins that use the same id for something of theirs: ids belong to an origin (L2).
+    `cosigners` are those of the version that was asked for, else of the newest. `elsewhere` are origins that use the same id for something of theirs: ids belong to an origin (L2).
     """
 
     record_id: bytes
@@ -99,7 +99,8 @@ def record(conn: Connection, record_id: bytes, origin: str = "", *, version: int
         rows += conn.execute(newest.where(_records.c.version == version)).mappings()
     total = conn.execute(select(func.count()).select_from(_records).where(*mine)).scalar_one()
     versions = tuple(_version(conn, log.id, {**row}) for row in rows)
-    cosigners = cosigners_of(conn, log.id, versions[0].index)
+    asked = next((each for each in versions if each.version == version), versions[0])
+    cosigners = cosigners_of(conn, log.id, asked.index)
     elsewhere = tuple(other.origin for other in holders if other.id != log.id)
     return RecordHistory(record_id, log, versions, total, cosigners, elsewhere)
 

@@ -101,6 +101,7 @@ class LogSummary:
 
     origin: str
     size: int
+    payload_next: int
 
 
 class Peer:
@@ -169,7 +170,7 @@ class Peer:
     async def logs(self) -> list[LogSummary]:
         plain = _read_json(self._expect(await self._send("GET", paths.LOGS), 200))
         try:
-            return [LogSummary(str(row["origin"]), int(row["size"])) for row in plain["logs"]]
+            return [LogSummary(str(row["origin"]), int(row["size"]), int(row["payload_next"])) for row in plain["logs"]]
         except (KeyError, TypeError, ValueError):
             raise Malformed("the peer's list of logs is not readable") from None
 

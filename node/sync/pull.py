@@ -15,13 +15,14 @@ from sqlalchemy import Connection
 
 from node.clock import Clock
 from node.errors import BadProof, NodeError
-from node.store import checkpoints, logs, peers
+from node.store import checkpoints, logs, payloads, peers
 from node.store.db import Store
 from node.store.logs import LogState
 from node.store.peers import Standing
 from node.sync.accept import Acceptor
 from node.sync.custody import Custodian
 from node.sync.peer import LogSummary, Peer
+from node.sync.push import TOUCH_MS
 from node.tlog.checkpoint import Checkpoint
 from node.tlog.merkle import leaf_hash, verify_consistency
 from node.tlog.note import Note, Signature
@@ -76,8 +77,13 @@ class Puller:
 
     async def pull(self, summary: LogSummary) -> Pulled:
         """Bring our copy of a log to the peer's. Raises what verification and the network raise."""
-        state = await self._store.write(partial(logs.ensure, origin=summary.origin))
-        standing = await self._store.read(partial(_standing, peer=self._peer.name, log_id=state.id))
+        state = await self._store.read(partial(logs.find, origin=summary.origin))
+        if state is None:
+            state = await self._store.write(partial(logs.ensure, origin=summary.origin))
+        standing, lacking = await self._store.read(partial(_standing, peer=self._peer.name, log_id=state.id))
+        level = state.head_size >= summary.size and state.payload_next >= summary.payload_next and not lacking
+        if level and not standing.last_error and self._clock() - standing.last_ok_ms < TOUCH_MS:
+            return Pulled()
         try:
             pulled = await self._pull(state, summary)
         except NodeError as error:
@@ -177,8 +183,8 @@ class Puller:
         return moved
 
 
-def _standing(conn: Connection, peer: str, log_id: int) -> Standing:
-    return peers.get(conn, peer, log_id, "pull")
+def _standing(conn: Connection, peer: str, log_id: int) -> tuple[Standing, bool]:
+    return peers.get(conn, peer, log_id, "pull"), bool(payloads.missing(conn, log_id, limit=1))
 
 
 def _witness(conn: Connection, state: LogState, head: Checkpoint, note: Note, lines: Sequence[Signature]) -> None:

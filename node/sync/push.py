@@ -32,6 +32,7 @@ from node.wire.custody import open_custody
 
 _log = structlog.get_logger(__name__)
 MAX_TURNS = 1000
+TOUCH_MS = 60_000
 PAYLOAD_BUNDLES_PER_CALL = 16
 
 
@@ -57,37 +58,42 @@ class Pusher:
     async def push(self, origin: str) -> Pushed:
         """Bring the peer to our head of this log. Raises what the peer's answers and the network raise."""
         state, standing, fresh = await self._store.read(partial(self._load, origin=origin))
-        await self._note(replace(standing, last_try_ms=self._clock()))
+        now, size = self._clock(), state.head_size
+        level = fresh and standing.mirrored_size == size and standing.payload_next >= min(size, state.payload_next)
+        # An idle link costs no write: its row is touched once a minute.
+        if level and not standing.last_error and now - standing.last_ok_ms < TOUCH_MS:
+            return Pushed()
         try:
-            pushed, standing = await self._push(state, standing, fresh=fresh)
+            pushed, standing, good = await self._push(state, standing, fresh=fresh)
         except NodeError as error:
             failed = replace(standing, failures=standing.failures + 1, last_error=f"{error.code}: {error.detail}"[:500])
-            await self._note(replace(failed, last_try_ms=self._clock()))
+            await self._store.write(partial(peers.put, standing=replace(failed, last_try_ms=self._clock())))
             raise
-        await self._note(
-            replace(standing, last_try_ms=self._clock(), last_ok_ms=self._clock(), failures=0, last_error="")
-        )
+        now = self._clock()
+        standing = replace(standing, last_try_ms=now, last_ok_ms=now, failures=0, last_error="")
+        await self._store.write(partial(_note, state=state, size=size, signatures=good, standing=standing))
         return pushed
 
-    async def _push(self, state: LogState, standing: Standing, *, fresh: bool) -> tuple[Pushed, Standing]:
+    async def _push(
+        self, state: LogState, standing: Standing, *, fresh: bool
+    ) -> tuple[Pushed, Standing, list[Signature]]:
         size = state.head_size
         note = await self._store.read(lambda conn: checkpoints.note(conn, state.id, size, state.origin))
-        done = Pushed()
+        done, good = Pushed(), []
         if not fresh or standing.mirrored_size != size:
             lines = await self._add_checkpoint(state, standing, note, size)
             standing = replace(standing, witnessed_size=size)
             entries, more = await self._add_entries(state, standing, size)
             standing = replace(standing, mirrored_size=size)
-            kept = await self._keep(state, size, note, [*lines, *more])
-            done = Pushed(entries=entries, cosignatures=kept)
-            await self._note(standing)
+            good = self._verified(note, [*lines, *more])
+            done = Pushed(entries=entries, cosignatures=len(good))
         if standing.payload_next < size or not fresh:
             standing, moved = await self._put_payloads(state, standing, size)
             custody = await self._peer.custody(state.origin)
             self._check_custody(custody, state.origin)
             standing = replace(standing, custody=custody.decode())
             done = replace(done, payloads=moved)
-        return done, standing
+        return done, standing, good
 
     def _load(self, conn: Connection, origin: str) -> tuple[LogState, Standing, bool]:
         """The log, what we know of it at the peer, and whether our head carries a fresh cosignature of its mirror."""
@@ -99,9 +105,6 @@ class Pusher:
         newest_s = max((cosignature_time(line) for line in lines if line is not None), default=0)
         fresh = newest_s > 0 and abs(self._clock() - newest_s * 1000) < self._refresh_ms
         return state, peers.get(conn, self._peer.name, state.id, "push"), fresh
-
-    async def _note(self, standing: Standing) -> None:
-        await self._store.write(lambda conn: peers.put(conn, standing))
 
     # --- heads ------------------------------------------------------------------------------------------------------
 
@@ -162,8 +165,8 @@ class Pusher:
             start, end, ticket = min(info.next_entry, size), size, info.ticket
         raise Conflict("the mirror makes no progress", size=start)
 
-    async def _keep(self, state: LogState, size: int, note: Note, lines: Iterable[Signature]) -> int:
-        """Keep the cosignatures that verify under a key of the policy; others are ignored, as the note format says."""
+    def _verified(self, note: Note, lines: Iterable[Signature]) -> list[Signature]:
+        """The cosignatures that verify under a key of the policy; others are ignored, as the note format says."""
         known = self._trusted.policy.cosigner_keys()
         good = []
         for line in lines:
@@ -173,8 +176,7 @@ class Pusher:
                     good.append(line)
         if not good:
             raise BadSignature(f"{self._peer.name} gave no cosignature that the trust policy knows")
-        await self._store.write(lambda conn: checkpoints.put(conn, state.id, size, note.text, good))
-        return len(good)
+        return good
 
     # --- payloads ---------------------------------------------------------------------------------------------------
 
@@ -248,6 +250,14 @@ def _proof(conn: Connection, log_id: int, old: int, new: int) -> list[bytes]:
 def _newest_by(conn: Connection, origin: str, name: str) -> tuple[LogState, int | None]:
     state = logs.get(conn, origin)
     return state, checkpoints.newest_signed_by(conn, state.id, name)
+
+
+def _note(conn: Connection, state: LogState, size: int, signatures: list[Signature], standing: Standing) -> None:
+    """Keep what came back and where the peer stands, in one transaction."""
+    text = checkpoints.text(conn, state.id, size)
+    if signatures and text is not None:
+        checkpoints.put(conn, state.id, size, text, signatures)
+    peers.put(conn, standing)
 
 
 def _keep_checked(conn: Connection, log_id: int, head: Checkpoint, note: Note, lines: list[Signature]) -> None:

@@ -19,6 +19,10 @@ SIGNATURE = "requestSignature"
 """Name of the security scheme of signed requests."""
 
 
+def _about(text: str) -> Json:
+    return {"description": text} if text else {}
+
+
 # --- schemas --------------------------------------------------------------------------------------------------------
 
 
@@ -175,7 +179,7 @@ class Operation:
         return made
 
     def _answer(self, status: int) -> Json:
-        plain = self.answers[status].plain() if status in self.answers else {"description": _PROBLEMS[status]}
+        plain: Json = self.answers[status].plain() if status in self.answers else {"description": _PROBLEMS[status]}
         if status in self.problems:
             content = plain.setdefault("content", {})
             content[PROBLEM_TYPE] = {"schema": ref("Problem")}
@@ -184,10 +188,6 @@ class Operation:
             if status == HTTPStatus.SERVICE_UNAVAILABLE and self.busy:
                 plain.setdefault("headers", {}).update(RETRY_AFTER)
         return plain
-
-
-def _about(text: str) -> Json:
-    return {"description": text} if text else {}
 
 
 def _media(schema: Json | None) -> Json:

@@ -176,7 +176,7 @@ def parameters() -> dict[str, Json]:
         ),
         "SignatureInput": in_header(
             "Signature-Input",
-            f"`ggzy={COMPONENTS};created=<seconds>;nonce=\"<16-64 of A-Z a-z 0-9 _ ->\";keyid=\"<key name>+<hex id>\"`"
+            f'`ggzy={COMPONENTS};created=<seconds>;nonce="<16-64 of A-Z a-z 0-9 _ ->";keyid="<key name>+<hex id>"`'
             " · 签名参数",
             string(),
         ),

@@ -129,7 +129,8 @@ def _cells(name: str, value: Any) -> Iterator[Cell]:
         yield Cell(_same(points(value) if name in POINTS else number(value)))
     elif isinstance(value, dict):
         for key, text in value.items():
-            yield Cell((f"{key}：{text}", f"{key}: {text}"))
+            zh, en = LABELS.get(key, (key, key))
+            yield Cell((f"{zh}：{text}", f"{en}: {text}"))
     elif isinstance(value, list):
         yield from _several(name, value)
     else:

@@ -1,0 +1,72 @@
+"""The description of the interface (OpenAPI 3.1), served at `/openapi.json`: built from the tables of operations.
+
+A test holds it against the routes that the application serves, another against the answers that it gives.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from node import __version__
+from node.web import openapi_pages, openapi_schemas, openapi_table
+from node.web.openapi_parts import SIGNATURE, Json, Operation
+
+OPERATIONS: tuple[Operation, ...] = (*openapi_table.TABLE, *openapi_pages.TABLE)
+
+_ABOUT = """\
+A federated public-resource trading node. Each node keeps an append-only, signed log of the records that it issues \
+(RFC 6962, c2sp.org); nodes mirror each other's logs. 公共资源交易联邦节点：各节点维护只增不改的签名日志并相互镜像。
+
+Programs get errors as problem documents (RFC 9457) with a stable `code` and advice in both languages. \
+出错时返回带代码与处理建议的说明文档。
+
+Any operation may also answer 500 (`internal`), which is a fault of this node, and the server answers what is no HTTP \
+with a plain-text 400. HEAD works wherever GET does. 所有 GET 均支持 HEAD。
+
+In two addresses a parameter holds slashes as they are: `{tile}` and `{cosigner}`. 两处参数含未转义的斜线。
+"""
+_SIGNED = """\
+HTTP Message Signatures (RFC 9421), label `ggzy`, Ed25519, over exactly `"@method" "@path" "@query" "content-digest" \
+"ggzy-to"`, with a request key of the trust policy; see `Ggzy-To`, `Content-Digest` and `Signature-Input`. A request \
+counts once, for a few minutes around `created`. A bad signature is refused also where none is needed. \
+请求签名：使用信任策略中的请求密钥，每个请求仅有效一次。"""
+
+_PATTERN = re.compile(r"\{(\w+):[^{}]+\}")
+
+
+def document(server_url: str) -> dict[str, Any]:
+    """The whole description, for the node that is reached at `server_url`."""
+    return {**_document(), "servers": [{"url": server_url}]}
+
+
+def template(path: str) -> str:
+    """An address as OpenAPI writes it, from one as the server routes it: `{tile:tile/.+}` becomes `{tile}`."""
+    return _PATTERN.sub(r"{\1}", path)
+
+
+@cache
+def _document() -> Json:
+    paths: dict[str, Json] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(template(operation.path), {})[operation.method] = operation.plain()
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "ggzy-node · 公共资源交易节点",
+            "version": __version__,
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "tags": [{"name": name} for name in dict.fromkeys(operation.tag for operation in OPERATIONS)],
+        "security": [],
+        "paths": paths,
+        "components": {
+            "schemas": openapi_schemas.schemas(),
+            "parameters": openapi_schemas.parameters(),
+            "securitySchemes": {
+                SIGNATURE: {"type": "apiKey", "in": "header", "name": "Signature", "description": _SIGNED}
+            },
+        },
+    }

@@ -1,0 +1,378 @@
+"""Every operation between nodes, for records and for operators; the portal's are in `openapi_pages`."""
+
+from __future__ import annotations
+
+from node.domain import KINDS
+from node.tlog.mirror import INFO_CONTENT_TYPE
+from node.tlog.witness import MAX_REQUEST_BYTES, SIZE_CONTENT_TYPE
+from node.web.openapi_parts import (
+    BYTES,
+    JSON,
+    TEXT,
+    Answer,
+    Operation,
+    body,
+    choice,
+    either,
+    header,
+    in_path,
+    in_query,
+    integer,
+    json,
+    ref,
+    string,
+    text,
+)
+from node.web.openapi_schemas import CURSOR, NUMBER, ORIGIN_HASH, RECORD_ID, STATES, TILE, VERSION
+from node.web.records_api import MAX_PAGE
+from node.web.sync_api import IMMUTABLE, MAX_PAYLOAD_RANGE
+from node.wire import pack, paths
+
+TLOG = "tlog · 透明日志（c2sp.org）"
+PAYLOADS = "payloads · 载荷"
+FEDERATION = "federation · 联邦"
+RECORDS = "records · 记录"
+OPERATIONS = "operations · 运维"
+
+GZIP = "may come with `Content-Encoding: gzip` · 可用 gzip"
+
+_LOG = in_path("origin_hash", "SHA-256 of the origin, lower-case hex · 日志名的摘要", string(pattern=ORIGIN_HASH))
+_TILE = in_path(
+    "tile",
+    "as c2sp.org/tlog-tiles writes it, slashes not escaped; any other spelling is 404 · 瓦片路径，斜线不转义",
+    string(pattern=TILE, examples=["tile/0/x001/067", "tile/entries/000.p/8"]),
+)
+_COSIGNER = in_path(
+    "cosigner",
+    "key name, slashes included · 联署密钥名，含斜线",
+    string(minLength=1, examples=["ggzy.example/cq/500000/mirror"]),
+)
+_RANGE = (
+    in_query("start", "first index · 起始序号", integer(most=NUMBER), required=True),
+    in_query(
+        "end",
+        f"after the last index; at most {MAX_PAYLOAD_RANGE} after start · 结束序号（不含）",
+        integer(least=1, most=NUMBER),
+        required=True,
+    ),
+)
+_RECORD = in_path("record_id", "32 hex digits or UUID text · 记录编号", string(pattern=RECORD_ID))
+_ORIGIN = in_query("origin", "the log to look in; without it this node's own first · 指定日志", string())
+_VERSION = in_query("version", "without it the newest · 版本，缺省为最新", integer(least=1, most=VERSION))
+
+_LINE = string("one cosignature line of a note · 一行联署签名", pattern="^— [^ +]+ [A-Za-z0-9+/=]+\n$")
+_NOTE = string("a signed note (c2sp.org/signed-note) · 签名文书", pattern="\n\n(— [^\n]+\n)+$")
+_SIZE = string("tree size in decimal and a newline · 十进制大小与换行", pattern="^[0-9]{1,19}\n$")
+_INFO = string(
+    "tree size, next entry and ticket, a line each · 树大小、下一条目、凭据各一行",
+    pattern="^[0-9]{1,19}\n[0-9]{1,19}\n[A-Za-z0-9+/=]*\n$",
+)
+_GZIP_TOO = {"Accept-Encoding": header("what bodies may be compressed with · 可接受的压缩", string())}
+
+
+def _info(about: str) -> Answer:
+    return Answer(about, {INFO_CONTENT_TYPE: _INFO}, _GZIP_TOO)
+
+
+def _note(about: str) -> Answer:
+    return text(about, _NOTE, **{"Cache-Control": header("not without asking again · 须重新验证")})
+
+
+TABLE: tuple[Operation, ...] = (
+    # --- submission -------------------------------------------------------------------------------------------------
+    Operation(
+        "post",
+        paths.ADD_CHECKPOINT,
+        "addCheckpoint",
+        "Witness a log's new head · 见证日志的新检查点",
+        TLOG,
+        {
+            200: text("the witness's cosignature · 见证签名", _LINE),
+            409: Answer(
+                "the old size is not the one witnessed here; this is · 已见证的大小", {SIZE_CONTENT_TYPE: _SIZE}
+            ),
+        },
+        (400, 403, 404, 413, 422, 503),
+        body=body(
+            TEXT,
+            f"`old <size>`, proof, empty line, checkpoint; at most {MAX_REQUEST_BYTES} bytes · 旧大小、证明与检查点",
+            string(pattern="^old [0-9]{1,19}\n"),
+            BYTES,
+        ),
+        about="c2sp.org/tlog-witness. Open to anyone: the log's own signature authenticates it. · 由日志签名认证。",
+    ),
+    Operation(
+        "post",
+        paths.ADD_ENTRIES,
+        "addEntries",
+        "Mirror entries of a witnessed checkpoint · 镜像日志条目",
+        TLOG,
+        {
+            200: text("all are stored: the mirror's cosignature · 镜像签名", _LINE),
+            202: _info("a part is stored; go on from here · 已存一部分，请续传"),
+            409: _info("the upload does not fit what is held; go on from here · 请从此处续传"),
+        },
+        (400, 404, 413, 422, 503),
+        body=body(BYTES, f"header and packages of c2sp.org/tlog-mirror; streamed, {GZIP}"),
+        about="c2sp.org/tlog-mirror. At most 32 packages a request. Open: each package proves itself. · 每包自带证明。",
+        busy=True,
+    ),
+    # --- reading logs -----------------------------------------------------------------------------------------------
+    Operation(
+        "get",
+        paths.CHECKPOINT,
+        "getCheckpoint",
+        "Newest checkpoint whose entries are all here · 最新检查点",
+        TLOG,
+        {200: _note("the log's and the mirror's signatures · 日志与镜像签名")},
+        (404, 503),
+        (_LOG,),
+    ),
+    Operation(
+        "get",
+        paths.TILE,
+        "getTile",
+        "A tile of hashes or a bundle of entries · 哈希瓦片或条目包",
+        TLOG,
+        {
+            200: Answer(
+                "the bytes; they never change · 内容不变，可长期缓存",
+                {BYTES: None},
+                {"Cache-Control": header(IMMUTABLE)},
+            )
+        },
+        (404, 503),
+        (_LOG, _TILE),
+    ),
+    Operation(
+        "get",
+        paths.WITNESS_CHECKPOINT,
+        "getWitnessedCheckpoint",
+        "Newest witnessed checkpoint · 最新见证检查点",
+        TLOG,
+        {200: _note("it may be ahead of the entries held here · 可能先于条目")},
+        (404, 503),
+        (_LOG,),
+    ),
+    Operation(
+        "get",
+        paths.COSIGNED,
+        "getCosigned",
+        "Newest checkpoint with a given cosigner's line · 含某方签名的最新检查点",
+        TLOG,
+        {200: _note("so a national cosignature finds its way back · 国家级签名由此回传")},
+        (404, 503),
+        (_LOG, _COSIGNER),
+    ),
+    Operation(
+        "get",
+        paths.LOGS,
+        "listLogs",
+        "All logs of this node · 本节点的全部日志",
+        TLOG,
+        {200: json("its own first · 自有日志在前", ref("Logs"))},
+        (503,),
+    ),
+    # --- payloads ---------------------------------------------------------------------------------------------------
+    Operation(
+        "get",
+        paths.PAYLOADS,
+        "getPayloads",
+        "Payloads of a stretch of a log · 取一段载荷",
+        PAYLOADS,
+        {200: Answer("packs, each behind its length (uint32, big-endian) · 载荷包序列", {pack.CONTENT_TYPE: None})},
+        (400, 401, 404, 503),
+        (_LOG, *_RANGE),
+        about="Unsigned callers get public sections; an enrolled node those of its audience. · 未签名者仅得公开部分。",
+        signed="may",
+    ),
+    Operation(
+        "post",
+        paths.PAYLOADS,
+        "putPayloads",
+        "Hand over payloads of a stretch of a log · 提交一段载荷",
+        PAYLOADS,
+        {
+            200: json("where they stand now · 当前进度", ref("PayloadState")),
+            409: json(
+                "a gap, or beyond the entries held; go on from this index · 请从此序号续传", ref("PayloadConflict")
+            ),
+        },
+        (400, 401, 403, 404, 413, 422, 503),
+        (_LOG, *_RANGE),
+        body(pack.CONTENT_TYPE, f"packs; {GZIP}; a pack is at most {pack.MAX_PACKED_BYTES} bytes"),
+        about="Only the log's origin and the nodes above it may. · 仅限该日志的节点及其上级。",
+        signed="must",
+        busy=True,
+    ),
+    Operation(
+        "get",
+        paths.PAYLOAD_STATE,
+        "getPayloadState",
+        "How far payloads are accounted for, and which are missing · 载荷进度与缺失清单",
+        PAYLOADS,
+        {200: json("at most the first thousands of missing ones · 缺失清单可能截断", ref("PayloadState"))},
+        (401, 404, 503),
+        (_LOG,),
+        signed="may",
+    ),
+    Operation(
+        "get",
+        paths.CUSTODY,
+        "getCustody",
+        "A fresh custody note over the payloads held · 载荷保管声明",
+        PAYLOADS,
+        {200: _note("ggzy-node/custody/v1: stored at this time · 此刻已保存")},
+        (404, 503),
+        (_LOG,),
+    ),
+    # --- policy and news --------------------------------------------------------------------------------------------
+    Operation(
+        "get",
+        paths.POLICY,
+        "getPolicy",
+        "The trust policy held here · 所持信任策略",
+        FEDERATION,
+        {200: json("its version and fingerprint · 版本与指纹", ref("Policy"))},
+        (404,),
+    ),
+    Operation(
+        "post",
+        paths.POLICY,
+        "putPolicy",
+        "Hand over the next trust policy · 提交下一版信任策略",
+        FEDERATION,
+        {200: json("what is held now · 现持版本", ref("PolicyTaken"))},
+        (400, 403, 404, 409, 413, 422, 503),
+        body=body(TEXT, f"a signed note; at most {MAX_REQUEST_BYTES} bytes · 签名文书", string(), BYTES),
+        about="Open: a policy counts by its signatures. The first version is never taken here. · 首版须线下导入。",
+    ),
+    Operation(
+        "get",
+        paths.POLICY_VERSION,
+        "getPolicyVersion",
+        "One version of the trust policy · 某一版信任策略",
+        FEDERATION,
+        {200: _note("the signed note as it was taken over · 原文")},
+        (400, 404, 503),
+        (in_path("version", "from 1 · 版本号", integer(most=NUMBER)),),
+    ),
+    Operation(
+        "post",
+        paths.HELLO,
+        "hello",
+        "Say that you are there and may have news · 问候",
+        FEDERATION,
+        {200: json("who met whom · 双方名称", ref("Hello"))},
+        (400, 401, 404, 413),
+        body={"required": False, "description": "at most 1024 bytes, ignored · 内容忽略", "content": {BYTES: {}}},
+        signed="must",
+    ),
+    # --- records ----------------------------------------------------------------------------------------------------
+    Operation(
+        "get",
+        paths.RECORDS,
+        "listRecords",
+        "Every version of every record, in the order of the logs · 记录流",
+        RECORDS,
+        {200: json("a page; an empty one means: nothing new · 空页表示暂无新记录", ref("Records"))},
+        (400, 404, 503),
+        (
+            in_query("cursor", "from the answer before · 上一页游标", either(string(pattern=CURSOR), {"const": ""})),
+            in_query("limit", "rows · 每页条数", integer(least=1, most=MAX_PAGE, default=100)),
+            in_query("kind", "record kind · 记录类型", choice(KINDS)),
+            in_query("state", "state of the version · 版本状态", choice(STATES)),
+            in_query("origin", "one log only; 404 when it is not here · 只看一个日志", string()),
+        ),
+        about="A cursor is a place in the logs and never grows old: keep it and ask again later. · 游标长期有效。",
+    ),
+    Operation(
+        "get",
+        paths.RECORD,
+        "getRecord",
+        "A record with its versions and what the caller may see · 一条记录及其版本",
+        RECORDS,
+        {200: json("newest version first · 新者在前", ref("Record"))},
+        (400, 401, 404, 503),
+        (_RECORD, _ORIGIN, _VERSION),
+        about="`version` brings an older version along that is not among the newest. · 可附带较早版本。",
+        signed="may",
+    ),
+    Operation(
+        "get",
+        paths.RECORD_RECEIPT,
+        "getReceipt",
+        "The receipt: proof that the record is in the log · 收据（可离线核验）",
+        RECORDS,
+        {
+            200: text(
+                "c2sp.org/tlog-proof, with header, salts and custody note as `extra` · 收据文件",
+                string(pattern="^c2sp\\.org/tlog-proof@v1\n"),
+                **{"Content-Disposition": header("a file name · 文件名")},
+            )
+        },
+        (400, 401, 404, 503),
+        (_RECORD, _ORIGIN, _VERSION),
+        about="503 until a signed checkpoint covers the record. · 尚无签名检查点时返回 503。",
+        signed="may",
+    ),
+    Operation(
+        "get",
+        paths.RECORD_ENTRY,
+        "getEntry",
+        "The entry's bytes, which hash to the leaf · 条目原始字节",
+        RECORDS,
+        {200: Answer("canonical msgpack · 规范 msgpack", {BYTES: None})},
+        (400, 404, 503),
+        (_RECORD, _ORIGIN, _VERSION),
+    ),
+    Operation(
+        "get",
+        paths.RECORD_PAYLOAD,
+        "getPayload",
+        "A section's payload, which with its salt hashes to the commitment · 某部分的载荷",
+        RECORDS,
+        {200: Answer("canonical msgpack · 规范 msgpack", {"application/msgpack": None})},
+        (400, 401, 403, 404, 503),
+        (_RECORD, in_path("section", "such as main · 部分名称", string(minLength=1)), _ORIGIN, _VERSION),
+        signed="may",
+    ),
+    # --- operations -------------------------------------------------------------------------------------------------
+    Operation(
+        "get",
+        "/healthz",
+        "healthz",
+        "The process answers · 进程存活",
+        OPERATIONS,
+        {200: json("nothing is said of the store · 不涉及存储", ref("Health"))},
+    ),
+    Operation(
+        "get",
+        "/readyz",
+        "readyz",
+        "Whether this node may be sent work · 是否就绪",
+        OPERATIONS,
+        {
+            200: json("ready · 就绪", ref("Readiness")),
+            503: Answer("not ready, and why · 未就绪及原因", {JSON: ref("Readiness")}),
+        },
+        (503,),
+    ),
+    Operation(
+        "get",
+        "/metrics",
+        "metrics",
+        "Prometheus metrics · 监控指标",
+        OPERATIONS,
+        {200: text("text format 0.0.4; no personal data, no search words · 不含个人信息与检索词")},
+        (503,),
+    ),
+    Operation(
+        "get",
+        "/openapi.json",
+        "openapi",
+        "This description · 本说明",
+        OPERATIONS,
+        {200: json("OpenAPI 3.1", {"type": "object", "required": ["openapi", "info", "paths"]})},
+    ),
+)
