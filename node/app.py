@@ -15,7 +15,7 @@ from aiohttp import web
 
 from node import keyring
 from node.clock import Clock, utc_ms
-from node.errors import Unavailable
+from node.errors import NodeError, Unavailable
 from node.jobs import Job, Timetable
 from node.keyring import Fence
 from node.projections.follow import Projector
@@ -33,6 +33,7 @@ from node.web import keys, ops, pages, portal, problems, records_api, sync_api
 from node.web.signed import Callers
 
 _log = structlog.get_logger(__name__)
+GUARD_S = 10
 MakeTransport = Callable[[aiohttp.ClientSession], Transport]
 
 
@@ -48,7 +49,7 @@ class Node:
         self.keys = keyring.load(settings.keys, settings.name, settings.epoch)
         self.store = Store(settings.database)
         self.trusted = Trusted(self.store, settings.name, clock)
-        self.publisher = Publisher(self.store, self.keys.log, clock, on_publish=self.news.set)
+        self.publisher = Publisher(self.store, self.keys.log, clock, guard=self._guard, on_publish=self.news.set)
         self.acceptor = Acceptor(self.store, self.keys, self.trusted, clock, own_origin=settings.origin)
         self.custodian = Custodian(self.store, self.keys, self.trusted, clock)
         self.projector = Projector(self.store, self.trusted)
@@ -112,6 +113,19 @@ class Node:
         report = await self.sync_pass().run()
         await self.projector.run()
         return report
+
+    async def _guard(self) -> None:
+        """Before the first signature of this process: ask the node above whether our database is an old copy.
+
+        When it cannot be asked, local work goes on: the next pass asks again, and a fork would be found then.
+        """
+        if not self.settings.upstream_url:
+            return
+        try:
+            async with asyncio.timeout(GUARD_S):
+                await self.sync_pass().check_own()
+        except (NodeError, TimeoutError) as error:
+            _log.warning("own_head_not_checked", error=type(error).__name__, detail=str(error))
 
     async def look_around(self) -> None:
         """Notice what another process of this node (a command line) has published or taken over."""

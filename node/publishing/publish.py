@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -46,6 +46,8 @@ class Publisher:
 
     Args:
         signer: the log's key; its name is the origin.
+        guard: awaited once before this process signs anything: the last moment to find that the database is an old
+            copy (L9). It freezes the log if it must, and never raises.
         on_publish: called after each commit that appended something, so that the news travels at once.
     """
 
@@ -56,6 +58,7 @@ class Publisher:
         clock: Clock,
         *,
         random: RandomBytes = os.urandom,
+        guard: Callable[[], Awaitable[None]] | None = None,
         on_publish: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
@@ -63,6 +66,7 @@ class Publisher:
         self._clock = clock
         self._random = random
         self._on_publish = on_publish
+        self._guard = guard
         self._waiting: list[tuple[Sequence[Item], asyncio.Future[list[Outcome]]]] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -94,6 +98,9 @@ class Publisher:
         await self._store.write(work)
 
     async def _drain(self) -> None:
+        if self._guard is not None:
+            guard, self._guard = self._guard, None
+            await guard()
         while self._waiting:
             taken: list[tuple[Sequence[Item], asyncio.Future[list[Outcome]]]] = []
             count = 0

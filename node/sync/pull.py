@@ -101,7 +101,7 @@ class Puller:
 
     async def _pull(self, state: LogState, summary: LogSummary) -> Pulled:
         moved = 0
-        if summary.size > state.head_size or state.head_size == 0:
+        if summary.size > state.head_size:
             data = await self._peer.checkpoint(state.origin)
             head, note, lines = self._acceptor.open_head(data)
             if head.origin != state.origin:

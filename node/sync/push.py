@@ -124,6 +124,20 @@ class Pusher:
                 raise
         raise Conflict("the witness keeps changing the size it holds", size=old)
 
+    async def check_own(self, origin: str) -> None:
+        """Look at the peer's newest note of our own log, before this process signs anything (L9).
+
+        A note under our key beyond our head means that we were restored from a backup: then the log is frozen.
+        Raises what the network raises; a peer that holds nothing of ours proves nothing.
+        """
+        state = await self._store.read(partial(logs.get, origin=origin))
+        try:
+            shown = await self._peer.witnessed(origin)
+        except NotFound:
+            return
+        head, note, _ = open_checkpoint(shown, self._trusted.policy.log_keys(origin))
+        await self._store.write(partial(self._judge_own, state=state, head=head, note=note))
+
     async def _judge_peer(self, state: LogState, claim: str) -> None:
         """A status code freezes nothing (L10): look at the peer's note; freeze only on our own signature beyond us."""
         try:
@@ -133,7 +147,7 @@ class Pusher:
             _log.warning("peer_at_fault", peer=self._peer.name, origin=state.origin, claim=claim, error=error.code)
             return
         if state.own:
-            await self._store.write(lambda conn: self._judge_own(conn, state, head, note))
+            await self._store.write(partial(self._judge_own, state=state, head=head, note=note))
 
     def _judge_own(self, conn: Connection, state: LogState, head: Checkpoint, note: Note) -> None:
         now = logs.by_id(conn, state.id)

@@ -64,6 +64,7 @@ class SyncPass:
         self._trusted = trusted
         self._own = own_origin
         self._max_s = max_s
+        self._checked = False
         self._pusher = Pusher(store, peer, trusted, clock, refresh_ms=refresh_ms)
         self._puller = Puller(store, peer, trusted, acceptor, custodian, clock)
 
@@ -71,11 +72,18 @@ class SyncPass:
         """One pass. Failures of single logs are in the report; nothing is raised for them."""
         report = PassReport()
         await self._one(report, "policy", self._exchange_policy(report))
+        if not self._checked:
+            await self._one(report, self._own, self.check_own())
         states = await self._store.read(logs.all_logs)
         await self._each(report, [(state.origin, self._up(report, state)) for state in states if self._goes_up(state)])
         if down:
             await self._one(report, "list", self._down(report))
         return report
+
+    async def check_own(self) -> None:
+        """Once a process: has the node above seen more of our log than we have? Then it freezes (L9)."""
+        await self._pusher.check_own(self._own)
+        self._checked = True
 
     def _goes_up(self, state: LogState) -> bool:
         node = self._trusted.policy.node_of_origin(state.origin)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import msgspec
 from aiohttp import web
 from sqlalchemy import Connection, and_, or_, select
 
@@ -29,6 +30,8 @@ from node.wire import payload as payload_bytes
 from node.wire.ids import read_record_id
 
 MAX_PAGE = 500
+FOR_THIS_CALLER = {"Cache-Control": "private, no-store"}
+"""What is told depends on who asks, under one address: no cache may hand it to somebody else."""
 STATES = ("current", "superseded", "withdrawn")
 _records = table(RecordView)
 _CURSOR = re.compile(r"([0-9]{1,9})\.([0-9]{1,18})")
@@ -67,6 +70,7 @@ async def list_records(request: web.Request) -> web.Response:
 @routes.get(paths.RECORD)
 async def get_record(request: web.Request) -> web.Response:
     history = await _history(request)
+    history.version(_wanted_version(request))
     mine = _audiences(request, history.log.origin)
     known = await request.app[STORE].read(partial(_documents, history=history, audiences=mine))
     plain = {
@@ -79,7 +83,8 @@ async def get_record(request: web.Request) -> web.Response:
             for cosigner in history.cosigners
         ],
     }
-    return web.json_response(plain, headers={"Cache-Control": "no-cache"})
+    body = msgspec.json.encode(plain)
+    return web.Response(body=body, content_type="application/json", charset="utf-8", headers=FOR_THIS_CALLER)
 
 
 @routes.get(paths.RECORD_RECEIPT)
@@ -97,7 +102,8 @@ async def get_receipt(request: web.Request) -> web.Response:
     name = f"{history.record_id.hex()}-v{version.version}.tlog-proof"
     return web.Response(
         body=await request.app[STORE].read(work),
-        headers={"Content-Type": CONTENT_TYPE, "Content-Disposition": f'attachment; filename="{name}"'},
+        headers=FOR_THIS_CALLER
+        | {"Content-Type": CONTENT_TYPE, "Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
@@ -126,7 +132,7 @@ async def get_payload(request: web.Request) -> web.Response:
     )
     if held is None:
         raise NotFound("this node does not hold that payload", field="section")
-    return web.Response(body=held[1], content_type="application/msgpack")
+    return web.Response(body=held[1], content_type="application/msgpack", headers=FOR_THIS_CALLER)
 
 
 async def _history(request: web.Request) -> RecordHistory:
@@ -174,11 +180,22 @@ def _documents(
                 "state": section.state if ref.audience in audiences else "withheld",
             }
             held = payloads.get(conn, history.log.id, version.index, ref.name) if ref.audience in audiences else None
-            if held is not None:
-                plain["content"] = payload_bytes.decode(held[1])
+            content = None if held is None else _content(held[1])
+            if content is not None:
+                plain["content"] = content
+            elif held is not None:
+                plain["state"] = "unreadable"
             sections[ref.name] = plain
         found[version.index] = sections
     return found
+
+
+def _content(data: bytes) -> msgspec.Raw | None:
+    """A payload as JSON, None when it cannot be told so: another node may have signed any bytes (L15)."""
+    try:
+        return msgspec.Raw(msgspec.json.encode(payload_bytes.decode(data)))
+    except (Malformed, TypeError, ValueError, RecursionError):
+        return None
 
 
 def _row(log: LogState, row: Any) -> dict[str, Any]:

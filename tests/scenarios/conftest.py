@@ -1,0 +1,20 @@
+"""The net of nodes that scenarios play on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from net import Net  # noqa: E402 - found by the line above: scenarios share this helper, which is no test
+
+
+@pytest.fixture
+async def net(tmp_path: Path) -> AsyncIterator[Net]:
+    made = Net(tmp_path)
+    yield made
+    await made.stop()
