@@ -186,11 +186,11 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """离线核验 · Verify a receipt offline, without any database; exit 0 when it holds, 1 with the reason when not."""
-    from node.cli import records
     from node.cli.output import errors
+    from node.cli.verify import verify as verify_receipt
 
     with errors(as_json=as_json):
-        records.verify(file, policy, payload, as_json=as_json)
+        verify_receipt(file, policy, payload, as_json=as_json)
 
 
 @app.command()

@@ -9,7 +9,6 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from sqlalchemy import Connection
 
 from node import provision
@@ -65,6 +64,9 @@ def init(
     file.write_bytes(held)
     say(f"节点 {settings.name} 已建立于 {settings.directory}")
     say(f"Node {settings.name} is ready. Start it with: ggzy serve --config '{settings.directory}'")
+    if upstream_url:
+        say("加入联邦：把 ggzy policy card 的输出交给上级登记，见 docs/operating.md")
+        say("To join the federation, hand the output of ggzy policy card to the hub: docs/operating.md")
     if as_json:
         result({"name": settings.name, "origin": settings.origin, "directory": str(settings.directory)})
 
@@ -194,39 +196,34 @@ def status(config: Path, *, as_json: bool) -> None:
     if as_json:
         result(found)
         return
-    console = Console()
-    console.print(f"[bold]{settings.title}[/bold]  {settings.name}  ({settings.role})", highlight=False)
+    _print_status(found)
+
+
+def _print_status(found: dict[str, Any]) -> None:
+    """Blocks of short lines, not a wide table: names of logs are long, and a terminal may have 80 columns."""
+    console = Console(highlight=False, soft_wrap=True)
+    policy = found["policy_version"] or "—"
+    console.print(f"[bold]{found['title']}[/bold]  {found['node']} ({found['role']})  策略 policy {policy}")
+    if found["audit"]:
+        console.print(f"[bold red]自查发现问题 self-audit: {found['audit']} — ggzy fsck[/bold red]")
     for log in found["logs"]:
+        console.print(f"\n[bold]日志 log {log['origin']}[/bold]{'  (本节点 own)' if log['own'] else ''}")
         if log["frozen"]:
-            console.print(f"[bold red]已冻结 FROZEN {log['origin']}: {log['frozen']} — docs/recovery.md[/bold red]")
-    table = Table(
-        "日志 log", "本地 local", "已见证 witnessed", "已镜像 mirrored", "内容 payloads", "缺失 missing", "签名 by"
-    )
-    for log in found["logs"]:
-        table.add_row(
-            log["origin"],
-            str(log["local"]),
-            str(log["witnessed"]),
-            str(log["mirrored"]),
-            str(log["payloads"]),
-            str(log["missing"]),
-            "\n".join(f"{name} @{size}" for name, size in log["signed_by"].items()),
+            console.print(f"  [bold red]已冻结 FROZEN: {log['frozen']} — docs/recovery.md[/bold red]")
+        console.print(
+            f"  本地 local {log['local']} · 见证 witnessed {log['witnessed']} · 镜像 mirrored {log['mirrored']} · "
+            f"内容 payloads {log['payloads']} · 缺失 missing {log['missing']}"
         )
-    console.print(table)
-    table = Table(
-        "对端 peer", "日志 log", "方向", "对端 mirrored", "滞后 lag", "最近成功 last ok", "最近错误 last error"
-    )
-    for peer in found["peers"]:
-        table.add_row(
-            peer["peer"],
-            peer["origin"],
-            peer["direction"],
-            str(peer["mirrored"]),
-            str(peer["lag"]),
-            peer["last_ok"] or "—",
-            peer["last_error"] or "—",
-        )
-    console.print(table)
+        for name, size in log["signed_by"].items():
+            console.print(f"  签名 signed by {name} @ {size}")
+        for peer in (peer for peer in found["peers"] if peer["origin"] == log["origin"]):
+            way = "上行 up to" if peer["direction"] == "push" else "下行 down from"
+            console.print(
+                f"  {way} {peer['peer']}: 见证 witnessed {peer['witnessed']} · 镜像 mirrored {peer['mirrored']} · "
+                f"内容 payloads {peer['payloads']} · 滞后 lag {peer['lag']} · 最近成功 last ok {peer['last_ok'] or '—'}"
+            )
+            if peer["last_error"]:
+                console.print(f"    [red]最近错误 last error ({peer['failures']}×): {peer['last_error']}[/red]")
 
 
 def _status(conn: Connection, name: str) -> dict[str, Any]:

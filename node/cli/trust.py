@@ -62,12 +62,13 @@ def enrol(file: Path, config: Path, *, above: bool, fingerprint: str) -> None:
         members.append(Member(me.name, me.role, me.division, member.name, me.title))
     made = provision.next_policy(policy, signer, members, grants)
     provision.adopt(settings, [made])
-    out = settings.directory / f"trust-policy-{policy.version + 1}.note"
-    out.write_bytes(made)
-    say(f"已登记，策略第 {policy.version + 1} 版写入 {out} · enrolled; hand this file to the other node, with:")
-    for number, data in enumerate(_held(settings)[1], 1):
+    _, notes = _held(settings)
+    for number, data in enumerate(notes, 1):
         (settings.directory / f"trust-policy-{number}.note").write_bytes(data)
-    first = trust.parse(parse_note(_held(settings)[1][0]))
+    (settings.directory / "trust-policy.note").write_bytes(notes[-1])
+    first = trust.parse(parse_note(notes[0]))
+    say(f"已登记，现行策略第 {len(notes)} 版。请把 {settings.directory}/trust-policy-*.note 交给对方，由对方运行：")
+    say(f"Enrolled in policy version {len(notes)}. Hand the files trust-policy-*.note to the other node, which runs:")
     say(f"  ggzy policy adopt trust-policy-*.note --fingerprint {first.hash()}")
 
 

@@ -73,6 +73,8 @@ class SyncPass:
         report = PassReport()
         await self._one(report, "policy", self._exchange_policy(report))
         if not self._checked:
+            # A signed call first: a wrong clock or an unknown key is told before anything else fails for it.
+            await self._one(report, "hello", self._peer.hello())
             await self._one(report, self._own, self.check_own())
         states = await self._store.read(logs.all_logs)
         await self._each(report, [(state.origin, self._up(report, state)) for state in states if self._goes_up(state)])

@@ -35,6 +35,11 @@ XLSX_ROWS: Final = 50_000
 XLSX_CELL: Final = 32_000
 XLSX_AT_ONCE: Final = 2
 PIECE: Final = 500
+CONTENT_TYPES: Final = {
+    "csv": "text/csv",
+    "json": "application/json",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 CSV_MARK: Final = "\ufeff"
 """Tells Excel that a CSV file is UTF-8."""
 
@@ -76,6 +81,8 @@ async def export(request: web.Request) -> web.StreamResponse:
     if made.form.errors:
         field, (zh, en) = next(iter(made.form.errors.items()))
         raise Malformed(en, zh=zh, field=field, advice_zh="请修改查询条件后重试。", advice_en="Correct the search.")
+    if request.method == "HEAD":
+        return web.Response(headers=_headers(request, made, kind), content_type=CONTENT_TYPES[kind])
     return await {"csv": _csv, "json": _json, "xlsx": _xlsx}[kind](request, made)
 
 
@@ -134,7 +141,7 @@ async def _pieces(request: web.Request, made: Export) -> AsyncIterator[list[Row]
 def _headers(request: web.Request, made: Export, kind: str) -> dict[str, str]:
     day = when(request.app[CLOCK]())[:10].replace("-", "")
     return {
-        "Content-Disposition": f'attachment; filename="{made.name}-{day}.{kind}"',
+        "Content-Disposition": "inline" if kind == "json" else f'attachment; filename="{made.name}-{day}.{kind}"',
         "Cache-Control": "no-cache",
         "Vary": "Cookie",
         "X-Content-Type-Options": "nosniff",
@@ -144,31 +151,29 @@ def _headers(request: web.Request, made: Export, kind: str) -> dict[str, str]:
 async def _csv(request: web.Request, made: Export) -> web.StreamResponse:
     t = Words(language(request))
     response = web.StreamResponse(headers=_headers(request, made, "csv"))
-    response.content_type, response.charset = "text/csv", "utf-8"
+    response.content_type, response.charset = CONTENT_TYPES["csv"], "utf-8"
     await response.prepare(request)
     await response.write((CSV_MARK + _csv_lines([[t.pick(column.title) for column in made.columns]])).encode())
-    if request.method != "HEAD":
-        async for rows in _pieces(request, made):
-            lines = [[_text(column.shown(row, t)) for column in made.columns] for row in rows]
-            await response.write(_csv_lines(lines).encode())
+    async for rows in _pieces(request, made):
+        lines = [[_text(column.shown(row, t)) for column in made.columns] for row in rows]
+        await response.write(_csv_lines(lines).encode())
     await response.write_eof()
     return response
 
 
 async def _json(request: web.Request, made: Export) -> web.StreamResponse:
-    response = web.StreamResponse(headers=_headers(request, made, "json") | {"Content-Disposition": "inline"})
-    response.content_type, response.charset = "application/json", "utf-8"
+    response = web.StreamResponse(headers=_headers(request, made, "json"))
+    response.content_type, response.charset = CONTENT_TYPES["json"], "utf-8"
     total = await request.app[STORE].read(made.count)
     query = {name: value for name, value in made.form.values.items() if value and name != "page"}
     head = {"source": request.app[SETTINGS].origin, "made_at": when(request.app[CLOCK]()), "query": query}
     await response.prepare(request)
     await response.write(_encoder.encode({**head, "total": total})[:-1] + b',"rows":[')
-    if request.method != "HEAD":
-        before = b"\n"
-        async for rows in _pieces(request, made):
-            for row in rows:
-                await response.write(before + _encoder.encode({c.name: c.plain(row) for c in made.columns}))
-                before = b",\n"
+    before = b"\n"
+    async for rows in _pieces(request, made):
+        for row in rows:
+            await response.write(before + _encoder.encode({c.name: c.plain(row) for c in made.columns}))
+            before = b",\n"
     await response.write(b"\n]}\n")
     await response.write_eof()
     return response
@@ -184,11 +189,11 @@ async def _xlsx(request: web.Request, made: Export) -> web.StreamResponse:
         with tempfile.TemporaryFile() as file:
             await _write_workbook(request, made, file)
             response = web.StreamResponse(headers=_headers(request, made, "xlsx"))
-            response.content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+            response.content_type = CONTENT_TYPES["xlsx"]
             response.content_length = file.tell()
             await response.prepare(request)
             file.seek(0)
-            while request.method != "HEAD" and (piece := file.read(1 << 18)):
+            while piece := file.read(1 << 18):
                 await response.write(piece)
             await response.write_eof()
             return response

@@ -183,6 +183,9 @@ class Operation:
         if status in self.problems:
             content = plain.setdefault("content", {})
             content[PROBLEM_TYPE] = {"schema": ref("Problem")}
+            if self.body is not None and status == HTTPStatus.BAD_REQUEST:
+                # A body in an unknown encoding never reaches the program: the server says so in a line of text.
+                content.setdefault(TEXT, {"schema": string()})
             if self.browser:
                 content.setdefault(HTML, {"schema": string()})
             if status == HTTPStatus.SERVICE_UNAVAILABLE and self.busy:

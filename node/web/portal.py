@@ -43,7 +43,7 @@ QUARANTINE_ROWS: Final = 200
 
 VERIFY_COMMANDS: Final = {
     "policy": "ggzy policy export --origin {origin} > policy.txt",
-    "verify": "ggzy verify receipt.tlog-proof --policy policy.txt",
+    "verify": "ggzy verify receipt.tlog-proof --policy policy.txt --payload main.payload",
 }
 
 

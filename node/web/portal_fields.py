@@ -15,7 +15,7 @@ from node.domain import KINDS
 from node.domain.record import Amount, Document, Party
 from node.domain.trades import Candidate
 from node.errors import Malformed
-from node.projections.reading import decode
+from node.projections.reading import HELD, decode
 from node.store.view_record import VersionView
 from node.web.portal_format import money, number, points
 from node.web.portal_labels import AMOUNTS, LABELS, OWNERS
@@ -56,7 +56,7 @@ def document(version: VersionView) -> Document[Any] | None:
     Both the header and the kind must call it public: a slip of the publisher must not show what the kind protects.
     """
     kind, main = KINDS.get(version.kind), version.header.section("main")
-    if kind is None or main is None or main.size_class or version.payload is None:
+    if version.content != HELD or version.payload is None or kind is None or main is None:
         return None
     if main.audience != "public" or kind.sections["main"][1] != "public":
         return None

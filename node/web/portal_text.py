@@ -95,7 +95,6 @@ TEXT: Final[dict[str, Pair]] = {
     "footer_zone": ("北京时间", "Beijing time"),
     "footer_software": ("软件版本", "Software version"),
     "none": ("暂无", "None"),
-    "yes": ("是", "Yes"),
     "frozen_banner": (
         "本节点的日志已冻结，暂停签名，等待人工核查。已公布的记录不受影响。",
         "This node's log is frozen: nothing is signed until a person has looked. What was published is not affected.",
@@ -140,8 +139,8 @@ TEXT: Final[dict[str, Pair]] = {
     "title": ("标题", "Title"),
     "winner": ("中标（成交）人 / 第一候选人", "Winner / first candidate"),
     "amount": ("金额（元）", "Amount (yuan)"),
-    "flags_short": ("注 {number}", "{number} notes"),
-    "flags_title": ("该记录有 {number} 项提示，见详情", "{number} notes, see the record"),
+    "flags_short": ("注 {number}", "notes: {number}"),
+    "flags_title": ("该记录有 {number} 项提示，见详情", "See the notes on the record ({number})"),
     # credit
     "credit": ("信用信息", "Credit"),
     "credit_caption": ("信用信息列表", "List of credit records"),
@@ -181,7 +180,6 @@ TEXT: Final[dict[str, Pair]] = {
     "latest_notices": ("最新公告公示", "Latest notices"),
     "more": ("更多", "More"),
     "by_category": ("分类统计", "By category"),
-    "count": ("记录数", "Records"),
     "federation": ("联网节点", "Federation"),
     "federation_caption": ("各节点日志的同步与签名情况", "How far each node's log is held and signed"),
     "federation_lead": (
@@ -198,7 +196,6 @@ TEXT: Final[dict[str, Pair]] = {
     "cover_to": ("已签至第 {size} 条", "up to entry {size}"),
     "details": ("详情", "Details"),
     # record
-    "record": ("记录", "Record"),
     "record_id": ("记录编号", "Record id"),
     "version_n": ("第 {number} 版", "Version {number}"),
     "withdrawn_banner": (
@@ -221,7 +218,6 @@ TEXT: Final[dict[str, Pair]] = {
         "These were kept as their source gave them; please take note:",
     ),
     "as_found": ("原文", "as found"),
-    "source": ("信息来源", "Source"),
     "source_link": ("查看来源公告", "See the source's own notice"),
     "source_id": ("来源编号", "The source's own id"),
     "history": ("版本与变更", "Versions and changes"),
@@ -245,12 +241,12 @@ TEXT: Final[dict[str, Pair]] = {
     "audience": ("公开层级", "Audience"),
     "here": ("本节点", "On this node"),
     "sealed_mark": ("密封", "Sealed"),
-    "proof": ("凭证与核验", "Receipt and verification"),
+    "proof": ("回执与核验", "Receipt and verification"),
     "proof_lead": (
-        "凭证是一个小文件，可离线核验，不必信任本网站。",
+        "回执是一个小文件，可离线核验，不必信任本网站。",
         "The receipt is a small file that can be verified offline, without trusting this site.",
     ),
-    "proves": ("凭证能证明", "What the receipt proves"),
+    "proves": ("回执能证明", "What the receipt proves"),
     "proves_1": (
         "该记录（条目头）确由所示节点发布，并已写入其日志的第 {index} 号位置；",
         "the named node published this record (its header) and wrote it into its log at index {index};",
@@ -263,7 +259,7 @@ TEXT: Final[dict[str, Pair]] = {
         "您手中的内容与发布时逐字节一致（内容与承诺值相符）。",
         "the content in your hands is, byte for byte, what was published (it matches the commitment).",
     ),
-    "proves_not": ("凭证不能证明", "What it does not prove"),
+    "proves_not": ("回执不能证明", "What it does not prove"),
     "proves_not_1": ("内容本身真实、合法；", "that what the record says is true or lawful;"),
     "proves_not_2": ("该记录之后没有新版本或被撤回；", "that no later version or withdrawal exists;"),
     "proves_not_3": (
@@ -280,11 +276,12 @@ TEXT: Final[dict[str, Pair]] = {
         "No signature covers this record yet; one usually comes within seconds.",
     ),
     "only_own": (
-        "目前只有发布节点自己的签名；经上级节点共同签名后，凭证才足以防止发布节点事后改写。",
+        "目前只有发布节点自己的签名；经上级节点共同签名后，回执才足以防止发布节点事后改写。",
         "Only its publisher has signed so far; a receipt guards against the publisher itself once others cosign.",
     ),
-    "get_receipt": ("下载凭证", "Download the receipt"),
+    "get_receipt": ("下载回执", "Download the receipt"),
     "get_entry": ("下载原始条目", "Download the raw entry"),
+    "get_payload": ("下载内容（供核验）", "Download the content (for verifying)"),
     "get_json": ("JSON 格式", "As JSON"),
     "how_to": ("如何核验", "How to verify"),
     "technical": ("技术数据", "Technical data"),

@@ -138,7 +138,7 @@ def _check_text(field: str, text: str) -> None:
     if not text or len(text) > 64:
         raise Malformed(f"{field} must have 1 to 64 characters", field=field)
     # These names stand in lines of notes and in addresses: a newline in one would forge a line of another's note.
-    if not text.isprintable() or any(char.isspace() for char in text):
+    if not text.isprintable() or " " in text:
         raise Malformed(f"{field} holds a space or a character that cannot be printed", field=field)
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         raise Malformed(f"{field} is not NFC text", field=field)
