@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from net import Net  # noqa: E402 - found by the line above: scenarios share this helper, which is no test
+from net import Net
 
 
 @pytest.fixture

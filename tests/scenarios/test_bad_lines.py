@@ -104,7 +104,7 @@ async def test_a_bit_flips_in_a_payload(net: Net) -> None:
 
 
 async def test_a_bit_flips_in_what_is_pulled(net: Net) -> None:
-    _, hub, east, west = await net.start("national", "hub", "east", "west")
+    _, _hub, east, west = await net.start("national", "hub", "east", "west")
     await west.publish(*(result(f"T-{number}") for number in range(300)))
     await net.sync("west")
 

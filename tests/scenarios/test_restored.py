@@ -1,4 +1,4 @@
-"""L9, L10: an old copy of a database put back freezes the node before it signs anything; a lying peer freezes nothing."""
+"""L9, L10: an old copy of a database put back freezes the node before it signs; a lying peer freezes nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from node.wire import paths
 
 
 async def test_L9_a_node_restored_from_a_backup_freezes_before_it_signs(net: Net) -> None:
-    _, hub, east = await net.start("national", "hub", "east")
+    _, _hub, east = await net.start("national", "hub", "east")
     await east.publish(result("K-1"))
     await net.settle()
     # A backup is taken, the node goes on, then the disk is lost and the backup put back.
