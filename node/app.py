@@ -29,7 +29,7 @@ from node.sync.custody import Custodian
 from node.sync.peer import HttpTransport, Peer, Transport
 from node.sync.run import PassReport, SyncPass
 from node.trusted import Trusted
-from node.web import keys, ops, pages, portal, problems, records_api, sync_api
+from node.web import exports, keys, ops, pages, portal, problems, records_api, sync_api
 from node.web.signed import Callers
 
 _log = structlog.get_logger(__name__)
@@ -188,7 +188,7 @@ def build(node: Node, *, jobs: bool = True, on_fatal: Callable[[], None] = lambd
     app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=node.settings.max_clock_skew_s)
     app[keys.UPLOADS] = asyncio.Semaphore(node.settings.max_concurrent_uploads)
     ops.setup(app)
-    for routes in (sync_api.routes, records_api.routes, ops.routes, portal.routes):
+    for routes in (sync_api.routes, records_api.routes, ops.routes, exports.routes, portal.routes):
         app.add_routes(routes)
     pages.setup(app)
 

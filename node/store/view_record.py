@@ -63,7 +63,8 @@ class Cosigner:
 class RecordHistory:
     """A record in the log of one origin: its newest `MAX_VERSIONS` versions, newest first.
 
-    `cosigners` are those of the version that was asked for, else of the newest. `elsewhere` are origins that use the same id for something of theirs: ids belong to an origin (L2).
+    `cosigners` are those of the version that was asked for, else of the newest. `elsewhere` are origins that use the
+    same id for something of theirs: ids belong to an origin (L2).
     """
 
     record_id: bytes

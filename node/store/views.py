@@ -150,15 +150,14 @@ def search_codes(conn: Connection, name: str, words: str, page: int) -> Page:
 
 
 def places(conn: Connection, limit: int = 100) -> list[tuple[str, str]]:
-    """The (code, name) of places that trades name most: what a search form suggests."""
-    named = _trades.c.division_name != ""
-    statement = (
-        select(_trades.c.division, func.min(_trades.c.division_name))
-        .where(and_(named, _trades.c.division != ""))
-        .group_by(_trades.c.division)
-        .order_by(func.count().desc(), _trades.c.division)
-    )
-    return [(code, name) for code, name in conn.execute(statement.limit(limit))]
+    """The (code, name) of places that trades name, by code: what a search form suggests."""
+    # Codes come from their index alone and names one by one: a sum over all trades would cost every page 0.15 s.
+    codes = select(_trades.c.division).where(_trades.c.division != "").distinct().order_by(_trades.c.division)
+    code = codes.limit(limit).subquery().c.division
+    named = _trades.alias()
+    name = select(named.c.division_name).where(and_(named.c.division == code, named.c.division_name != "")).limit(1)
+    statement = select(code, name.scalar_subquery()).order_by(code)
+    return [(code, name) for code, name in conn.execute(statement) if name]
 
 
 def grades(conn: Connection, limit: int = 40) -> list[str]:
