@@ -12,6 +12,7 @@ from node.store import views
 from node.store.logs import all_logs
 from node.store.view_record import record
 from node.store.view_status import counts, federation, policy_version, quarantine
+from node.tlog.note import parse_note
 from node.trusted import newest as newest_policy
 from node.web import pages
 from node.web.exports import XLSX_ROWS
@@ -34,6 +35,7 @@ from node.web.portal_query import (
 )
 from node.web.portal_record import page_of
 from node.web.portal_status import home_tables, status_tables
+from node.wire import trust
 
 routes = web.RouteTableDef()
 
@@ -41,10 +43,7 @@ LATEST: Final = 8
 NOTICES: Final = ("trade.notice", "trade.candidates", "trade.listing")
 QUARANTINE_ROWS: Final = 200
 
-VERIFY_COMMANDS: Final = {
-    "policy": "ggzy policy export --origin {origin} > policy.txt",
-    "verify": "ggzy verify receipt.tlog-proof --policy policy.txt --payload main.payload",
-}
+VERIFY_COMMAND: Final = "ggzy verify receipt.tlog-proof --policy trust-policy.note --payload main.payload"
 
 
 def people(conn: Connection, request: web.Request) -> People:
@@ -140,9 +139,9 @@ async def status(request: web.Request) -> web.Response:
 
 @routes.get("/verify-help")
 async def verify_help(request: web.Request) -> web.Response:
-    origin = request.app[SETTINGS].origin
-    commands = {name: command.format(origin=origin) for name, command in VERIFY_COMMANDS.items()}
-    return pages.render(request, "verify_help.html", commands=commands)
+    note = await request.app[STORE].read(newest_policy)
+    policy = None if note is None else trust.parse(parse_note(note))
+    return pages.render(request, "verify_help.html", command=VERIFY_COMMAND, policy=policy)
 
 
 @routes.get("/static/{name}")
