@@ -12,7 +12,8 @@ NodeError
 ├── Conflict         somebody was faster; carries the size to go on from
 ├── TooLarge         over a limit of this node
 ├── Unavailable      cannot be done now; trying again later may work
-│   └── Overloaded   too many requests at once; says when to come back
+│   ├── Overloaded   too many requests at once; says when to come back
+│   └── DiskFull     no room to store it; nothing was written
 ├── Frozen           this node's log must not be signed until a person has looked (DESIGN L9, L10)
 └── StorageFailed    the disk did not keep its word; the process must stop (DESIGN L8)
 
@@ -164,6 +165,14 @@ class Overloaded(Unavailable):
     def __init__(self, detail: str = "", *, retry_after_s: int = 1) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class DiskFull(Unavailable):
+    code = "disk-full"
+    title_zh = "磁盘已满，未写入任何内容"
+    title_en = "The disk is full; nothing was written"
+    advice_zh = "请清理磁盘空间后重试；已接收的记录不受影响。"
+    advice_en = "Free disk space and try again; what was accepted is safe."
 
 
 class Frozen(NodeError):

@@ -59,8 +59,8 @@ class Trusted:
         taken = 0
         if expected_hash is not None and notes and self._alone():
             opened = trust.open_first(notes[0], expected_hash=expected_hash)
-            if self._policy is None or opened.hash() != self._policy.hash():
-                await self._store.write(lambda conn: conn.execute(delete(policies)))
+            if self._policy is not None and opened.hash() != self._policy.hash():
+                await self._store.write(partial(_leave, held=self._policy))
                 self._policy = None
         for data in notes:
             if self._policy is None:
@@ -85,6 +85,14 @@ class Trusted:
             conn.execute(insert(policies).values(version=policy.version, note=data, accepted_ms=self._clock()))
         elif parse_note(held).text != policy.text():
             raise Conflict(f"another policy of version {policy.version} is held here", size=policy.version)
+
+
+def _leave(conn: Connection, held: TrustPolicy) -> None:
+    """Drop the policy that this node made for itself. Raises Conflict when the store holds any other by now."""
+    notes = conn.execute(select(policies.c.note)).scalars().all()
+    if [parse_note(note).text for note in notes] != [held.text()]:
+        raise Conflict("another policy was taken over meanwhile", size=len(notes))
+    conn.execute(delete(policies))
 
 
 def newest(conn: Connection, above: int = 0) -> bytes | None:

@@ -314,6 +314,7 @@ def upgrade() -> None:
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("made_up", sa.Boolean(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.ForeignKeyConstraint(
             ["log_id"],
             ["log.id"],
@@ -322,6 +323,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_record_view_claimed_ms", "record_view", ["claimed_ms"], unique=False)
     op.create_index("ix_record_view_record_id", "record_view", ["record_id", "version"], unique=False)
+    op.create_index("ix_record_view_seq", "record_view", ["seq"], unique=False)
     op.create_index("ix_record_view_state", "record_view", ["kind", "state"], unique=False)
     op.create_table(
         "trade_view",
@@ -363,6 +365,7 @@ def downgrade() -> None:
     op.drop_index("ix_trade_view_category", table_name="trade_view")
     op.drop_table("trade_view")
     op.drop_index("ix_record_view_state", table_name="record_view")
+    op.drop_index("ix_record_view_seq", table_name="record_view")
     op.drop_index("ix_record_view_record_id", table_name="record_view")
     op.drop_index("ix_record_view_claimed_ms", table_name="record_view")
     op.drop_table("record_view")

@@ -6,6 +6,7 @@ found by its quarantine row and projected again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -25,6 +26,7 @@ STAGE = "project"
 BATCH = 512
 _quarantine = table(Quarantine)
 _VERSION_FACT = "view_version"
+GENERATION_FACT = "view_generation"
 
 
 class Projector:
@@ -57,6 +59,8 @@ def _start_over(conn: Connection) -> None:
     run.clear(conn)
     cursors.reset(conn, STAGE)
     cursors.set_fact(conn, _VERSION_FACT, str(run.VIEW_VERSION))
+    # A feed's place from before means nothing in tables made anew.
+    cursors.set_fact(conn, GENERATION_FACT, os.urandom(4).hex())
 
 
 def _step(conn: Connection, log_id: int, mine: frozenset[str]) -> int:

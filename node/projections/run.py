@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select, update
 
 from node.projections import PROJECTIONS
 from node.projections.chains import Chain, Version, load
@@ -124,12 +124,17 @@ class _Batch:
             self.lost.add((*where, reading.index))
 
     def write(self, conn: Connection) -> None:
-        insert_or_replace(conn, _records, list(self.records.values()))
+        self._write_records(conn)
         self._supersede(conn)
         for each in _DOMAINS:
             self._write_domain(conn, each)
         insert_or_replace(conn, _quarantine, list(self.quarantine.values()))
         self._release(conn)
+
+    def _write_records(self, conn: Connection) -> None:
+        last = conn.execute(select(func.coalesce(func.max(_records.c.seq), 0))).scalar_one()
+        rows = [self.records[index] | {"seq": last + place} for place, index in enumerate(sorted(self.records), 1)]
+        insert_or_replace(conn, _records, rows)
 
     def _supersede(self, conn: Connection) -> None:
         later = [{"of_log": self.log_id, "of_idx": index} for index in sorted(self.superseded)]

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from node.errors import StorageFailed, Unavailable
+from node.errors import DiskFull, StorageFailed, Unavailable
 
 T = TypeVar("T")
 
@@ -92,12 +92,7 @@ class Store:
         if "database is locked" in text:
             raise Unavailable(f"another process holds the database: {text}") from error
         if "disk is full" in text or "No space left on device" in text:
-            raise Unavailable(
-                "the disk is full; nothing was written",
-                zh="磁盘已满，未写入任何内容",
-                advice_zh="请清理磁盘空间后重试；已接收的记录不受影响。",
-                advice_en="Free disk space and try again; what was accepted is safe.",
-            ) from error
+            raise DiskFull(text) from error
         if "disk I/O error" in text or "database disk image is malformed" in text:
             self.failed = text
             raise StorageFailed(text) from error

@@ -230,7 +230,8 @@ class RecordView(SQLModel, table=True):
     """Every version of every record whose header could be read and whose chain holds (L3).
 
     `state` is current, superseded or withdrawn. `content` says what this node has of the main section: held, withheld
-    (its audience leaves this node out), sealed, missing or unreadable.
+    (its audience leaves this node out), sealed, missing or unreadable. `seq` counts rows in the order in which they came
+    to this node or were projected again: what a feed over many logs goes by, so that it never loses one.
     """
 
     __tablename__ = "record_view"
@@ -245,7 +246,9 @@ class RecordView(SQLModel, table=True):
     content: str = Field(sa_column=Column(Text, nullable=False))
     title: str = Field(sa_column=Column(Text, nullable=False))
     made_up: bool = Field(default=False)
+    seq: int = Field(sa_column=_big())
     __table_args__ = (
+        Index("ix_record_view_seq", "seq"),
         Index("ix_record_view_record_id", "record_id", "version"),
         Index("ix_record_view_state", "kind", "state"),
         Index("ix_record_view_claimed_ms", "claimed_ms"),

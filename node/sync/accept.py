@@ -125,7 +125,9 @@ class Acceptor:
 
     def _contradiction(self, conn: Connection, head: Checkpoint, note: Note) -> None:
         """Two heads of one size, both signed by the log: keep both notes as evidence (L10)."""
-        state = logs.get(conn, head.origin)
+        state = logs.find(conn, head.origin)
+        if state is None:
+            return  # nothing of this log was ever taken, so nothing is contradicted
         if head.size == state.witnessed_size and head.root != state.witnessed_root:
             held = checkpoints.note(conn, state.id, state.witnessed_size, state.origin)
             checkpoints.keep_evidence(conn, state.id, self._clock(), "fork", held.encode(), note.encode())
@@ -166,9 +168,10 @@ class Acceptor:
             raise Malformed("the upload's header is cut short")
         if waiting:
             await self._save(upload, waiting)
-        if upload.reached < upload.end:
-            if not upload.saved:
-                raise Malformed("the body ended before the first package was complete")
+        if upload.reached < upload.end and not upload.saved:
+            raise Malformed("the body ended before the first package was complete")
+        # Another upload may have brought the rest meanwhile: then there is nothing to go on with.
+        if max(upload.reached, upload.stored) < upload.end:
             return EntriesOutcome(None, MirrorInfo(upload.end, max(upload.reached, upload.stored)))
         cosignature = await self.finish(upload.origin, upload.end)
         return EntriesOutcome(cosignature, MirrorInfo(upload.end, upload.end))
@@ -237,7 +240,10 @@ def _begin(conn: Connection, origin: str, start: int, end: int) -> _Upload:
         raise BadProof("no checkpoint of this log was ever submitted here")
     text = checkpoints.text(conn, state.id, end)
     known = text is not None and end <= state.witnessed_size
-    info = MirrorInfo(end if known and end >= state.head_size else state.witnessed_size, state.stored_size)
+    info = MirrorInfo(state.witnessed_size, state.stored_size)
+    if known and end >= state.head_size:
+        # More may be stored, of a later checkpoint; a sender cannot start beyond its end.
+        info = MirrorInfo(end, min(end, state.stored_size))
     if text is None or not known:
         raise MirrorConflict("the end of the upload is no checkpoint known here", info)
     if end < state.head_size:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -77,7 +78,8 @@ class HttpTransport:
             async with self._session.request(
                 request.method,
                 self._base + request.target,
-                data=request.body or None,
+                # As a stream: aiohttp warns of bytes beyond 1 MiB, which it would hand to the socket in one piece.
+                data=io.BytesIO(request.body) if request.body else None,
                 headers=dict(request.headers),
                 timeout=self._timeout,
                 allow_redirects=False,

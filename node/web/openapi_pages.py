@@ -41,7 +41,9 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 _EMPTY: Json = {"const": ""}
 _LANG = in_query(
-    "lang", "language of the page, kept in a cookie; unknown ones are ignored · 页面语言", choice(LANGUAGES)
+    "lang",
+    f"language, kept in a cookie: {' or '.join(LANGUAGES)}; others are ignored · 页面语言",
+    string(examples=list(LANGUAGES)),
 )
 _PAGE = in_query("page", "page · 页码", either(integer(least=1, most=MAX_PAGE), _EMPTY))
 _NOT_UNDERSTOOD = "the form again, with what was not understood · 查询条件有误"

@@ -133,6 +133,7 @@ _PROBLEMS: dict[int, str] = {
     413: "over a limit of this node · 超过大小限制",
     422: "a proof that does not hold, or against a rule · 证明不成立或按规则拒绝",
     503: "cannot be done now; try again later · 暂时不可用",
+    507: "the disk is full, nothing was written · 磁盘已满，未写入",
 }
 
 

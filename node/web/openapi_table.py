@@ -92,7 +92,7 @@ TABLE: tuple[Operation, ...] = (
                 "the old size is not the one witnessed here; this is · 已见证的大小", {SIZE_CONTENT_TYPE: _SIZE}
             ),
         },
-        (400, 403, 404, 413, 422, 503),
+        (400, 403, 404, 413, 422, 503, 507),
         body=body(
             TEXT,
             f"`old <size>`, proof, empty line, checkpoint; at most {MAX_REQUEST_BYTES} bytes · 旧大小、证明与检查点",
@@ -112,7 +112,7 @@ TABLE: tuple[Operation, ...] = (
             202: _info("a part is stored; go on from here · 已存一部分，请续传"),
             409: _info("the upload does not fit what is held; go on from here · 请从此处续传"),
         },
-        (400, 404, 413, 422, 503),
+        (400, 404, 413, 422, 503, 507),
         body=body(BYTES, f"header and packages of c2sp.org/tlog-mirror; streamed, {GZIP}"),
         about="c2sp.org/tlog-mirror. At most 32 packages a request. Open: each package proves itself. · 每包自带证明。",
         busy=True,
@@ -198,9 +198,12 @@ TABLE: tuple[Operation, ...] = (
                 "a gap, or beyond the entries held; go on from this index · 请从此序号续传", ref("PayloadConflict")
             ),
         },
-        (400, 401, 403, 404, 413, 422, 503),
+        (400, 401, 403, 404, 413, 422, 503, 507),
         (_LOG, *_RANGE),
-        body(pack.CONTENT_TYPE, f"packs; {GZIP}; a pack is at most {pack.MAX_PACKED_BYTES} bytes"),
+        body(
+            pack.CONTENT_TYPE,
+            f"packs, each of at most {pack.MAX_PACKED_BYTES} bytes; no Content-Encoding · 载荷包，不压缩",
+        ),
         about="Only the log's origin and the nodes above it may. · 仅限该日志的节点及其上级。",
         signed="must",
         busy=True,
@@ -211,7 +214,7 @@ TABLE: tuple[Operation, ...] = (
         "getPayloadState",
         "How far payloads are accounted for, and which are missing · 载荷进度与缺失清单",
         PAYLOADS,
-        {200: json("at most the first thousands of missing ones · 缺失清单可能截断", ref("PayloadState"))},
+        {200: json("at most 1000 missing ones are listed · 缺失清单至多 1000 条", ref("PayloadState"))},
         (401, 404, 503),
         (_LOG,),
         signed="may",
@@ -243,7 +246,7 @@ TABLE: tuple[Operation, ...] = (
         "Hand over the next trust policy · 提交下一版信任策略",
         FEDERATION,
         {200: json("what is held now · 现持版本", ref("PolicyTaken"))},
-        (400, 403, 404, 409, 413, 422, 503),
+        (400, 403, 404, 409, 413, 422, 503, 507),
         body=body(TEXT, f"a signed note; at most {MAX_REQUEST_BYTES} bytes · 签名文书", string(), BYTES),
         about="Open: a policy counts by its signatures. The first version is never taken here. · 首版须线下导入。",
     ),
@@ -284,7 +287,9 @@ TABLE: tuple[Operation, ...] = (
             in_query("state", "state of the version · 版本状态", choice(STATES)),
             in_query("origin", "one log only; 404 when it is not here · 只看一个日志", string()),
         ),
-        about="A cursor is a place in the logs and never grows old: keep it and ask again later. · 游标长期有效。",
+        about="Records come in the order in which they reached this node, whatever their log, so a cursor never misses "
+        "one. After the read tables were made anew a cursor is answered with 400: begin again without it. · "
+        "按到达本节点的顺序返回，不会遗漏；重建查询表后旧游标返回 400。",
     ),
     Operation(
         "get",
@@ -295,7 +300,7 @@ TABLE: tuple[Operation, ...] = (
         {200: json("newest version first · 新者在前", ref("Record"))},
         (400, 401, 404, 503),
         (_RECORD, _ORIGIN, _VERSION),
-        about="`version` brings an older version along that is not among the newest. · 可附带较早版本。",
+        about="Its newest versions, and that of `version` (404 when there is none). · 含最新各版本及指定版本。",
         signed="may",
     ),
     Operation(

@@ -13,12 +13,13 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, select
 
 from node.domain import KINDS
 from node.errors import Malformed, NotAllowed, NotFound
+from node.projections.follow import GENERATION_FACT
 from node.publishing.receipts import assemble
-from node.store import logs, payloads, peers, view_record
+from node.store import cursors, logs, payloads, peers, view_record
 from node.store.logs import LogState
 from node.store.tables import RecordView, table
 from node.store.view_record import RecordHistory, VersionView
@@ -34,16 +35,16 @@ FOR_THIS_CALLER = {"Cache-Control": "private, no-store"}
 """What is told depends on who asks, under one address: no cache may hand it to somebody else."""
 STATES = ("current", "superseded", "withdrawn")
 _records = table(RecordView)
-_CURSOR = re.compile(r"([0-9]{1,9})\.([0-9]{1,18})")
+_CURSOR = re.compile(r"([0-9a-f]{8})\.([0-9]{1,18})")
 routes = web.RouteTableDef()
 
 
 @routes.get(paths.RECORDS)
 async def list_records(request: web.Request) -> web.Response:
-    """Every version in the order of the logs; `cursor` of one answer asks for the next, also after new ones came."""
+    """Every version in the order in which it came to this node; `cursor` of one answer asks for what came after it."""
     query = request.query
     limit = _number(query.get("limit", "100"), "limit", 1, MAX_PAGE)
-    log_id, index = _cursor(query.get("cursor", ""))
+    given = _cursor(query.get("cursor", ""))
     kind, state, origin = query.get("kind"), query.get("state"), query.get("origin")
     if kind is not None and kind not in KINDS:
         raise Malformed(f"kind must be one of {', '.join(KINDS)}", field="kind")
@@ -52,16 +53,25 @@ async def list_records(request: web.Request) -> web.Response:
 
     def work(conn: Connection) -> tuple[list[dict[str, Any]], str]:
         states = {log.id: log for log in logs.all_logs(conn)}
-        after = or_(_records.c.log_id > log_id, and_(_records.c.log_id == log_id, _records.c.idx >= index))
-        wanted = select(_records).where(after)
+        generation = cursors.fact(conn, GENERATION_FACT) or "00000000"
+        if given is not None and given[0] != generation:
+            raise Malformed(
+                "the cursor is from before the read tables were made anew",
+                field="cursor",
+                zh="游标已失效（查询表已重建）",
+                advice_zh="请不带 cursor 从头读取；记录编号与版本不变。",
+                advice_en="Read from the start, without cursor; record ids and versions are the same.",
+            )
+        after = 0 if given is None else given[1]
+        wanted = select(_records).where(_records.c.seq > after)
         for column, value in ((_records.c.kind, kind), (_records.c.state, state)):
             if value is not None:
                 wanted = wanted.where(column == value)
         if origin is not None:
             wanted = wanted.where(_records.c.log_id == logs.get(conn, origin).id)
-        rows = conn.execute(wanted.order_by(_records.c.log_id, _records.c.idx).limit(limit)).mappings().all()
-        last = f"{rows[-1]['log_id']}.{rows[-1]['idx'] + 1}" if rows else f"{log_id}.{index}"
-        return [_row(states[row["log_id"]], row) for row in rows], last
+        rows = conn.execute(wanted.order_by(_records.c.seq).limit(limit)).mappings().all()
+        last = rows[-1]["seq"] if rows else after
+        return [_row(states[row["log_id"]], row) for row in rows], f"{generation}.{last}"
 
     found, cursor = await request.app[STORE].read(work)
     return web.json_response({"records": found, "cursor": cursor}, headers={"Cache-Control": "no-cache"})
@@ -236,13 +246,13 @@ def _time(seconds: int | None) -> str | None:
         return None  # a claimed time may be absurd; order never depends on it
 
 
-def _cursor(text: str) -> tuple[int, int]:
+def _cursor(text: str) -> tuple[str, int] | None:
     if not text:
-        return 0, 0
+        return None
     match = _CURSOR.fullmatch(text)
     if match is None:
         raise Malformed("cursor is not one that this node gave", field="cursor")
-    return int(match[1]), int(match[2])
+    return match[1], int(match[2])
 
 
 def _number(text: str, field: str, least: int, most: int) -> int:

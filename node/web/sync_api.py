@@ -19,12 +19,14 @@ from node.tlog.mirror import INFO_CONTENT_TYPE
 from node.tlog.tiles import WIDTH, parse_tile_path, tile_width
 from node.tlog.witness import MAX_REQUEST_BYTES, SIZE_CONTENT_TYPE, encode_size
 from node.trusted import version as policy_note
-from node.web.keys import ACCEPTOR, CALLERS, CUSTODIAN, NEWS, SETTINGS, STORE, TRUSTED, UPLOADS
+from node.web.keys import ACCEPTOR, CALLERS, CUSTODIAN, KEYRING, NEWS, SETTINGS, STORE, TRUSTED, UPLOADS
 from node.wire import pack, paths
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 MUTABLE = "no-cache"
 MAX_PAYLOAD_RANGE = 32 * WIDTH
+ENCODINGS = {"Accept-Encoding": "gzip"}
+"""What an upload may be compressed with, told in answers as c2sp.org/tlog-mirror asks."""
 routes = web.RouteTableDef()
 
 
@@ -51,12 +53,13 @@ async def add_entries(request: web.Request) -> web.Response:
     request.app[NEWS].set()
     if outcome.cosignature is None:
         return _info(outcome.info.encode(), 202)
-    return _text(outcome.cosignature.line())
+    answer = _text(outcome.cosignature.line())
+    answer.headers.update(ENCODINGS)
+    return answer
 
 
 def _info(body: bytes, status: int) -> web.Response:
-    headers = {"Accept-Encoding": "gzip"}
-    return web.Response(body=body, status=status, content_type=INFO_CONTENT_TYPE, headers=headers)
+    return web.Response(body=body, status=status, content_type=INFO_CONTENT_TYPE, headers=ENCODINGS)
 
 
 # --- reading logs and mirrors ---------------------------------------------------------------------------------------
@@ -64,9 +67,12 @@ def _info(body: bytes, status: int) -> web.Response:
 
 @routes.get(paths.CHECKPOINT)
 async def checkpoint(request: web.Request) -> web.Response:
+    mirror = request.app[KEYRING].mirror.name
+
     def work(conn: Connection) -> bytes:
         state = _log(conn, request)
-        if not state.own and state.head_size == 0 and state.witnessed_size > 0:
+        # A mirror's checkpoint always carries its cosignature; one that is pending, of an empty tree, does not.
+        if not state.own and checkpoints.line_of(conn, state.id, state.head_size, mirror) is None:
             raise NotFound("nothing of this log is mirrored here yet")
         return checkpoints.note(conn, state.id, state.head_size, state.origin).encode()
 
@@ -91,6 +97,7 @@ async def tile(request: web.Request) -> web.Response:
         headers={"Cache-Control": IMMUTABLE},
     )
     if place.level is None:
+        answer.headers["Vary"] = "Accept-Encoding"
         answer.enable_compression()
     return answer
 
@@ -258,6 +265,11 @@ async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
         except web.HTTPException:
             raise
         except (ValueError, web.RequestPayloadError) as error:
+            # Nothing after this can be read either. Without this aiohttp tries to, to drain the body, and logs a stack
+            # trace for each such request: anyone could fill our disk with them.
+            request.content.feed_eof()
+            if request.protocol is not None:
+                request.protocol.close()
             raise Malformed(f"the body cannot be read: {type(error).__name__}") from None
         if not chunk:
             return

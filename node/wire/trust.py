@@ -255,7 +255,7 @@ def _check(policy: TrustPolicy, note: Note) -> None:
         raise Malformed("a node stands twice in the trust policy")
     if len({key.public for key in policy.signers}) < policy.threshold:
         raise Malformed("the threshold is larger than the number of signers")
-    uses: dict[bytes, tuple[str, str]] = {}
+    uses: dict[bytes, tuple[str, str]] = {key.public: (key.name, "signer") for key in policy.signers}
     for grant in policy.keys:
         if grant.node not in names:
             raise Malformed(f"a key is granted to {grant.node}, which is no node of the policy")
