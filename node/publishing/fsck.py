@@ -55,11 +55,12 @@ def check(
         progress: called with (entries done, entries in all).
     """
     found = _check_database(conn)
-    states = conn.execute(select(log).order_by(log.c.own.desc(), log.c.origin)).all()
-    total = sum(max(0, state.stored_size) for state in states)
+    # Numbers only: a damaged text in one row must not hide the other logs.
+    rows = conn.execute(select(log.c.id, log.c.stored_size).order_by(log.c.own.desc(), log.c.origin)).all()
+    total = sum(max(0, row.stored_size) for row in rows)
     done = 0
-    for state in states:
-        findings = Findings(state.origin)
+    for log_id, stored in rows:
+        findings = Findings("")
 
         def tell(size: int, before: int = done) -> None:
             if progress is not None:
@@ -68,11 +69,15 @@ def check(
         try:
             # A failed statement would end the whole transaction on PostgreSQL; with a savepoint it ends this log only.
             with conn.begin_nested():
+                state = conn.execute(select(log).where(log.c.id == log_id)).one()
+                findings = Findings(state.origin)
                 _check_log(conn, state, keys, cosigners, audiences, findings, tell)
         except Exception as error:  # whatever damage does to this log, the others are looked at too
-            findings.add("log-unreadable", "log", f"{type(error).__name__}: {str(error).splitlines()[0][:200]}")
+            findings.add(
+                "log-unreadable", f"log {log_id}", f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+            )
         found += findings.all()
-        done += max(0, state.stored_size)
+        done += max(0, stored)
     return found
 
 

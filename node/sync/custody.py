@@ -166,7 +166,9 @@ def _store_pack(
     pack: Pack,
     due: dict[tuple[int, str], tuple[str, bytes]],
 ) -> set[tuple[int, str]]:
-    given = set()
+    given: set[tuple[int, str]] = set()
+    if not pack.rows:
+        return given  # kept, it would pass for the pack of an audience that nothing was brought for
     for row in pack.rows:
         audience, commitment = due.get((row.index, row.section), ("", b""))
         if audience != pack.audience:

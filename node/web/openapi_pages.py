@@ -164,7 +164,7 @@ TABLE: tuple[Operation, ...] = (
         "/status", "statusPage", "State of the federation · 运行状态", "logs, peers and quarantine · 日志、节点与隔离"
     ),
     _page(
-        "/verify-help", "verifyHelp", "How to verify a receipt · 如何核验收据", "step by step · 操作步骤", problems=()
+        "/verify-help", "verifyHelp", "How to verify a receipt · 如何核验回执", "step by step · 操作步骤", problems=()
     ),
     Operation(
         "get",

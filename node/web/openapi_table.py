@@ -276,7 +276,7 @@ TABLE: tuple[Operation, ...] = (
         "get",
         paths.RECORDS,
         "listRecords",
-        "Every version of every record, in the order of the logs · 记录流",
+        "Every version of every record, as they came to this node · 记录流",
         RECORDS,
         {200: json("a page; an empty one means: nothing new · 空页表示暂无新记录", ref("Records"))},
         (400, 404, 503),
@@ -288,8 +288,8 @@ TABLE: tuple[Operation, ...] = (
             in_query("origin", "one log only; 404 when it is not here · 只看一个日志", string()),
         ),
         about="Records come in the order in which they reached this node, whatever their log, so a cursor never misses "
-        "one. After the read tables were made anew a cursor is answered with 400: begin again without it. · "
-        "按到达本节点的顺序返回，不会遗漏；重建查询表后旧游标返回 400。",
+        "one; a version comes again when its content arrives later. After the read tables were made anew a cursor is "
+        "answered with 400: begin again without it. · 按到达先后；查询表重建后请从头读取。",
     ),
     Operation(
         "get",
@@ -307,11 +307,11 @@ TABLE: tuple[Operation, ...] = (
         "get",
         paths.RECORD_RECEIPT,
         "getReceipt",
-        "The receipt: proof that the record is in the log · 收据（可离线核验）",
+        "The receipt: proof that the record is in the log · 回执（可离线核验）",
         RECORDS,
         {
             200: text(
-                "c2sp.org/tlog-proof, with header, salts and custody note as `extra` · 收据文件",
+                "c2sp.org/tlog-proof, with header, salts and custody note as `extra` · 回执文件",
                 string(pattern="^c2sp\\.org/tlog-proof@v1\n"),
                 **{"Content-Disposition": header("a file name · 文件名")},
             )

@@ -12,6 +12,7 @@ from node.trusted import Trusted
 from node.wire import auth
 
 MAX_NONCES = 100_000
+SIGNED_WITH = ("Signature-Input", "Signature", "Ggzy-To", "Content-Digest")
 
 
 class Callers:
@@ -28,8 +29,14 @@ class Callers:
 
         Raises Unauthenticated when a signature is there and is not good: a bad one is never taken for none.
         """
+        for name in SIGNED_WITH:
+            # RFC 9421 joins fields of one name. We would judge the first alone, and someone after us perhaps the last.
+            if len(request.headers.getall(name, ())) > 1:
+                raise Unauthenticated("a header of the signature stands twice", field=name)
         claim = auth.read_claim(request.headers)
         if claim is None:
+            if "Signature" in request.headers:
+                raise Unauthenticated("the request has a Signature and no Signature-Input", field="Signature-Input")
             return None
         now_s = self._clock() // 1000
         if abs(now_s - claim.created_s) > self._skew_s:
