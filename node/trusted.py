@@ -7,6 +7,7 @@ from functools import partial
 from sqlalchemy import Connection, delete, insert, select
 
 from node.clock import Clock
+from node.domain.audience import audiences_of
 from node.errors import Conflict, NotFound
 from node.store.db import Store
 from node.store.tables import Policy, table
@@ -44,9 +45,8 @@ class Trusted:
 
     async def refresh(self) -> None:
         """Take notice of versions that another process of this node has accepted."""
-        held = 0 if self._policy is None else self._policy.version
-        note = await self._store.read(lambda conn: newest(conn, held))
-        if note is not None:
+        note = await self._store.read(newest)
+        if note is not None and (self._policy is None or parse_note(note).text != self._policy.text()):
             self._policy = trust.parse(parse_note(note))
 
     async def adopt(self, notes: list[bytes], *, expected_hash: str | None = None) -> int:
@@ -65,7 +65,7 @@ class Trusted:
         for data in notes:
             if self._policy is None:
                 opened = trust.open_first(data, expected_hash=expected_hash)
-            elif trust.parse(parse_note(data)).version <= self._policy.version:
+            elif trust.version_of(parse_note(data)) <= self._policy.version:
                 continue
             else:
                 opened = trust.open_next(data, self._policy)
@@ -93,6 +93,15 @@ def _leave(conn: Connection, held: TrustPolicy) -> None:
     if [parse_note(note).text for note in notes] != [held.text()]:
         raise Conflict("another policy was taken over meanwhile", size=len(notes))
     conn.execute(delete(policies))
+
+
+def audiences_for(trusted: Trusted, holder: str, origin: str) -> frozenset[str]:
+    """The audiences whose payloads `holder`, a node of the policy, may hold of `origin`'s log."""
+    policy = trusted.policy
+    member, node = policy.member(holder), policy.node_of_origin(origin)
+    if member is None or node is None:
+        return frozenset({"public"})
+    return audiences_of(member.role, is_origin=node == holder, is_above_origin=holder in policy.path_up(node))
 
 
 def newest(conn: Connection, above: int = 0) -> bytes | None:

@@ -24,7 +24,6 @@ FLOORS: tuple[frozenset[str], ...] = (
 # (importing module, imported part) -> why it may, within one floor.
 NEIGHBOURS: dict[tuple[str, str], str] = {
     ("node.trusted", "store"): "the policy now held is kept in the store",
-    ("node.projections.follow", "sync"): "what content is due here follows from the trust policy (audiences_for)",
     ("node.serve", "app"): "it serves the application that app builds",
     ("node.__main__", "cli"): "the entrance of the command",
     ("node.cli.main", "demo"): "the demonstration is a command",

@@ -151,7 +151,7 @@ ALONE = replace(
 
 async def test_L20_a_node_on_its_own_joins_with_a_fingerprint_only(mine: Trusted) -> None:
     await mine.adopt([note(ALONE, OTHER)])
-    with pytest.raises(Refused):
+    with pytest.raises(BadSignature):
         await mine.adopt(NOTES[:2])
     with pytest.raises(Refused):
         await mine.adopt(NOTES, expected_hash="00" * 32)

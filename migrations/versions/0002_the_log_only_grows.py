@@ -24,6 +24,13 @@ _FOLDED = {
     ),
 }
 
+_KEYS = {
+    "log_bundle": ("log_id", "n"),
+    "log_tile": ("log_id", "level", "n"),
+    "log_tail": ("log_id", "idx"),
+    "log_node": ("log_id", "level", "idx"),
+}
+
 
 def upgrade() -> None:
     postgres = op.get_bind().dialect.name == "postgresql"
@@ -62,12 +69,19 @@ def upgrade() -> None:
                 f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {when} "
                 "BEGIN SELECT RAISE(ABORT, 'the log only grows: delete refused'); END"
             )
+            # INSERT OR REPLACE deletes the old row without firing a delete trigger, unless recursive_triggers is on.
+            same = " AND ".join(f"o.{column} = NEW.{column}" for column in _KEYS[table])
+            op.execute(
+                f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+                f"WHEN EXISTS (SELECT 1 FROM {table} o WHERE {same}) "
+                "BEGIN SELECT RAISE(ABORT, 'the log only grows: replace refused'); END"
+            )
 
 
 def downgrade() -> None:
     postgres = op.get_bind().dialect.name == "postgresql"
     for table, folded in _FOLDED.items():
-        for event in ("update", "delete", "truncate") if postgres else ("update", "delete"):
+        for event in ("update", "delete", "truncate" if postgres else "replace"):
             op.execute(f"DROP TRIGGER {table}_no_{event}" + (f" ON {table}" if postgres else ""))
         if postgres and folded:
             op.execute(f"DROP FUNCTION ggzy_{table}_delete()")

@@ -20,8 +20,7 @@ from node.settings import load
 from node.store import checkpoints, cursors, logs, peers
 from node.store import migrate as schema
 from node.store.db import Store
-from node.sync.custody import audiences_for
-from node.trusted import newest
+from node.trusted import audiences_for, newest
 
 
 def init(

@@ -18,8 +18,7 @@ from node.store import cursors, logs, payloads
 from node.store.db import Store
 from node.store.logs import LogState
 from node.store.tables import Quarantine, table
-from node.sync.custody import audiences_for
-from node.trusted import Trusted
+from node.trusted import Trusted, audiences_for
 from node.wire import header as headers
 
 STAGE = "project"

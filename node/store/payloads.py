@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, and_, delete, select
+from sqlalchemy import Connection, and_, delete, func, select
 
+from node.domain.audience import AUDIENCES
 from node.errors import TooLarge
 from node.store.tables import PayloadMissing, PayloadPack, table
 from node.store.tables import PayloadRow as PayloadRowTable
@@ -17,6 +18,8 @@ from node.store.upsert import insert_or_ignore
 from node.tlog.tiles import WIDTH
 from node.wire import pack as packs
 from node.wire.pack import Pack, PayloadRow
+
+MAX_CALL_BYTES = 16 << 20
 
 pack_table = table(PayloadPack)
 row_table = table(PayloadRowTable)
@@ -96,6 +99,38 @@ def read_range(
     return found
 
 
+def inflated_size(conn: Connection, log_id: int, start: int, end: int, audiences: Iterable[str]) -> int:
+    """Bytes of the payloads held in `[start, end)` for these audiences, an upper bound, without inflating any."""
+    wanted = list(audiences)
+    of_packs = select(pack_table.c.data).where(
+        and_(
+            pack_table.c.log_id == log_id,
+            pack_table.c.n >= start // WIDTH,
+            pack_table.c.n * WIDTH < end,
+            pack_table.c.audience.in_(wanted),
+        )
+    )
+    of_rows = select(func.coalesce(func.sum(func.length(row_table.c.payload) + 100), 0)).where(
+        and_(
+            row_table.c.log_id == log_id,
+            row_table.c.idx >= start,
+            row_table.c.idx < end,
+            row_table.c.audience.in_(wanted),
+        )
+    )
+    packed_bytes = sum(packs.stated_size(data) for data in conn.execute(of_packs).scalars())
+    return packed_bytes + int(conn.execute(of_rows).scalar_one())
+
+
+def fitting_end(conn: Connection, log_id: int, start: int, end: int, audiences: frozenset[str]) -> int:
+    """The largest part `[start, fitting_end)` of a stretch whose payloads one call may carry; at least one entry."""
+    while end - start > 1 and inflated_size(conn, log_id, start, end, audiences) > MAX_CALL_BYTES:
+        # Whole bundles as long as there are several: only those travel in the bytes they lie in.
+        half = start + (end - start) // 2
+        end = half - half % WIDTH if half - half % WIDTH > start else half
+    return end
+
+
 def packed(conn: Connection, log_id: int, origin: str, start: int, end: int, audiences: Iterable[str]) -> list[bytes]:
     """Packs that cover `[start, end)` for these audiences, as stored where a whole bundle lies packed, else made now.
 
@@ -149,7 +184,8 @@ def fold(conn: Connection, log_id: int, origin: str, n: int) -> None:
     """Fold a full bundle's loose payloads into packs, one for each audience that has no pack and misses nothing."""
     start, end = n * WIDTH, (n + 1) * WIDTH
     here = and_(row_table.c.log_id == log_id, row_table.c.idx >= start, row_table.c.idx < end)
-    if missing(conn, log_id, start, end):
+    # What would not travel in one call stays as rows, which are sent in parts.
+    if missing(conn, log_id, start, end) or inflated_size(conn, log_id, start, end, AUDIENCES) > MAX_CALL_BYTES:
         return
     packed_already = set(
         conn.execute(

@@ -230,8 +230,8 @@ class RecordView(SQLModel, table=True):
     """Every version of every record whose header could be read and whose chain holds (L3).
 
     `state` is current, superseded or withdrawn. `content` says what this node has of the main section: held, withheld
-    (its audience leaves this node out), sealed, missing or unreadable. `seq` counts rows in the order in which they came
-    to this node or were projected again: what a feed over many logs goes by, so that it never loses one.
+    (its audience leaves this node out), sealed, missing or unreadable. `seq` counts rows in the order in which they
+    came to this node or were projected again: what a feed over many logs goes by, so that it never loses one.
     """
 
     __tablename__ = "record_view"

@@ -119,9 +119,13 @@ class Acceptor:
         head.check_empty_root()
         verify_consistency(state.witnessed_size, head.size, state.witnessed_root, head.root, list(request.proof))
         logs.move_witnessed(conn, state, head.size, head.root)
-        cosignature = self._keys.witness.cosign(note.text, self._clock() // 1000)
+        cosignature = self.cosign_as_witness(note.text)
         checkpoints.put(conn, state.id, head.size, note.text, [*lines, cosignature])
         return cosignature
+
+    def cosign_as_witness(self, text: str) -> Signature:
+        """The witness's line on a checkpoint whose growth was checked; it leaves only once the head is stored."""
+        return self._keys.witness.cosign(text, self._clock() // 1000)
 
     def _contradiction(self, conn: Connection, head: Checkpoint, note: Note) -> None:
         """Two heads of one size, both signed by the log: keep both notes as evidence (L10)."""

@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from node.clock import Clock
-from node.domain.audience import audiences_of
-from node.errors import BadProof, Conflict, Malformed, NotAllowed
+from node.errors import BadProof, Conflict, Malformed, NotAllowed, TooLarge
 from node.keyring import Keyring
 from node.store import logs, payloads
 from node.store.db import Store
 from node.store.logs import LogState
 from node.tlog.note import Note
 from node.tlog.tiles import WIDTH
-from node.trusted import Trusted
+from node.trusted import Trusted, audiences_for
 from node.wire import header as headers
 from node.wire import pack as packs
 from node.wire import payload as payload_bytes
@@ -59,12 +58,19 @@ class Custodian:
         Raises:
             BadProof: a payload is not what its header commits to; nothing of this call is stored.
             NotAllowed: a pack is for an audience that this node does not belong to.
+            TooLarge: the packs would inflate to more than one call may bring.
             Conflict: `start` leaves a gap, or `end` is beyond the entries; `.size` is where to go on.
         """
         mine = self.audiences(origin)
+        given = list(bodies)
+        # Before anything is inflated: the packs of one call together are no more than one pack may be.
+        if sum(packs.stated_size(data) for data in given) > packs.MAX_PACK_BYTES:
+            raise TooLarge(
+                f"the payloads of one call are more than {packs.MAX_PACK_BYTES} bytes; bring fewer at a time"
+            )
 
         def open_all() -> list[tuple[bytes, Pack]]:
-            return [(data, packs.parse(data)) for data in bodies]
+            return [(data, packs.parse(data)) for data in given]
 
         opened = await asyncio.to_thread(open_all)
         for _, pack in opened:
@@ -92,15 +98,6 @@ class Custodian:
 
         text = (await self._store.read(work)).text()
         return Note(text, (self._keys.custody.sign_note(text),))
-
-
-def audiences_for(trusted: Trusted, holder: str, origin: str) -> frozenset[str]:
-    """The audiences whose payloads `holder`, a node of the policy, may hold of `origin`'s log."""
-    policy = trusted.policy
-    member, node = policy.member(holder), policy.node_of_origin(origin)
-    if member is None or node is None:
-        return frozenset({"public"})
-    return audiences_of(member.role, is_origin=node == holder, is_above_origin=holder in policy.path_up(node))
 
 
 def due_sections(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from node.tlog.witness import CHECKPOINT_CONTENT_TYPE, parse_size
 from node.wire import auth, pack, paths
 
 MAX_ANSWER_BYTES = 128 << 20
+MAX_NAME = 1000
 _GZIP_FROM = 1024
 
 
@@ -138,7 +140,7 @@ class Peer:
         target = f"{paths.payloads(origin)}?start={start}&end={end}"
         reply = await self._send("POST", target, pack.frame(bodies), {"Content-Type": pack.CONTENT_TYPE}, signed=True)
         if reply.status == 409:
-            raise Conflict("the payloads do not follow what the peer holds", size=_read_json(reply)["size"])
+            raise Conflict("the payloads do not follow what the peer holds", size=_number(_read_json(reply), "size"))
         self._expect(reply, 200)
         return _payload_state(reply)
 
@@ -170,11 +172,8 @@ class Peer:
         return await self._get(paths.custody(origin))
 
     async def logs(self) -> list[LogSummary]:
-        plain = _read_json(self._expect(await self._send("GET", paths.LOGS), 200))
-        try:
-            return [LogSummary(str(row["origin"]), int(row["size"]), int(row["payload_next"])) for row in plain["logs"]]
-        except (KeyError, TypeError, ValueError):
-            raise Malformed("the peer's list of logs is not readable") from None
+        rows = _list(_read_json(self._expect(await self._send("GET", paths.LOGS), 200)), "logs")
+        return [LogSummary(_text(row, "origin"), _number(row, "size"), _number(row, "payload_next")) for row in rows]
 
     async def payload_state(self, origin: str) -> PayloadState:
         return _payload_state(self._expect(await self._send("GET", paths.payload_state(origin), signed=True), 200))
@@ -185,7 +184,7 @@ class Peer:
         return list(pack.unframe(self._expect(await self._send("GET", target, signed=True), 200).body))
 
     async def policy_version(self) -> int:
-        return int(_read_json(self._expect(await self._send("GET", paths.POLICY), 200))["version"])
+        return _number(_read_json(self._expect(await self._send("GET", paths.POLICY), 200)), "version")
 
     async def policy(self, version: int) -> bytes:
         return await self._get(f"{paths.POLICY}/{version}")
@@ -249,12 +248,14 @@ def _error(name: str, reply: Reply) -> NodeError:
     if reply.headers.get("Content-Type", "").startswith("application/problem+json"):
         problem = _read_json(reply)
         code = str(problem.get("code", ""))
-        detail += f": {str(problem.get('detail', ''))[:300]}"
+        # The peer's words go into our database and onto our pages: no control characters, no half letters.
+        said = str(problem.get("detail", ""))[:300]
+        detail += ": " + "".join(char if char.isprintable() else "?" for char in said)
     if reply.status == 403:
         return (NotAllowed if code == NotAllowed.code else BadSignature)(detail)
     if reply.status in (429, 503):
-        after = reply.headers.get("Retry-After", "1")
-        return Overloaded(detail, retry_after_s=min(int(after), 300) if after.isdigit() else 1)
+        after = reply.headers.get("Retry-After", "")
+        return Overloaded(detail, retry_after_s=min(int(after), 300) if re.fullmatch("[0-9]{1,9}", after) else 1)
     return _BY_STATUS.get(reply.status, Unavailable)(detail)
 
 
@@ -270,8 +271,36 @@ def _read_json(reply: Reply) -> dict[str, Any]:
 
 def _payload_state(reply: Reply) -> PayloadState:
     plain = _read_json(reply)
-    try:
-        missing = tuple((int(index), str(section)) for index, section in plain["missing"])
-        return PayloadState(int(plain["next"]), missing)
-    except (KeyError, TypeError, ValueError):
-        raise Malformed("the peer's payload state is not readable") from None
+    places = [dict(zip(("index", "section"), _pair(row), strict=True)) for row in _list(plain, "missing")]
+    missing = tuple((_number(place, "index"), _text(place, "section")) for place in places)
+    return PayloadState(_number(plain, "next"), missing)
+
+
+# What a peer says ends in our database, so it must be what it should be: whole numbers that fit, names that print.
+
+
+def _number(plain: Any, name: str) -> int:
+    value = plain.get(name) if isinstance(plain, dict) else None
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise Malformed(f"the peer's answer has no number {name}")
+    return value
+
+
+def _text(plain: Any, name: str) -> str:
+    value = plain.get(name) if isinstance(plain, dict) else None
+    if not isinstance(value, str) or not value.isprintable() or len(value) > MAX_NAME:
+        raise Malformed(f"the peer's answer has no text {name}")
+    return value
+
+
+def _list(plain: dict[str, Any], name: str) -> list[Any]:
+    value = plain.get(name)
+    if not isinstance(value, list):
+        raise Malformed(f"the peer's answer has no list {name}")
+    return value
+
+
+def _pair(value: Any) -> list[Any]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise Malformed("the peer's answer has a place that is no pair")
+    return value

@@ -14,7 +14,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from node.clock import Clock
-from node.errors import BadProof, NodeError
+from node.errors import BadProof, Conflict, NodeError, TooLarge
 from node.store import checkpoints, logs, payloads, peers
 from node.store.db import Store
 from node.store.logs import LogState
@@ -118,7 +118,11 @@ class Puller:
         if head.size >= state.witnessed_size:
             proof = consistency_proof(tiles, state.witnessed_size, head.size)
             verify_consistency(state.witnessed_size, head.size, state.witnessed_root, head.root, proof)
+            lines = [*lines, self._acceptor.cosign_as_witness(note.text)]
             await self._store.write(partial(_witness, state=state, head=head, note=note, lines=lines))
+        elif await self._store.read(partial(checkpoints.text, log_id=state.id, size=head.size)) != note.text:
+            # Nothing proves that it is a part of the larger tree, and its entries could never be taken back.
+            raise Conflict("the peer shows a smaller tree than was witnessed here", size=state.witnessed_size)
         first = state.stored_size
         place = first
         while place < head.size:
@@ -139,7 +143,7 @@ class Puller:
         while (head.size >> (8 * level)) > 0:
             first = (have >> (8 * level)) // WIDTH
             last = ((head.size >> (8 * level)) - 1) // WIDTH
-            numbers = list(range(first, last + 1))
+            numbers = range(first, last + 1)
             for start in range(0, len(numbers), 8):
                 part = numbers[start : start + 8]
                 datas = await asyncio.gather(
@@ -170,7 +174,7 @@ class Puller:
         end, place, moved = min(there.next, state.stored_size), state.payload_next, 0
         while place < end:
             stop = min(end, (place // WIDTH + PAYLOAD_BUNDLES_PER_CALL) * WIDTH)
-            bodies = await self._peer.payloads(origin, place, stop)
+            bodies, stop = await self._fetch_payloads(origin, place, stop)
             await self._custodian.add_payloads(origin, place, stop, bodies)
             moved += stop - place
             place = stop
@@ -182,13 +186,22 @@ class Puller:
                 await self._custodian.add_payloads(origin, index, index + 1, bodies)
         return moved
 
+    async def _fetch_payloads(self, origin: str, start: int, end: int) -> tuple[list[bytes], int]:
+        """Packs from `start` on and the end of what they cover; a range that is too much for one answer is halved."""
+        while True:
+            try:
+                return await self._peer.payloads(origin, start, end), end
+            except TooLarge:
+                if end - start <= 1:
+                    raise
+                end = start + (end - start) // 2
+
 
 def _standing(conn: Connection, peer: str, log_id: int) -> tuple[Standing, bool]:
     return peers.get(conn, peer, log_id, "pull"), bool(payloads.missing(conn, log_id, limit=1))
 
 
 def _witness(conn: Connection, state: LogState, head: Checkpoint, note: Note, lines: Sequence[Signature]) -> None:
-    now = logs.by_id(conn, state.id)
-    if head.size > now.witnessed_size:
-        logs.move_witnessed(conn, state, head.size, head.root)
+    # From `state` alone, against which the growth was checked: another head may have been witnessed meanwhile.
+    logs.move_witnessed(conn, state, head.size, head.root)
     checkpoints.put(conn, state.id, head.size, note.text, lines)

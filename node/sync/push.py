@@ -19,7 +19,6 @@ from node.store import checkpoints, logs, payloads, peers
 from node.store.db import Store
 from node.store.logs import LogState
 from node.store.peers import Standing
-from node.sync.custody import audiences_for
 from node.sync.peer import Peer
 from node.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint_text
 from node.tlog.cosignature import cosignature_time
@@ -27,7 +26,7 @@ from node.tlog.mirror import MAX_PACKAGES_PER_REQUEST, AddEntriesHeader, canonic
 from node.tlog.note import Note, Signature
 from node.tlog.tiles import WIDTH, TileCache, consistency_proof, subtree_consistency_proof
 from node.tlog.witness import AddCheckpointRequest
-from node.trusted import Trusted
+from node.trusted import Trusted, audiences_for
 from node.wire.custody import open_custody
 
 _log = structlog.get_logger(__name__)
@@ -203,7 +202,9 @@ class Pusher:
         ours = min(state.payload_next, size)
         while position < ours:
             stop = min(ours, (position // WIDTH + PAYLOAD_BUNDLES_PER_CALL) * WIDTH)
-            made = await self._store.read(partial(_packs, state=state, start=position, end=stop, audiences=theirs))
+            made, stop = await self._store.read(
+                partial(_packs, state=state, start=position, end=stop, audiences=theirs)
+            )
             try:
                 there = await self._peer.put_payloads(state.origin, position, stop, made)
             except Conflict as conflict:
@@ -295,9 +296,13 @@ def _upload_body(conn: Connection, state: LogState, start: int, end: int, ticket
     return b"".join(parts), count
 
 
-def _packs(conn: Connection, state: LogState, start: int, end: int, audiences: frozenset[str]) -> list[bytes]:
+def _packs(
+    conn: Connection, state: LogState, start: int, end: int, audiences: frozenset[str]
+) -> tuple[list[bytes], int]:
+    """Packs from `start` on, and the end of what they cover: less than asked for when payloads are large."""
+    end = payloads.fitting_end(conn, state.id, start, end, audiences)
     made: list[bytes] = []
     for n in range(start // WIDTH, (end - 1) // WIDTH + 1):
         low, high = max(start, n * WIDTH), min(end, (n + 1) * WIDTH)
         made += payloads.packed(conn, state.id, state.origin, low, high, audiences)
-    return made
+    return made, end

@@ -135,3 +135,7 @@ class SyncPass:
         except TimeoutError:
             report.failures[name] = f"unavailable: no end after {self._max_s:g} s"
             _log.warning("sync_stuck", peer=self._peer.name, what=name, after_s=self._max_s)
+        except Exception as error:
+            # A fault of ours with one log must not keep the others from moving (L18).
+            report.failures[name] = f"internal: {type(error).__name__}"
+            _log.exception("sync_broke", peer=self._peer.name, what=name)

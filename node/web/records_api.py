@@ -23,8 +23,8 @@ from node.store import cursors, logs, payloads, peers, view_record
 from node.store.logs import LogState
 from node.store.tables import RecordView, table
 from node.store.view_record import RecordHistory, VersionView
-from node.sync.custody import audiences_for
 from node.tlog.proof import CONTENT_TYPE
+from node.trusted import audiences_for
 from node.web.keys import CALLERS, CUSTODIAN, STORE, TRUSTED
 from node.wire import paths
 from node.wire import payload as payload_bytes

@@ -7,7 +7,8 @@ from collections import OrderedDict
 from aiohttp import web
 
 from node.clock import Clock
-from node.errors import Unauthenticated
+from node.errors import Overloaded, Unauthenticated
+from node.tlog.note import VerifierKey
 from node.trusted import Trusted
 from node.wire import auth
 
@@ -29,6 +30,21 @@ class Callers:
 
         Raises Unauthenticated when a signature is there and is not good: a bad one is never taken for none.
         """
+        known = self._claimed(request)
+        if known is None:
+            return None
+        node, key, claim = known
+        auth.verify(request.headers, request.method, request.path_qs, body, key=key, me=self._trusted.me)
+        self._once(f"{claim.key_id}:{claim.nonce}", self._clock() // 1000)
+        return node
+
+    def expect(self, request: web.Request) -> None:
+        """Raise Unauthenticated unless the headers claim a known key and a fair time; the body is not needed yet."""
+        if self._claimed(request) is None:
+            raise Unauthenticated("this call must be signed by an enrolled node")
+
+    def _claimed(self, request: web.Request) -> tuple[str, VerifierKey, auth.Claim] | None:
+        """(node, key, claim) that the headers claim, nothing verified yet; None when the request is not signed."""
         for name in SIGNED_WITH:
             # RFC 9421 joins fields of one name. We would judge the first alone, and someone after us perhaps the last.
             if len(request.headers.getall(name, ())) > 1:
@@ -49,10 +65,7 @@ class Callers:
         known = self._trusted.policy.request_key(claim.key_name, claim.key_id)
         if known is None:
             raise Unauthenticated("the trust policy knows no such request key", field="keyid")
-        node, key = known
-        auth.verify(request.headers, request.method, request.path_qs, body, key=key, me=self._trusted.me)
-        self._once(f"{claim.key_id}:{claim.nonce}", now_s)
-        return node
+        return *known, claim
 
     def require(self, request: web.Request, body: bytes = b"") -> str:
         """`identify`, for calls that nobody may make unsigned."""
@@ -68,5 +81,5 @@ class Callers:
         if nonce in self._seen:
             raise Unauthenticated("this request was seen before", field="nonce")
         if len(self._seen) >= MAX_NONCES:
-            raise Unauthenticated("too many signed requests at once; try again in a minute")
+            raise Overloaded("too many signed requests at once", retry_after_s=60)
         self._seen[nonce] = now_s

@@ -14,10 +14,11 @@ from node.errors import Conflict, Malformed, NotAllowed, NotFound, Overloaded, T
 from node.store import checkpoints, logs, payloads
 from node.store.logs import LogState
 from node.sync.accept import MirrorConflict
-from node.sync.custody import PayloadState, audiences_for
+from node.sync.custody import PayloadState
 from node.tlog.mirror import INFO_CONTENT_TYPE
 from node.tlog.tiles import WIDTH, parse_tile_path, tile_width
 from node.tlog.witness import MAX_REQUEST_BYTES, SIZE_CONTENT_TYPE, encode_size
+from node.trusted import audiences_for
 from node.trusted import version as policy_note
 from node.web.keys import ACCEPTOR, CALLERS, CUSTODIAN, KEYRING, NEWS, SETTINGS, STORE, TRUSTED, UPLOADS
 from node.wire import pack, paths
@@ -25,6 +26,7 @@ from node.wire import pack, paths
 IMMUTABLE = "public, max-age=31536000, immutable"
 MUTABLE = "no-cache"
 MAX_PAYLOAD_RANGE = 32 * WIDTH
+MIN_BYTES_PER_S = 1024
 ENCODINGS = {"Accept-Encoding": "gzip"}
 """What an upload may be compressed with, told in answers as c2sp.org/tlog-mirror asks."""
 routes = web.RouteTableDef()
@@ -159,6 +161,8 @@ async def get_payloads(request: web.Request) -> web.Response:
         if end > state.stored_size:
             raise NotFound(f"this node stores {state.stored_size} entries of that log")
         audiences = frozenset({"public"}) if caller is None else audiences_for(trusted, caller, state.origin)
+        if payloads.fitting_end(conn, state.id, start, end, audiences) < end:
+            raise TooLarge("so many payloads are too much for one answer; ask for a smaller range", field="end")
         made: list[bytes] = []
         for n in range(start // WIDTH, (end - 1) // WIDTH + 1):
             low, high = max(start, n * WIDTH), min(end, (n + 1) * WIDTH)
@@ -172,6 +176,8 @@ async def get_payloads(request: web.Request) -> web.Response:
 @routes.post(paths.PAYLOADS)
 async def put_payloads(request: web.Request) -> web.Response:
     async with _upload(request):
+        # Whoever claims no known key is turned away before his body is read.
+        request.app[CALLERS].expect(request)
         body = await read_body(request, request.app[SETTINGS].max_body_bytes)
         caller = request.app[CALLERS].require(request, body)
         start, end = _range(request)
@@ -254,9 +260,14 @@ async def read_body(request: web.Request, limit: int) -> bytes:
 
 
 async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
-    """The body as it arrives. Raises Malformed when it cannot be read or its sender falls silent (no slow-loris)."""
+    """The body as it arrives. Raises Malformed when it cannot be read, or its sender falls silent or drips."""
     idle_s = request.app[SETTINGS].request_timeout_s
+    loop = asyncio.get_running_loop()
+    started, received = loop.time(), 0
     while True:
+        # Beyond the idle time a body must have come at this rate on average, or it would hold its place for ever.
+        if loop.time() - started > idle_s + received / MIN_BYTES_PER_S:
+            raise Malformed(f"the body comes more slowly than {MIN_BYTES_PER_S} bytes a second")
         try:
             async with asyncio.timeout(idle_s):
                 chunk = await request.content.readany()
@@ -273,6 +284,7 @@ async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
             raise Malformed(f"the body cannot be read: {type(error).__name__}") from None
         if not chunk:
             return
+        received += len(chunk)
         yield chunk
 
 

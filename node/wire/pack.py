@@ -62,15 +62,24 @@ def encode(pack: Pack) -> bytes:
     return zstandard.ZstdCompressor(level=LEVEL, write_content_size=True).compress(raw)
 
 
+def stated_size(data: bytes) -> int:
+    """Inflated size that a pack states. Raises Malformed when it states none, TooLarge when it states too much."""
+    try:
+        # Only with a stated size can a bomb be refused before memory is given to it.
+        stated = zstandard.frame_content_size(data)
+    except zstandard.ZstdError as error:
+        raise Malformed(f"not a pack: {error}") from None
+    if stated < 0:
+        raise Malformed("a pack must state its inflated size")
+    if stated > MAX_PACK_BYTES:
+        raise TooLarge(f"a pack of {stated} bytes, at most {MAX_PACK_BYTES}")
+    return stated
+
+
 def parse(data: bytes) -> Pack:
     """Inflate and read a pack. Raises Malformed, or TooLarge before a decompression bomb is inflated."""
+    stated_size(data)
     try:
-        # The frame must state its size: only so can a bomb be refused before memory is given to it.
-        stated = zstandard.frame_content_size(data)
-        if stated < 0:
-            raise Malformed("a pack must state its inflated size")
-        if stated > MAX_PACK_BYTES:
-            raise TooLarge(f"a pack of {stated} bytes, at most {MAX_PACK_BYTES}")
         raw = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(
             data, max_output_size=MAX_PACK_BYTES, allow_extra_data=False
         )

@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from node.errors import BadSignature, Malformed, NotFound, Refused
 from node.tlog.note import KeyType, Note, VerifierKey, parse_note, validate_key_name, verify_note
@@ -34,6 +35,7 @@ USES = {
     "request": KeyType.ED25519,
 }
 ROLES = ("district", "hub", "national")
+MAX_TIERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +100,18 @@ class TrustPolicy:
         """Lowercase hex SHA-256 of the note text: the fingerprint that people compare."""
         return hashlib.sha256(self.text().encode()).hexdigest()
 
+    @cached_property
+    def _by_name(self) -> dict[str, Member]:
+        return {member.name: member for member in self.members}
+
     def member(self, name: str) -> Member | None:
-        return next((member for member in self.members if member.name == name), None)
+        return self._by_name.get(name)
 
     def path_up(self, name: str) -> list[str]:
         """Names from the node's upstream to the top."""
         path: list[str] = []
         member = self.member(name)
-        while member is not None and member.upstream and member.upstream not in path:
+        while member is not None and member.upstream and len(path) <= MAX_TIERS:
             path.append(member.upstream)
             member = self.member(member.upstream)
         return path
@@ -257,7 +263,7 @@ def _check(policy: TrustPolicy, note: Note) -> None:
         raise Malformed("the threshold is larger than the number of signers")
     uses: dict[bytes, tuple[str, str]] = {key.public: (key.name, "signer") for key in policy.signers}
     for grant in policy.keys:
-        if grant.node not in names:
+        if policy.member(grant.node) is None:
             raise Malformed(f"a key is granted to {grant.node}, which is no node of the policy")
         if grant.key.name != grant.node and not grant.key.name.startswith(grant.node + "/"):
             raise Malformed(f"the key name {grant.key.name} does not begin with its node's name")
@@ -265,10 +271,11 @@ def _check(policy: TrustPolicy, note: Note) -> None:
         if uses.setdefault(grant.key.public, (grant.key.name, grant.use)) != (grant.key.name, grant.use):
             raise Malformed(f"the key of {grant.key.name} is granted for two uses")
     for member in policy.members:
-        if member.upstream and member.upstream not in names:
+        if member.upstream and policy.member(member.upstream) is None:
             raise Malformed(f"the upstream of {member.name} is no node of the policy")
-        if member.name in policy.path_up(member.name):
-            raise Malformed(f"{member.name} stands above itself")
+        # A circle has no end, so it is too deep as well.
+        if len(policy.path_up(member.name)) > MAX_TIERS:
+            raise Malformed(f"{member.name} stands below more than {MAX_TIERS} tiers, or above itself")
 
 
 def open_first(data: bytes, *, expected_hash: str | None = None) -> TrustPolicy:
@@ -292,6 +299,8 @@ def open_next(data: bytes, held: TrustPolicy) -> TrustPolicy:
     Raises Malformed, BadSignature, Refused.
     """
     note = parse_note(data)
+    # The old threshold first: what nobody we know has signed is not worth reading.
+    _require(note, held.signers, held.threshold)
     policy = parse(note)
     if policy.federation != held.federation:
         raise Refused("the policy is of another federation", field="federation")
@@ -299,9 +308,16 @@ def open_next(data: bytes, held: TrustPolicy) -> TrustPolicy:
         raise Refused(f"after version {held.version} comes {held.version + 1}, not {policy.version}", field="version")
     if policy.previous != held.hash():
         raise Refused("the policy does not follow from the one held here", field="previous")
-    _require(note, held.signers, held.threshold)
     _require(note, policy.signers, policy.threshold)
     return policy
+
+
+def version_of(note: Note) -> int:
+    """The version that a note claims, without reading the rest. Raises Malformed."""
+    for line in note.text.split("\n", 4)[:4]:
+        if line.startswith("version "):
+            return _number(line.removeprefix("version "), least=1)
+    raise Malformed("not a trust policy of a version that this program knows")
 
 
 def _require(note: Note, signers: Iterable[VerifierKey], threshold: int) -> None:

@@ -21,9 +21,9 @@ from node.provision import Made
 from node.publishing import fsck
 from node.store import logs
 from node.store.logs import LogState
-from node.sync.custody import audiences_for
 from node.sync.peer import HttpTransport, Reply, Request
 from node.sync.run import PassReport
+from node.trusted import audiences_for
 from node.wire.trust import Member
 
 FEDERATION = "ggzy.example/test"
