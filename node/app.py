@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import secrets
 import ssl
@@ -27,7 +28,7 @@ from node.store.db import Store
 from node.sync.accept import Acceptor
 from node.sync.custody import Custodian
 from node.sync.peer import HttpTransport, Peer, Transport
-from node.sync.run import PassReport, SyncPass
+from node.sync.run import Backoff, PassReport, SyncPass
 from node.trusted import Trusted
 from node.web import exports, keys, ops, pages, portal, problems, records_api, sync_api
 from node.web.signed import Callers
@@ -69,6 +70,9 @@ class Node:
         if identity.startswith("sqlite:///"):
             found = os.stat(identity.removeprefix("sqlite:///"))
             identity = f"{found.st_dev}:{found.st_ino}"
+        else:
+            # Hashed: a database's address may hold a password.
+            identity = hashlib.sha256(identity.encode()).hexdigest()
         self._fence = Fence(self.settings.keys, identity)
         self._fence.hold()
         await self.trusted.open()
@@ -160,8 +164,15 @@ def timetable(node: Node, on_fatal: Callable[[], None]) -> Timetable:
     async def project() -> None:
         await node.projector.run()
 
+    backoff = Backoff(
+        node.clock, first_ms=int(settings.sync_interval_s * 1000), most_ms=int(settings.max_backoff_s * 1000)
+    )
+
     async def sync() -> None:
+        if not backoff.due():
+            return
         report = await node.sync_pass().run()
+        backoff.note(report)
         if report.entries_down or report.payloads_down:
             await node.projector.run()
 

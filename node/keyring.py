@@ -122,7 +122,8 @@ class Fence:
     """Holds the keys for one database: a process with another database and the same keys is refused (DESIGN L7).
 
     Several processes of one node (the server and a command line) share the hold, because the database orders them;
-    a copy of the node's directory beside it would fork the log, so it does not get the keys.
+    a second database with the same `keys/` would fork the log, so it does not get them. A copy of the whole directory,
+    keys included, is beyond a lock: there the witness refuses the second history, and L9 freezes what was restored.
     """
 
     def __init__(self, directory: Path, database_identity: str) -> None:

@@ -35,7 +35,7 @@ class Made:
 def node_name(federation: str, role: str, division: str, zone: str) -> str:
     """Key name base of a node, such as `ggzy.example/cq/500103` or `ggzy.example/cq/500112-liangjiang`.
 
-    A development zone has no code of its own (domain codes §3): it is named under its parent division, in letters that
+    A development zone has no code of its own in GB/T 2260: it is named under its parent division, in letters that
     every tool can carry.
     """
     if role == "national":

@@ -1,4 +1,4 @@
-"""One frozen `Settings` for each node, read from its `config.toml` over the packaged defaults, validated once.
+"""One frozen `Settings` for each node: its `config.toml` over the packaged `config/default.toml`, validated once.
 
 Every setting is described in docs/configuration.md; a test compares the two. Environment variables named
 `GGZY_<SETTING>` win over the file, so that a container needs no edited file.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from node.errors import Malformed, NotFound
+from node.resources import config_dir
 
 CONFIG_NAME = "config.toml"
 
@@ -38,7 +40,6 @@ class Settings(BaseModel):
     tls_key: str = ""
     database_url: str = ""
     keys_dir: Path = Path("keys")
-    rejects_dir: Path = Path("rejects")
     sync_interval_s: float = Field(default=10, gt=0)
     watch_interval_s: float = Field(default=0.25, gt=0)
     project_interval_s: float = Field(default=5, gt=0)
@@ -99,9 +100,14 @@ def load(path: Path) -> Settings:
     return build(file.parent.resolve(), values)
 
 
+@cache
+def _packaged() -> dict[str, Any]:
+    return tomllib.loads((config_dir() / "default.toml").read_text("utf-8"))
+
+
 def build(directory: Path, values: dict[str, Any]) -> Settings:
     """Settings of the node in `directory` from plain values and the environment. Raises Malformed."""
-    merged = dict(values)
+    merged = _packaged() | values
     for name in Settings.model_fields:
         if name != "directory" and (given := os.environ.get(f"GGZY_{name.upper()}")) is not None:
             merged[name] = given

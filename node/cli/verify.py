@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from node.cli.output import result, say
@@ -17,7 +18,7 @@ def verify(file: Path, policy: Path, payload: Path | None, *, as_json: bool) -> 
     say(f"核验通过：{verdict.origin} 第 {verdict.index} 条，树大小 {verdict.size}")
     say(f"Verified: entry {verdict.index} of {verdict.origin}, in a tree of {verdict.size}")
     for name, time_s in verdict.cosigners:
-        say(f"  共同签名 cosigned by {name} at {time_s}")
+        say(f"  共同签名 cosigned by {name} at {datetime.fromtimestamp(time_s, UTC):%Y-%m-%d %H:%M:%S} UTC")
     if verdict.custody is not None:
         say(f"  内容托管 payload custody by {verdict.custody[0]}")
     if verdict.section is not None:

@@ -1,4 +1,4 @@
-"""Shapes of credit records (信用): scores, behaviours and blacklist entries (domain/credit.md §1).
+"""Shapes of credit records (信用): scores, behaviours and blacklist entries (信用信息, data sets 300 to 306).
 
 Scores and points are integers in thousandths of a point: `103.25` is 103250.
 """

@@ -11,7 +11,7 @@ import msgspec
 
 from node.domain.record import Amount, Party
 
-# The five categories of the policy (R2, R14) and the open sixth. Keys are what the records carry.
+# The five categories of the national data specification and the open sixth. Keys are what the records carry.
 CATEGORIES: dict[str, str] = {
     "工程建设": "Construction",
     "政府采购": "Government procurement",

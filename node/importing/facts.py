@@ -39,10 +39,15 @@ LEAST_YUAN = 1000
 
 @dataclass(slots=True)
 class Context:
-    """What a row does not say itself: the file's name, the day the operator gave, codes already met in this file."""
+    """What a row does not say itself: the file's name, the day the operator gave, codes already met in this file.
+
+    `as_of_given` is true when the operator named the day: then it is part of what was said, so that a value that goes
+    back to what it was before is a new version of that day and not a repeat.
+    """
 
     file_name: str = ""
     as_of: str = ""
+    as_of_given: bool = False
     seen: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -198,6 +203,8 @@ class Facts:
         )
         values = self.values if said is None else said
         told = {name: value for name, value in values.items() if value}
+        if self.context.as_of_given:
+            told.setdefault("as_of", self.context.as_of)
         return Draft(kind, document.key, {"main": document, **(sections or {})}, told)
 
 

@@ -63,7 +63,8 @@ async def import_file(
     chosen = import_kind(kind)
     if as_of and dates.iso(as_of) is None:
         raise Malformed(f"{as_of!r} is no date", field="as_of", zh=f"日期无法识别：{as_of}")
-    context = Context(file_name=path.name, as_of=(dates.iso(as_of) or "") if as_of else dates.day_in_name(path.name))
+    day = (dates.iso(as_of) or "") if as_of else dates.day_in_name(path.name)
+    context = Context(file_name=path.name, as_of=day, as_of_given=bool(as_of))
     adapter = Adapter(chosen, context)
     table = await asyncio.to_thread(open_table, path)
     try:
@@ -87,7 +88,7 @@ async def import_rows(
     batch: int = 500,
 ) -> Tally:
     """Import rows that are already in memory, such as the sample's; `name` stands for the file's name."""
-    adapter = Adapter(import_kind(kind), Context(file_name=name, as_of=as_of))
+    adapter = Adapter(import_kind(kind), Context(file_name=name, as_of=as_of, as_of_given=bool(as_of)))
     numbered = (_row(number, row) for number, row in enumerate(rows, 1))
     return await _publish_all(numbered, adapter, publish, on_reject or _ignore, None, 0, batch)
 

@@ -62,6 +62,7 @@ CODES: dict[str, Code] = {
     "tail-missing": Code("缺少末尾条目", "an entry of the tail is missing", _STOP),
     "tail-extra": Code("多余的末尾条目", "an entry row outside the tail", _STOP),
     "entry-unreadable": Code("本节点条目无法读取", "an entry of the own log cannot be read", _STOP),
+    "entry-not-canonical": Code("本节点条目不是规范编码", "an entry of the own log is not canonical msgpack", _STOP),
     "leaf-differs": Code("条目与叶哈希不符", "an entry does not hash to its leaf in the tile", _STOP),
     "tile-missing": Code("缺少哈希块", "a hash tile is missing", _STOP),
     "tile-extra": Code("多余的哈希块", "a hash tile that this log cannot have", _STOP),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgpack
 from sqlalchemy import Connection, and_, or_, select
 
 from node.errors import BadProof, NodeError
@@ -79,7 +80,11 @@ class Records:
 
     def _header(self, index: int, entry: bytes) -> Header | None:
         try:
-            return headers.parse(entry)
+            header = headers.parse(entry)
+            # Another library than the one that writes headers must write the same bytes (L1).
+            if self._own and msgpack.packb(msgpack.unpackb(entry)) != entry:
+                self._found.add("entry-not-canonical", f"entry {index}")
+            return header
         except NodeError as error:
             # A mirror stores whatever its origin logged (L15); our own log holds only what we can write (L1).
             if self._own:

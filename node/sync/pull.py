@@ -24,7 +24,7 @@ from node.sync.custody import Custodian
 from node.sync.peer import LogSummary, Peer
 from node.sync.push import TOUCH_MS
 from node.tlog.checkpoint import Checkpoint
-from node.tlog.merkle import leaf_hash, verify_consistency
+from node.tlog.merkle import leaf_hash, root_of, verify_consistency
 from node.tlog.note import Note, Signature
 from node.tlog.tiles import (
     WIDTH,
@@ -112,9 +112,8 @@ class Puller:
         return Pulled(moved, await self._pull_payloads(state.origin))
 
     async def _pull_entries(self, state: LogState, head: Checkpoint, note: Note, lines: Sequence[Signature]) -> int:
-        tiles = await self._fetch_tiles(state, head)
-        if tree_root(tiles, head.size) != head.root:
-            raise BadProof("the tiles do not give the root of the checkpoint")
+        tiles, fetched = await self._fetch_tiles(state, head)
+        await asyncio.to_thread(_check_tiles, tiles, fetched, head.root)
         if head.size >= state.witnessed_size:
             proof = consistency_proof(tiles, state.witnessed_size, head.size)
             verify_consistency(state.witnessed_size, head.size, state.witnessed_root, head.root, proof)
@@ -135,9 +134,9 @@ class Puller:
             place = stop
         return place - first
 
-    async def _fetch_tiles(self, state: LogState, head: Checkpoint) -> TileCache:
-        """All hash tiles from our right edge on. The proofs read no others: what lies left of a level's edge tile is
-        covered by a hash of a level above."""
+    async def _fetch_tiles(self, state: LogState, head: Checkpoint) -> tuple[TileCache, list[tuple[int, int]]]:
+        """All hash tiles from our right edge on, and their places. The proofs read no others: what lies left of a
+        level's edge tile is covered by a hash of a level above."""
         fetched: dict[tuple[int, int], bytes] = {}
         level, have = 0, state.stored_size
         while (head.size >> (8 * level)) > 0:
@@ -158,7 +157,7 @@ class Puller:
                 raise BadProof("a tile of the log is missing or too short")
             return data[: width * 32]
 
-        return TileCache(read, head.size)
+        return TileCache(read, head.size), list(fetched)
 
     async def _fetch_bundle(self, origin: str, n: int, tiles: TileCache, size: int) -> list[bytes]:
         width = tile_width(0, n, size)
@@ -195,6 +194,21 @@ class Puller:
                 if end - start <= 1:
                     raise
                 end = start + (end - start) // 2
+
+
+def _check_tiles(tiles: TileCache, fetched: Sequence[tuple[int, int]], root: bytes) -> None:
+    """Raise BadProof unless every tile that was fetched belongs to the tree of this root.
+
+    The root is made of the last tiles of each level alone. A full tile is held against its hash in the tile above:
+    entries are stored by their tile, long before the root is computed from what is stored.
+    """
+    if tree_root(tiles, tiles.size) != root:
+        raise BadProof("the tiles do not give the root of the checkpoint")
+    for level, n in fetched:
+        if tile_width(level, n, tiles.size) == WIDTH:
+            above, place = divmod(n, WIDTH)
+            if root_of(tiles.hashes(level, n)) != tiles.hashes(level + 1, above)[place]:
+                raise BadProof(f"tile {n} of level {level} does not hash to the tile above it")
 
 
 def _standing(conn: Connection, peer: str, log_id: int) -> tuple[Standing, bool]:

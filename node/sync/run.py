@@ -6,13 +6,14 @@ A node without upstream has nothing to do here: the nodes below it open every co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import structlog
 
 from node.clock import Clock
-from node.errors import NodeError
+from node.errors import Frozen, NodeError, Unavailable
 from node.store import logs
 from node.store.db import Store
 from node.store.logs import LogState
@@ -29,18 +30,51 @@ AT_ONCE = 4
 
 @dataclass
 class PassReport:
-    """What a pass moved, and what failed: origin (or "policy", "list") -> error text."""
+    """What a pass moved, and what failed: origin (or "policy", "list") -> error text.
+
+    `unreachable` is true when the node above did not answer at all; then nothing else was tried.
+    """
 
     entries_up: int = 0
     payloads_up: int = 0
     entries_down: int = 0
     payloads_down: int = 0
     policies: int = 0
+    unreachable: bool = False
     failures: dict[str, str] = field(default_factory=dict)
 
     @property
     def moved(self) -> int:
         return self.entries_up + self.payloads_up + self.entries_down + self.payloads_down + self.policies
+
+
+class Backoff:
+    """How long to leave a node alone that does not answer: doubling from `first_ms` up to `most_ms`, with jitter (L18).
+
+    `chance` gives a number from 0 to 1: nodes that lost the same hub must not all come back in the same second.
+    """
+
+    def __init__(
+        self, clock: Clock, *, first_ms: int, most_ms: int, chance: Callable[[], float] = random.random
+    ) -> None:
+        self._clock = clock
+        self._first_ms = first_ms
+        self._most_ms = most_ms
+        self._chance = chance
+        self._failures = 0
+        self._not_before_ms = 0
+
+    def due(self) -> bool:
+        return self._clock() >= self._not_before_ms
+
+    def note(self, report: PassReport) -> None:
+        """Take notice of how a pass ended."""
+        if not report.unreachable:
+            self._failures = self._not_before_ms = 0
+            return
+        wait_ms = min(self._most_ms, self._first_ms * 2 ** min(self._failures, 20))
+        self._failures += 1
+        self._not_before_ms = self._clock() + int(wait_ms * (0.5 + self._chance() / 2))
 
 
 class SyncPass:
@@ -72,6 +106,8 @@ class SyncPass:
         """One pass. Failures of single logs are in the report; nothing is raised for them."""
         report = PassReport()
         await self._one(report, "policy", self._exchange_policy(report))
+        if report.unreachable:
+            return report
         if not self._checked:
             # A signed call first: a wrong clock or an unknown key is told before anything else fails for it.
             await self._one(report, "hello", self._peer.hello())
@@ -131,7 +167,9 @@ class SyncPass:
             await asyncio.wait_for(work, self._max_s)
         except NodeError as error:
             report.failures[name] = f"{error.code}: {error.detail}"
-            _log.info("sync_failed", peer=self._peer.name, what=name, code=error.code, detail=error.detail)
+            report.unreachable |= name == "policy" and type(error) is Unavailable
+            tell = _log.warning if isinstance(error, Frozen) else _log.info
+            tell("sync_failed", peer=self._peer.name, what=name, code=error.code, detail=error.detail)
         except TimeoutError:
             report.failures[name] = f"unavailable: no end after {self._max_s:g} s"
             _log.warning("sync_stuck", peer=self._peer.name, what=name, after_s=self._max_s)

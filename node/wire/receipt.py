@@ -161,4 +161,9 @@ def _match_payload(header: Header, salts: Sequence[tuple[str, bytes]], payload: 
         section = header.section(name)
         if section is not None and payloads.commitment(salt, payload) == section.commitment:
             return name
-    raise BadProof("the payload matches no section of this receipt: it was changed, or belongs to another record")
+    raise BadProof(
+        "the payload matches no section of this receipt: it was changed, or belongs to another record",
+        zh="内容与回执不符：已被改动，或属于另一条记录",
+        advice_zh="请从记录页重新下载内容；如仍不符，说明所持内容不是当时发布的内容。",
+        advice_en="Download the content again; if it still differs, it is not what was published.",
+    )

@@ -257,8 +257,16 @@ async def test_the_life_of_a_score(publisher: Any) -> None:
 
 async def test_a_changed_row_is_a_new_version_and_flags_are_no_part_of_what_was_said(publisher: Any) -> None:
     assert (await import_rows("result", [RESULT], publisher)).published == 1
-    assert (
-        await import_rows("result", [RESULT | {"amount_yuan": "", "_row": "7"}], publisher, as_of="2025-01-01")
-    ).unchanged == 1
+    assert (await import_rows("result", [RESULT | {"amount_yuan": "", "_row": "7"}], publisher)).unchanged == 1
     assert (await import_rows("result", [RESULT | {"amount_yuan": "5.00"}], publisher)).published == 1
     assert len(publisher.versions[("trade.result", "yichang/r1")]) == 2
+
+
+async def test_a_value_that_goes_back_is_a_new_version_of_the_day_that_the_operator_names(publisher: Any) -> None:
+    async def take(price: str, day: str = "") -> int:
+        return (await import_rows("result", [RESULT | {"amount_yuan": price}], publisher, as_of=day)).published
+
+    assert [await take("5.00"), await take("6.00")] == [1, 1]
+    assert await take("5.00") == 0, "an old file read again must not take the record back"
+    assert [await take("5.00", "2025-11-03"), await take("5.00", "2025-11-03")] == [1, 0]
+    assert publisher.main("trade.result", "yichang/r1").as_of
