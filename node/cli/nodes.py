@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from node import provision
 from node.app import Node
 from node.cli.output import result, say
-from node.cli.progress import bar
+from node.cli.progress import bar, counter
 from node.publishing import fsck as judge
 from node.settings import load
 from node.store import checkpoints, cursors, logs, peers
@@ -142,22 +142,14 @@ def fsck(config: Path, *, as_json: bool) -> None:
         try:
             await trusted.open()
             policy = trusted.policy
-            total = await store.read(logs.total_stored)
-            with bar("核查 fsck", total) as advance:
-                last = 0
-
-                def progress(done: int, _total: int) -> None:
-                    nonlocal last
-                    advance(done - last)
-                    last = done
-
+            with counter("核查 fsck") as show:
                 return await store.read(
                     partial(
                         judge.check,
                         keys=policy.log_keys,
                         cosigners=policy.cosigner_keys(),
                         audiences=lambda origin: audiences_for(trusted, settings.name, origin),
-                        progress=progress,
+                        progress=show,
                     )
                 )
         finally:

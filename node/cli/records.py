@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from node.app import Node
 from node.cli.output import result, say
-from node.cli.progress import bar
+from node.cli.progress import counter
 from node.domain.audience import AUDIENCES
 from node.importing.run import Tally, import_file
 from node.publishing.receipts import assemble
@@ -25,16 +25,9 @@ def import_records(kind: str, file: Path, config: Path, *, as_of: str, rejects: 
         node = Node(load(config))
         try:
             await node.open()
-            with bar(f"导入 import {file.name}", None) as advance:
-                last = 0
-
-                def progress(done: int, _expected: int) -> None:
-                    nonlocal last
-                    advance(done - last)
-                    last = done
-
+            with counter(f"导入 import {file.name}") as show:
                 return await import_file(
-                    kind, file, node.publisher.publish, as_of=as_of, rejects=rejects, progress=progress
+                    kind, file, node.publisher.publish, as_of=as_of, rejects=rejects, progress=show
                 )
         finally:
             await node.close()

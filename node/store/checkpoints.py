@@ -20,6 +20,7 @@ signature = table(LogSignature)
 evidence = table(LogEvidence)
 
 KEEP = 256
+MAX_EVIDENCE = 64
 
 
 def put(conn: Connection, log_id: int, size: int, text: str, signatures: Iterable[Signature]) -> None:
@@ -129,7 +130,13 @@ def prune(conn: Connection, log_id: int, keep: int = KEEP) -> int:
 
 
 def keep_evidence(conn: Connection, log_id: int, seen_ms: int, reason: str, held: bytes, shown: bytes) -> None:
-    """Keep two notes that cannot both be true; the same pair is kept once."""
+    """Keep two notes that cannot both be true; the same pair is kept once, and of one reason no more than a few.
+
+    One pair proves it. Whoever holds a forked log's key could make any number, and fill the disk with them.
+    """
+    of_reason = and_(evidence.c.log_id == log_id, evidence.c.reason == reason)
+    if conn.execute(select(func.count()).select_from(evidence).where(of_reason)).scalar_one() >= MAX_EVIDENCE:
+        return
     row = {
         "log_id": log_id,
         "seen_ms": seen_ms,

@@ -80,7 +80,7 @@ class Acceptor:
         try:
             return await self._store.write(lambda conn: self._witness(conn, request, head, note, own_lines))
         except BadProof:
-            await self._store.write(lambda conn: self._contradiction(conn, head, note))
+            await self._store.write(lambda conn: self._contradiction(conn, head, Note(note.text, own_lines)))
             raise
 
     def open_head(self, note_bytes: bytes) -> tuple[Checkpoint, Note, tuple[Signature, ...]]:
@@ -120,7 +120,9 @@ class Acceptor:
         verify_consistency(state.witnessed_size, head.size, state.witnessed_root, head.root, list(request.proof))
         logs.move_witnessed(conn, state, head.size, head.root)
         cosignature = self.cosign_as_witness(note.text)
-        checkpoints.put(conn, state.id, head.size, note.text, [*lines, cosignature])
+        # The same head with other extension lines is the same head (tlog-cosignature): cosigned, the first text stays.
+        if checkpoints.text(conn, state.id, head.size) in (None, note.text):
+            checkpoints.put(conn, state.id, head.size, note.text, [*lines, cosignature])
         return cosignature
 
     def cosign_as_witness(self, text: str) -> Signature:
