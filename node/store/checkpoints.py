@@ -130,18 +130,19 @@ def prune(conn: Connection, log_id: int, keep: int = KEEP) -> int:
 
 
 def keep_evidence(conn: Connection, log_id: int, seen_ms: int, reason: str, held: bytes, shown: bytes) -> None:
-    """Keep two notes that cannot both be true; the same pair is kept once, and of one reason no more than a few.
+    """Keep two notes that cannot both be true; a pair is kept once, and of one reason no more than a few.
 
-    One pair proves it. Whoever holds a forked log's key could make any number, and fill the disk with them.
+    Two notes are the same when their texts are: fresh cosignatures change nothing about what the log signed. One pair
+    proves it; whoever holds a forked log's key could make any number, and fill the disk with them.
     """
+    pair = held.decode("utf-8", "replace"), shown.decode("utf-8", "replace")
     of_reason = and_(evidence.c.log_id == log_id, evidence.c.reason == reason)
-    if conn.execute(select(func.count()).select_from(evidence).where(of_reason)).scalar_one() >= MAX_EVIDENCE:
+    known = conn.execute(select(evidence.c.held, evidence.c.shown).where(of_reason)).all()
+    if len(known) >= MAX_EVIDENCE or _texts(*pair) in {_texts(row.held, row.shown) for row in known}:
         return
-    row = {
-        "log_id": log_id,
-        "seen_ms": seen_ms,
-        "reason": reason,
-        "held": held.decode("utf-8", "replace"),
-        "shown": shown.decode("utf-8", "replace"),
-    }
+    row = {"log_id": log_id, "seen_ms": seen_ms, "reason": reason, "held": pair[0], "shown": pair[1]}
     insert_or_ignore(conn, evidence, [row])
+
+
+def _texts(*notes: str) -> tuple[str, ...]:
+    return tuple(note.partition("\n\n")[0] for note in notes)

@@ -116,7 +116,13 @@ class Puller:
         await asyncio.to_thread(_check_tiles, tiles, fetched, head.root)
         if head.size >= state.witnessed_size:
             proof = consistency_proof(tiles, state.witnessed_size, head.size)
-            verify_consistency(state.witnessed_size, head.size, state.witnessed_root, head.root, proof)
+            try:
+                verify_consistency(state.witnessed_size, head.size, state.witnessed_root, head.root, proof)
+            except BadProof:
+                # The proof is our own, from tiles that give the root: so the log has signed two histories.
+                shown = Note(note.text, tuple(lines))
+                await self._store.write(partial(_keep_fork, state=state, shown=shown, seen_ms=self._clock()))
+                raise
             lines = [*lines, self._acceptor.cosign_as_witness(note.text)]
             await self._store.write(partial(_witness, state=state, head=head, note=note, lines=lines))
         elif await self._store.read(partial(checkpoints.text, log_id=state.id, size=head.size)) != note.text:
@@ -194,6 +200,12 @@ class Puller:
                 if end - start <= 1:
                     raise
                 end = start + (end - start) // 2
+
+
+def _keep_fork(conn: Connection, state: LogState, shown: Note, seen_ms: int) -> None:
+    """Keep both notes of a log that signed two histories (L10, L21)."""
+    held = checkpoints.note(conn, state.id, state.witnessed_size, state.origin)
+    checkpoints.keep_evidence(conn, state.id, seen_ms, "fork", held.encode(), shown.encode())
 
 
 def _check_tiles(tiles: TileCache, fetched: Sequence[tuple[int, int]], root: bytes) -> None:

@@ -6,12 +6,13 @@ It shares no code with `node`, takes the definitions literally and is slow: what
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import io
 import re
 import struct
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -441,6 +442,15 @@ class Remote:
         given = {"Content-Type": "application/octet-stream"}
         given |= {key.replace("_", "-"): value for key, value in headers.items()}
         return await self.send("POST", "/tlog/add-entries", body, given)
+
+
+async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Waits for something that the node does in its own time; gives up after half a minute."""
+    for _ in range(3000):
+        if await holds():
+            return
+        await asyncio.sleep(0.01)
+    raise Wrong(f"it never came: {what}")
 
 
 # --- tiles ----------------------------------------------------------------------------------------------------------

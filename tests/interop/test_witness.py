@@ -284,6 +284,40 @@ async def test_L10_two_heads_of_one_size_are_kept_as_evidence_once(world: World)
     assert roots == [log.tree.root(7), fork.tree.root(7)], "both notes verify on their own"
 
 
+async def test_L10_evidence_does_not_fill_the_disk(world: World) -> None:
+    """Junk lines on a forked note are not kept with it, and the number of pairs is bounded."""
+    log = world.log(7)
+    await world.pending(log, 7)
+    junk = f"— x.example {b64(bytes(5000))}\n"
+    for number in range(70):
+        fork = Log(log.key).grow_to(7, f"fork{number}")
+        world.forward(1)
+        await world.remote.add_checkpoint(log.checkpoint_body(7, 7))
+        is_problem(await world.remote.add_checkpoint(checkpoint_body(7, [], fork.note(7, junk))), 422, "bad-proof")
+
+    def look(conn):  # type: ignore[no-untyped-def]
+        found = conn.exec_driver_sql("SELECT held, shown FROM log_evidence").all()
+        return [row.shown for row in found if log.origin in row.held]
+
+    kept = await world.hub.store.read(look)
+    assert 1 <= len(kept) <= 64 and all(len(note) < 500 for note in kept)
+
+
+async def test_extension_lines_are_cosigned_and_do_not_make_another_head(world: World) -> None:
+    """tlog-cosignature: consensus on extension lines is not assumed; the same size and root is the same head."""
+    log = world.log(9)
+    plain, more = log.text(5), log.text(5, "ext one", "ext two")
+    for old, text in ((0, more), (5, plain), (5, more), (5, log.text(5, "another"))):
+        note = (text + "\n" + log.key.line(text)).encode()
+        answer = await world.remote.add_checkpoint(checkpoint_body(old, [], note))
+        answer.cosignature(world.witness, text)
+    answer = await world.remote.get(f"/witness/{log.hash}/checkpoint")
+    head, signers = open_head(answer.body, [log.key.vkey], [world.witness])
+    assert (head.size, head.root) == (5, log.tree.root(5)) and world.witness in signers
+    (await world.remote.add_entries(log.entries_body(0, 5))).cosignature(world.mirror, more)
+    await world.pending(log, 9, old=5)
+
+
 async def test_L12_of_two_racing_growths_one_wins_and_the_other_hears_409(world: World) -> None:
     log = world.log(30)
     await world.pending(log, 5)
@@ -322,8 +356,9 @@ async def test_the_monitoring_address(world: World) -> None:
     head, signers = open_head(answer.body, [log.key.vkey], [world.witness, world.mirror])
     assert (head.size, head.root) == (9, log.tree.root(9))
     assert set(signers) == {log.key.vkey, world.witness}
-    assert (await world.remote.get(path.upper().replace("/WITNESS", "/witness").replace("CHECKPOINT", "checkpoint"))
-            ).status == 404, "the hash is lower case"
+    assert (
+        await world.remote.get(path.upper().replace("/WITNESS", "/witness").replace("CHECKPOINT", "checkpoint"))
+    ).status == 404, "the hash is lower case"
     own = await world.remote.get(f"/witness/{Log(Key(world.hub.settings.origin)).hash}/checkpoint")
     assert own.status == 404
 

@@ -19,8 +19,7 @@ from node import provision
 from node.app import Node, build
 from node.publishing import fsck
 from node.store import logs, migrate
-from node.sync.custody import audiences_for
-
+from node.trusted import audiences_for
 from tests.interop import client
 from tests.interop.client import Key, Log, Remote, VKey
 
