@@ -18,10 +18,11 @@ from node import keyring
 from node.clock import Clock, utc_ms
 from node.errors import NodeError, Unavailable
 from node.jobs import Job, Timetable
-from node.keyring import Fence
+from node.keyring import Fence, SignedMark
 from node.projections.follow import Projector
 from node.publishing.audit import audit, tidy
 from node.publishing.publish import Publisher
+from node.publishing.restart import compare_mark, require_own
 from node.settings import Settings
 from node.store import cursors, logs, migrate
 from node.store.db import Store
@@ -50,7 +51,15 @@ class Node:
         self.keys = keyring.load(settings.keys, settings.name, settings.epoch)
         self.store = Store(settings.database)
         self.trusted = Trusted(self.store, settings.name, clock)
-        self.publisher = Publisher(self.store, self.keys.log, clock, guard=self._guard, on_publish=self.news.set)
+        self.mark = SignedMark(settings.keys, settings.epoch)
+        self.publisher = Publisher(
+            self.store,
+            self.keys.log,
+            clock,
+            guard=self._guard,
+            on_signed=self.mark.note,
+            on_publish=self.news.set,
+        )
         self.acceptor = Acceptor(self.store, self.keys, self.trusted, clock, own_origin=settings.origin)
         self.custodian = Custodian(self.store, self.keys, self.trusted, clock)
         self.projector = Projector(self.store, self.trusted)
@@ -66,6 +75,7 @@ class Node:
         Raises Unavailable when the database needs `ggzy migrate`, Frozen when other keys' holder is alive.
         """
         await self.store.read(migrate.require_current)
+        await self.store.read(partial(require_own, name=self.settings.name))
         identity = self.settings.database
         if identity.startswith("sqlite:///"):
             found = os.stat(identity.removeprefix("sqlite:///"))
@@ -77,6 +87,9 @@ class Node:
         self._fence.hold()
         await self.trusted.open()
         await self.publisher.open_log()
+        origin, signed = self.settings.origin, self.mark.read()
+        if await self.store.write(partial(compare_mark, origin=origin, signed=signed)):
+            _log.error("log_frozen", origin=origin, signed=signed)
         self._session = aiohttp.ClientSession(auto_decompress=True)
 
     async def close(self) -> None:
@@ -122,7 +135,9 @@ class Node:
         """Before the first signature of this process: ask the node above whether our database is an old copy.
 
         When it cannot be asked, local work goes on: the next pass asks again, and a fork would be found then.
+        Raises NotFound without a trust policy: nobody could verify what is published.
         """
+        _ = self.trusted.policy
         if not self.settings.upstream_url:
             return
         try:

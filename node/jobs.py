@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -39,6 +40,7 @@ class Timetable:
         self._locks = {job.name: asyncio.Lock() for job in jobs}
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._watcher: asyncio.Task[None] | None = None
+        self._stopping = False
 
     def start(self) -> None:
         for job in self._jobs.values():
@@ -50,26 +52,33 @@ class Timetable:
         self._watcher = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
+        self._stopping = True
         if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+            self._scheduler.pause()
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
-        # A job that holds its lock is let finish its transaction.
+        # What is running is let finish; what waits for its turn then sees that there is none.
         for lock in self._locks.values():
-            try:
-                async with asyncio.timeout(5):
-                    await lock.acquire()
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(5), lock:
+                    pass
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
 
     async def run(self, name: str) -> None:
         """Run a job now, after the run that is under way, if any."""
         job = self._jobs[name]
         async with self._locks[name]:
+            if self._stopping:
+                return
             try:
                 async with asyncio.timeout(job.limit_s):
                     await job.work()
+            except asyncio.CancelledError:
+                # Ended because the node stops; told to nobody, since the next start does the work.
+                if not self._stopping:
+                    raise
             except TimeoutError:
                 _log.warning("job_stuck", job=name, limit_s=job.limit_s)
             except StorageFailed as error:

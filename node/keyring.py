@@ -118,6 +118,33 @@ def _read(file: Path) -> Ed25519PrivateKey:
     return key
 
 
+class SignedMark:
+    """Remembers beside a log's key how large a tree it has signed, apart from the database.
+
+    So an old copy of the database, or an empty one, is found without asking anybody (DESIGN L9). The mark is written
+    after the commit and not forced to the disk: it may lag behind, and never says more than was signed.
+    """
+
+    def __init__(self, directory: Path, epoch: int) -> None:
+        self._file = directory / f"log-{epoch}.signed"
+
+    def read(self) -> int:
+        """The largest size noted, 0 when there is none."""
+        try:
+            text = self._file.read_text("ascii").strip()
+        except FileNotFoundError:
+            return 0
+        return int(text) if text.isascii() and text.isdigit() else 0
+
+    def note(self, size: int) -> None:
+        handle = os.open(self._file, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            # One short write of fixed width over the old one: another process of this node never reads half a number.
+            os.pwrite(handle, f"{size:019d}\n".encode(), 0)
+        finally:
+            os.close(handle)
+
+
 class Fence:
     """Holds the keys for one database: a process with another database and the same keys is refused (DESIGN L7).
 

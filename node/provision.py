@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ from pathlib import Path
 
 from node import keyring
 from node.clock import Clock, utc_ms
-from node.errors import Conflict, Malformed
+from node.errors import Malformed, Refused
 from node.keyring import Keyring
 from node.settings import CONFIG_NAME, Settings, build, load
 from node.store import migrate
-from node.store.db import Store
+from node.store.db import Store, require_database
 from node.tlog.note import Ed25519Signer, Note
 from node.trusted import Trusted
 from node.wire.trust import KeyGrant, Member, TrustPolicy
@@ -60,14 +61,23 @@ def make_node(
 ) -> Made:
     """Make a node's directory, or finish one whose making was interrupted.
 
-    Raises Conflict when the directory holds another node, Malformed when a value is out of range.
+    Raises Refused when the directory holds another node, Malformed when a value is out of range, NotFound when the
+    node's database is gone.
     """
     file = directory / CONFIG_NAME
+    # Keys and content that is not public lie in here, for the node's own user alone.
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = node_name(federation, role, division, zone)
     if file.exists():
         settings = load(directory)
         if (settings.name, settings.role) != (name, role):
-            raise Conflict(f"{directory} already holds the node {settings.name}")
+            raise Refused(
+                f"{directory} already holds the node {settings.name} ({settings.role})",
+                zh=f"目录 {directory} 已有节点 {settings.name}（{settings.role}）",
+                advice_zh="请为新节点另选一个空目录。",
+                advice_en="Choose another, empty directory for the new node.",
+            )
+        require_database(settings.database)
     else:
         values = {
             "name": name,
@@ -80,8 +90,15 @@ def make_node(
             "port": port,
         }
         _check(directory, values)
-        directory.mkdir(parents=True, exist_ok=True)
-        file.write_text(_toml(values), "utf-8")
+        settings = build(directory.resolve(), dict(values))
+        if settings.database.startswith("sqlite:///"):
+            os.close(os.open(settings.database.removeprefix("sqlite:///"), os.O_CREAT | os.O_RDWR, 0o600))
+        migrate.upgrade(settings.database)
+        keyring.make(settings.keys, settings.name, settings.epoch)
+        # Last: a directory with a configuration has had its database, so one that is gone is never made anew.
+        partial_file = file.with_suffix(".toml.new")
+        partial_file.write_text(_toml(values), "utf-8")
+        partial_file.replace(file)
         settings = load(directory)
     keys = keyring.make(settings.keys, settings.name, settings.epoch)
     migrate.upgrade(settings.database)

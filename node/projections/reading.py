@@ -83,8 +83,10 @@ def _read_main(reading: Reading, place: Place, header: Header, payload: bytes | 
         public = main.audience == kind.sections["main"][1] == "public"
         try:
             document = decode(header.kind, payload)
-            reading.row = PROJECTIONS[header.kind].row(place, document)
-            reading.title = PROJECTIONS[header.kind].title(document) if public else kind.zh
+            projection = PROJECTIONS.get(header.kind)
+            # A kind without a projection has its own page and stands in no list.
+            reading.row = projection.row(place, document) if projection else None
+            reading.title = projection.title(document) if projection and public else kind.zh
         except Malformed as error:
             reading.fault = ("payload-unreadable", error.detail)
         else:

@@ -46,8 +46,9 @@ class Publisher:
 
     Args:
         signer: the log's key; its name is the origin.
-        guard: awaited once before this process signs anything: the last moment to find that the database is an old
-            copy (L9). It freezes the log if it must, and never raises.
+        guard: awaited before this process first signs: the last moment to find that the database is an old copy (L9),
+            or that this node must not publish. When it raises, nothing is published, and it is asked again.
+        on_signed: called with the size of each signed head after its commit.
         on_publish: called after each commit that appended something, so that the news travels at once.
     """
 
@@ -59,6 +60,7 @@ class Publisher:
         *,
         random: RandomBytes = os.urandom,
         guard: Callable[[], Awaitable[None]] | None = None,
+        on_signed: Callable[[int], None] = lambda size: None,
         on_publish: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
@@ -66,6 +68,7 @@ class Publisher:
         self._clock = clock
         self._random = random
         self._on_publish = on_publish
+        self._on_signed = on_signed
         self._guard = guard
         self._waiting: list[tuple[Sequence[Item], asyncio.Future[list[Outcome]]]] = []
         self._running: asyncio.Task[None] | None = None
@@ -98,10 +101,15 @@ class Publisher:
         await self._store.write(work)
 
     async def _drain(self) -> None:
-        if self._guard is not None:
-            guard, self._guard = self._guard, None
-            await guard()
         while self._waiting:
+            if self._guard is not None:
+                try:
+                    await self._guard()
+                except Exception as error:
+                    self._fail(self._waiting, error)
+                    self._waiting = []
+                    return
+                self._guard = None
             taken: list[tuple[Sequence[Item], asyncio.Future[list[Outcome]]]] = []
             count = 0
             while self._waiting and (not taken or count + len(self._waiting[0][0]) <= MAX_BATCH):
@@ -111,16 +119,21 @@ class Publisher:
             try:
                 outcomes = await self._store.write(partial(self._publish, items=together))
             except Exception as error:
-                for _, answer in taken:
-                    if not answer.done():
-                        answer.set_exception(error)
+                self._fail(taken, error)
                 continue
             for items, answer in taken:
                 mine, outcomes = outcomes[: len(items)], outcomes[len(items) :]
                 if not answer.done():
                     answer.set_result(mine)
-                if any(outcome.state == "published" for outcome in mine):
+                if published := [outcome.index for outcome in mine if outcome.state == "published"]:
+                    self._on_signed(max(index for index in published if index is not None) + 1)
                     self._on_publish()
+
+    @staticmethod
+    def _fail(taken: list[tuple[Sequence[Item], asyncio.Future[list[Outcome]]]], error: Exception) -> None:
+        for _, answer in taken:
+            if not answer.done():
+                answer.set_exception(error)
 
     def _publish(self, conn: Connection, items: Sequence[Item]) -> list[Outcome]:
         state = logs.ensure(conn, self.origin, own=True)

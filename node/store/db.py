@@ -11,13 +11,14 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from node.errors import DiskFull, StorageFailed, Unavailable
+from node.errors import DiskFull, Malformed, NotFound, StorageFailed, Unavailable
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
+        require_database(url)
         self.url = url
         self.failed: str | None = None
         self._engine = _engine(url)
@@ -93,9 +95,45 @@ class Store:
             raise Unavailable(f"another process holds the database: {text}") from error
         if "disk is full" in text or "No space left on device" in text:
             raise DiskFull(text) from error
-        if "disk I/O error" in text or "database disk image is malformed" in text:
+        if "unable to open database file" in text:
+            raise Unavailable(
+                f"the database cannot be opened: {text}",
+                zh="无法打开数据库文件",
+                advice_zh="请检查磁盘是否挂载、目录权限是否正确，然后重试。",
+                advice_en="Check that the disk is mounted and the directory's permissions are right, then try again.",
+            ) from error
+        if any(
+            sign in text for sign in ("disk I/O error", "database disk image is malformed", "file is not a database")
+        ):
             self.failed = text
             raise StorageFailed(text) from error
+
+
+def require_database(url: str) -> None:
+    """Raise unless `url` is of an engine that this release knows and, for SQLite, names a database that is there.
+
+    Only the making of a node makes a database: an empty one under keys that have signed before would begin a second
+    history, and a disk that is not mounted looks just like that. Raises Malformed, NotFound.
+    """
+    if url in ("sqlite://", "sqlite:///:memory:") or url.startswith("postgresql"):
+        return
+    if not url.startswith("sqlite:///"):
+        raise Malformed(
+            "database_url must begin with sqlite:/// or postgresql+psycopg://",
+            field="database_url",
+            zh="database_url 应以 sqlite:/// 或 postgresql+psycopg:// 开头",
+            advice_zh="请修改 config.toml；区县节点可删去这一项，使用节点目录下的 node.db。",
+            advice_en="Correct config.toml; a district may leave it out and use node.db in its directory.",
+        )
+    file = Path(url.removeprefix("sqlite:///"))
+    if not file.is_file() or file.stat().st_size == 0:
+        raise NotFound(
+            f"no database at {file}",
+            zh=f"数据库文件不存在或为空：{file}",
+            advice_zh="请检查磁盘是否挂载；不要新建数据库：旧密钥配新数据库会造成日志分叉，见 docs/recovery.md。",
+            advice_en="Check that the disk is mounted. Do not make a new one: old keys with a new database fork the "
+            "log, see docs/recovery.md.",
+        )
 
 
 def _engine(url: str) -> Engine:

@@ -52,6 +52,7 @@ def head() -> str:
 def require_current(connection: Connection) -> None:
     """Raise Unavailable unless the database has this release's schema."""
     found = MigrationContext.configure(connection).get_current_revision()
+    _require_known(found)
     if found != head():
         raise Unavailable(
             f"the database is at revision {found}, this release needs {head()}",
@@ -61,10 +62,25 @@ def require_current(connection: Connection) -> None:
         )
 
 
+def _require_known(revision: str | None) -> None:
+    """Raise Unavailable when a newer release has been at this database."""
+    if revision is None or revision in {
+        step.revision for step in ScriptDirectory.from_config(config()).walk_revisions()
+    }:
+        return
+    raise Unavailable(
+        f"the database is at revision {revision}, which this release does not know",
+        zh=f"数据库版本 {revision} 来自更新的程序版本",
+        advice_zh="请安装更新的 ggzy-node；旧版本不能使用这个数据库。",
+        advice_en="Install the newer ggzy-node: an older one cannot use this database.",
+    )
+
+
 def _run(url: str, step: Any) -> None:
     engine = _engine(url)
     try:
         with engine.begin() as connection:
+            _require_known(MigrationContext.configure(connection).get_current_revision())
             made = config()
             made.attributes["connection"] = connection
             step(made)

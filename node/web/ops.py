@@ -14,6 +14,7 @@ from node.store import cursors, logs, migrate, peers
 from node.store.logs import LogState
 from node.store.peers import Standing
 from node.store.tables import PayloadMissing, Quarantine, table
+from node.trusted import newest
 from node.web.keys import CLOCK, SETTINGS, STORE
 from node.web.openapi import document
 
@@ -65,6 +66,8 @@ async def readyz(request: web.Request) -> web.Response:
 
         def work(conn: Connection) -> None:
             migrate.require_current(conn)
+            if newest(conn) is None:
+                problems.append("no-trust-policy")
             problems.extend(f"frozen: {state.origin}" for state in logs.all_logs(conn) if state.own and state.frozen)
             if faults := cursors.fact(conn, "audit"):
                 problems.append(f"audit: {faults}")

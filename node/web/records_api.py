@@ -142,7 +142,11 @@ async def get_payload(request: web.Request) -> web.Response:
     )
     if held is None:
         raise NotFound("this node does not hold that payload", field="section")
-    return web.Response(body=held[1], content_type="application/msgpack", headers=FOR_THIS_CALLER)
+    # The section's name is the origin's own word, so it stays out of the file's name unless it is a plain one.
+    plain = section.name if re.fullmatch(r"[a-z0-9_-]{1,40}", section.name) else "section"
+    file = f"{history.record_id.hex()}-v{version.version}.{plain}.payload"
+    headers = FOR_THIS_CALLER | {"Content-Disposition": f'attachment; filename="{file}"'}
+    return web.Response(body=held[1], content_type="application/msgpack", headers=headers)
 
 
 async def _history(request: web.Request) -> RecordHistory:

@@ -226,7 +226,9 @@ async def policy(request: web.Request) -> web.Response:
 @routes.get(paths.POLICY_VERSION)
 async def policy_version(request: web.Request) -> web.Response:
     number = _number(request.match_info["version"], "version")
-    return _note(await request.app[STORE].read(partial(policy_note, number=number)))
+    answer = _note(await request.app[STORE].read(partial(policy_note, number=number)))
+    answer.headers["Content-Disposition"] = f'attachment; filename="trust-policy-{number}.note"'
+    return answer
 
 
 @routes.post(paths.POLICY)

@@ -39,6 +39,26 @@ async def test_L9_a_node_restored_from_a_backup_freezes_before_it_signs(net: Net
     assert "冻结" in await east.page("/status")
 
 
+async def test_L9_an_old_database_is_found_without_asking_anybody(net: Net) -> None:
+    """The mark beside the key remembers how much it signed, so a node whose line is down freezes too."""
+    _, _, east = await net.start("national", "hub", "east")
+    await east.publish(result("M-1"))
+    database = east.node.settings.directory / "node.db"
+    await east.server.close()
+    backup = net.directory / "backup.db"
+    shutil.copy(database, backup)
+    east = await net._run("east")
+    await east.publish(result("M-2"))
+    await east.server.close()
+    shutil.copy(backup, database)
+    for leftover in ("node.db-wal", "node.db-shm"):
+        database.with_name(leftover).unlink(missing_ok=True)
+    east = await net._run("east")
+    assert (await east.log_of(east)).frozen.startswith("restored-from-backup")
+    with pytest.raises(Frozen):
+        await east.publish(result("M-3"))
+
+
 async def test_L10_a_lying_peer_freezes_nothing(net: Net) -> None:
     _, hub, east = await net.start("national", "hub", "east")
     await east.publish(result("Q-1"))
