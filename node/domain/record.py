@@ -104,7 +104,7 @@ FLAGS: dict[str, tuple[str, str]] = {
         "数字超过电子表格的精度，末位可能已变",
         "more digits than a spreadsheet keeps: the last may be wrong",
     ),
-    "field-misplaced": ("内容与栏目不符，未予公开", "the content does not belong to this field and is not shown"),
+    "field-misplaced": ("内容与字段不符，未予公开", "the content does not belong to this field and is not shown"),
     "not-punished": ("来源为不予处罚决定", "the source is a decision not to punish"),
     "good-or-bad-doubtful": (
         "良好或不良依类别判断，与文件名不符",

@@ -118,20 +118,20 @@ def change(row: Row, context: Context) -> Amendment:
 def _texts(row: Row, column: str) -> dict[str, str]:
     values = row.values.get(column)
     if not isinstance(values, dict) or not values or not all(isinstance(value, str) for value in values.values()):
-        raise Rejected(f"{column} is no map of texts", field=column, zh=f"{column} 应为栏目与内容的对照")
+        raise Rejected(f"{column} is no map of texts", field=column, zh=f"{column} 应为列与内容的对照")
     return values
 
 
 def _changed(row: Row) -> dict[str, tuple[str, str]]:
     """`changed`: column -> (old, new)."""
     given = row.values.get("changed")
-    wrong = Rejected("changed is no map of [old, new]", field="changed", zh="changed 应为“栏目: [旧值, 新值]”")
+    wrong = Rejected("changed is no map of [old, new]", field="changed", zh="changed 应为“列: [旧值, 新值]”")
     if not isinstance(given, dict) or not given:
         raise wrong
     out = {}
     for column, pair in given.items():
         if column not in SCORE_COLUMNS:
-            raise Rejected(f"changed names an unknown column {column!r}", field="changed", zh=f"未知栏目 {column[:40]}")
+            raise Rejected(f"changed names an unknown column {column!r}", field="changed", zh=f"未知列 {column[:40]}")
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
             raise wrong
         out[column] = (pair[0], pair[1])

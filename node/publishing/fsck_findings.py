@@ -63,7 +63,7 @@ CODES: dict[str, Code] = {
     "tail-extra": Code("多余的末尾条目", "an entry row outside the tail", _STOP),
     "entry-unreadable": Code("本节点条目无法读取", "an entry of the own log cannot be read", _STOP),
     "entry-not-canonical": Code("本节点条目不是规范编码", "an entry of the own log is not canonical msgpack", _STOP),
-    "leaf-differs": Code("条目与叶哈希不符", "an entry does not hash to its leaf in the tile", _STOP),
+    "leaf-differs": Code("条目与叶子哈希不符", "an entry does not hash to its leaf in the tile", _STOP),
     "tile-missing": Code("缺少哈希块", "a hash tile is missing", _STOP),
     "tile-extra": Code("多余的哈希块", "a hash tile that this log cannot have", _STOP),
     "tile-wrong": Code("哈希块与重算结果不符", "a hash tile differs from what was recomputed", _STOP),
@@ -71,8 +71,8 @@ CODES: dict[str, Code] = {
     "node-extra": Code("多余的哈希行", "a hash row that this log cannot have", _STOP),
     "node-wrong": Code("哈希行与重算结果不符", "a hash row differs from what was recomputed", _STOP),
     "tree-broken": Code("条目不全，其后的树无法重算", "entries are lacking, the tree beyond cannot be rebuilt", _STOP),
-    "head-root-wrong": Code("树头的根与重算结果不符", "the root of the head differs from the recomputed one", _STOP),
-    "head-unsigned": Code("树头没有日志密钥的有效签名", "the head has no valid signature of the log's key", _STOP),
+    "head-root-wrong": Code("日志头的根与重算结果不符", "the root of the head differs from the recomputed one", _STOP),
+    "head-unsigned": Code("日志头没有日志密钥的有效签名", "the head has no valid signature of the log's key", _STOP),
     "witnessed-root-wrong": Code(
         "已见证的根与重算结果不符", "the witnessed root differs from the recomputed one", _STOP
     ),
@@ -96,17 +96,17 @@ CODES: dict[str, Code] = {
     "signature-key-unknown": Code("签名者的公钥未知", "the signer's key is not known", _KEY, "warning"),
     "pack-unreadable": Code("内容包无法读取", "a pack cannot be read", _PAYLOAD),
     "pack-misplaced": Code(
-        "内容包的来源、范围或受众与所存不符", "a pack is of another log, range or audience than its row says", _PAYLOAD
+        "内容包的来源、范围或公开层级与所存不符", "a pack is of another log, range or audience than its row says", _PAYLOAD
     ),
     "pack-extra": Code("内容包不属于任何完整的条目包", "a pack belongs to no full bundle", _PAYLOAD),
-    "payload-extra": Code("内容不属于任何条目的栏目", "a payload belongs to no section of an entry", _PAYLOAD),
+    "payload-extra": Code("内容不属于任何条目的部分", "a payload belongs to no section of an entry", _PAYLOAD),
     "payload-audience": Code(
-        "内容的受众与条目不符", "a payload lies under another audience than its entry says", _PAYLOAD
+        "内容的公开层级与条目不符", "a payload lies under another audience than its entry says", _PAYLOAD
     ),
     "payload-wrong": Code("内容与条目的承诺不符", "a payload does not match the entry's commitment", _PAYLOAD),
     "payload-lost": Code("应存的内容既未存也未列为缺失", "a payload is due, not held and not listed missing", _PAYLOAD),
     "missing-held": Code("列为缺失的内容其实已存", "a payload that is held is listed missing", _PAYLOAD),
-    "missing-extra": Code("缺失清单指向不存在的栏目", "the missing list names a section that does not exist", _PAYLOAD),
+    "missing-extra": Code("缺失清单指向不存在的部分", "the missing list names a section that does not exist", _PAYLOAD),
     "issued-wrong": Code("发布索引与条目不符", "the index of issued records differs from the entry", _BUSINESS),
     "issued-extra": Code("发布索引指向不存在的条目", "the index of issued records names no entry", _BUSINESS),
 }

@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import structlog
+from sqlalchemy import Connection
 
 from node.clock import Clock
 from node.errors import Frozen, NodeError, Unavailable
-from node.store import logs
+from node.store import logs, peers
 from node.store.db import Store
 from node.store.logs import LogState
 from node.sync.accept import Acceptor
@@ -96,6 +98,7 @@ class SyncPass:
         self._store = store
         self._peer = peer
         self._trusted = trusted
+        self._clock = clock
         self._own = own_origin
         self._max_s = max_s
         self._checked = False
@@ -107,6 +110,7 @@ class SyncPass:
         report = PassReport()
         await self._one(report, "policy", self._exchange_policy(report))
         if report.unreachable:
+            await self._store.write(partial(self._note_outage, error=report.failures["policy"]))
             return report
         if not self._checked:
             # A signed call first: a wrong clock or an unknown key is told before anything else fails for it.
@@ -117,6 +121,14 @@ class SyncPass:
         if down:
             await self._one(report, "list", self._down(report))
         return report
+
+    def _note_outage(self, conn: Connection, error: str) -> None:
+        """Every log's row tells that its peer does not answer, so that none looks level while nobody can know."""
+        now = self._clock()
+        for standing in peers.all_standings(conn):
+            if standing.peer == self._peer.name:
+                failed = replace(standing, last_try_ms=now, failures=standing.failures + 1, last_error=error[:500])
+                peers.put(conn, failed)
 
     async def check_own(self) -> None:
         """Once a process: has the node above seen more of our log than we have? Then it freezes (L9)."""

@@ -19,6 +19,7 @@ from typing import IO, Any, Final
 import msgspec
 from aiohttp import web
 from openpyxl import Workbook
+from openpyxl.utils import get_column_letter
 from sqlalchemy import Connection
 
 from node.errors import Malformed, Overloaded
@@ -28,7 +29,7 @@ from node.store.views import Place, Row
 from node.web.i18n import Words, language
 from node.web.keys import CLOCK, SETTINGS, STORE
 from node.web.portal_columns import COLUMNS, Column
-from node.web.portal_format import when
+from node.web.portal_format import iso, when
 from node.web.portal_query import Form, code_query, credit_query, plain_query, trade_query
 
 XLSX_ROWS: Final = 50_000
@@ -74,13 +75,18 @@ def defuse(text: str) -> str:
     return f"'{text}" if text.lstrip().startswith(_FORMULA) or text.startswith(("\t", "\r", "\n")) else text
 
 
+def not_understood(form: Form) -> Malformed:
+    """The first error of a form, for programs; pages show all of them."""
+    field, (zh, en) = next(iter(form.errors.items()))
+    return Malformed(en, zh=zh, field=field, advice_zh="请修改查询条件后重试。", advice_en="Correct the search.")
+
+
 @routes.get("/{name:trades|credit|entities|codes}.{format:csv|xlsx|json}")
 async def export(request: web.Request) -> web.StreamResponse:
     name, kind = request.match_info["name"], request.match_info["format"]
     made = await request.app[STORE].read(lambda conn: _export(conn, name, request.query))
     if made.form.errors:
-        field, (zh, en) = next(iter(made.form.errors.items()))
-        raise Malformed(en, zh=zh, field=field, advice_zh="请修改查询条件后重试。", advice_en="Correct the search.")
+        raise not_understood(made.form)
     if request.method == "HEAD":
         return web.Response(headers=_headers(request, made, kind), content_type=CONTENT_TYPES[kind])
     return await {"csv": _csv, "json": _json, "xlsx": _xlsx}[kind](request, made)
@@ -166,7 +172,7 @@ async def _json(request: web.Request, made: Export) -> web.StreamResponse:
     response.content_type, response.charset = CONTENT_TYPES["json"], "utf-8"
     total = await request.app[STORE].read(made.count)
     query = {name: value for name, value in made.form.values.items() if value and name != "page"}
-    head = {"source": request.app[SETTINGS].origin, "made_at": when(request.app[CLOCK]()), "query": query}
+    head = {"source": request.app[SETTINGS].origin, "made_at": iso(request.app[CLOCK]()), "query": query}
     await response.prepare(request)
     await response.write(_encoder.encode({**head, "total": total})[:-1] + b',"rows":[')
     before = b"\n"
@@ -207,6 +213,8 @@ async def _write_workbook(request: web.Request, made: Export, file: IO[bytes]) -
     book = Workbook(write_only=True)
     sheet = book.create_sheet(t(made.name))
     sheet.freeze_panes = "A2"
+    for number, column in enumerate(made.columns, 1):
+        sheet.column_dimensions[get_column_letter(number)].width = column.width
     sheet.append([t.pick(column.title) for column in made.columns])
     total, written = await request.app[STORE].read(made.count), 0
 
@@ -221,6 +229,8 @@ async def _write_workbook(request: web.Request, made: Export, file: IO[bytes]) -
         if written >= XLSX_ROWS:
             break
     about = book.create_sheet(t("about"))
+    for letter in "ABC":
+        about.column_dimensions[letter].width = 32
     query = {name: value for name, value in made.form.values.items() if value and name != "page"}
     about.append([t("about_node"), defuse(settings.title), settings.origin])
     about.append([t("about_made"), now])

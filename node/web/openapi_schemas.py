@@ -42,7 +42,7 @@ _SIZE = integer("entries of a tree · 树的大小")
 _TIME = either(string(format="date-time"), NULL, about="UTC; a claim of the signer, null when absurd · 时间，仅为声称")
 
 # What a JSON export holds beyond text, by field.
-_NUMBERS = ("idx", "version", "flags")
+_NUMBERS = ("index", "version", "flags")
 _MAYBE_NUMBERS = ("amount_fen", "points")
 
 
@@ -67,7 +67,7 @@ def schemas() -> dict[str, Json]:
         "Log": record(
             "One log as this node holds it · 本节点所持的一个日志",
             origin=_ORIGIN,
-            origin_hash=string("how addresses name the log · 地址中的日志名", pattern=ORIGIN_HASH),
+            origin_hash=string("how addresses name the log · 地址中的日志名称", pattern=ORIGIN_HASH),
             own=boolean("whether this node writes it · 是否本节点自己的日志"),
             size=integer("of the mirrored, or own, checkpoint · 已镜像（或自有）检查点的大小"),
             witnessed=integer("of the newest witnessed checkpoint · 最新见证检查点的大小"),

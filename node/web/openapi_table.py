@@ -36,7 +36,7 @@ OPERATIONS = "operations · 运维"
 
 GZIP = "may come with `Content-Encoding: gzip` · 可用 gzip"
 
-_LOG = in_path("origin_hash", "SHA-256 of the origin, lower-case hex · 日志名的摘要", string(pattern=ORIGIN_HASH))
+_LOG = in_path("origin_hash", "SHA-256 of the origin, lower-case hex · 日志名称的摘要", string(pattern=ORIGIN_HASH))
 _TILE = in_path(
     "tile",
     "as c2sp.org/tlog-tiles writes it, slashes not escaped; any other spelling is 404 · 瓦片路径，斜线不转义",
@@ -44,7 +44,7 @@ _TILE = in_path(
 )
 _COSIGNER = in_path(
     "cosigner",
-    "key name, slashes included · 联署密钥名，含斜线",
+    "key name, slashes included · 共同签名密钥名，含斜线",
     string(minLength=1, examples=["ggzy.example/cq/500000/mirror"]),
 )
 _RANGE = (
@@ -60,7 +60,7 @@ _RECORD = in_path("record_id", "32 hex digits or UUID text · 记录编号", str
 _ORIGIN = in_query("origin", "the log to look in; without it this node's own first · 指定日志", string())
 _VERSION = in_query("version", "without it the newest · 版本，缺省为最新", integer(least=1, most=VERSION))
 
-_LINE = string("one cosignature line of a note · 一行联署签名", pattern="^— [^ +]+ [A-Za-z0-9+/=]+\n$")
+_LINE = string("one cosignature line of a note · 一行共同签名", pattern="^— [^ +]+ [A-Za-z0-9+/=]+\n$")
 _NOTE = string("a signed note (c2sp.org/signed-note) · 签名文书", pattern="\n\n(— [^\n]+\n)+$")
 _SIZE = string("tree size in decimal and a newline · 十进制大小与换行", pattern="^[0-9]{1,19}\n$")
 _INFO = string(

@@ -72,6 +72,7 @@ def setup(app: web.Application) -> None:
         "points": form.points,
         "when": form.when,
         "day": form.day,
+        "sentence": form.sentence,
         "hex": bytes.hex,
         "pick": lambda pair, t: t.pick(pair),
     }

@@ -15,7 +15,7 @@ from node.store.view_status import counts, federation, policy_version, quarantin
 from node.tlog.note import parse_note
 from node.trusted import newest as newest_policy
 from node.web import pages
-from node.web.exports import XLSX_ROWS
+from node.web.exports import XLSX_ROWS, not_understood
 from node.web.keys import CLOCK, SETTINGS, STORE
 from node.web.portal_format import day, midnight_ms
 from node.web.portal_people import People
@@ -34,7 +34,7 @@ from node.web.portal_query import (
     version_number,
 )
 from node.web.portal_record import page_of
-from node.web.portal_status import home_tables, status_tables
+from node.web.portal_status import home_tables, quiet_ms, status_tables
 from node.wire import trust
 
 routes = web.RouteTableDef()
@@ -42,8 +42,6 @@ routes = web.RouteTableDef()
 LATEST: Final = 8
 NOTICES: Final = ("trade.notice", "trade.candidates", "trade.listing")
 QUARANTINE_ROWS: Final = 200
-
-VERIFY_COMMAND: Final = "ggzy verify receipt.tlog-proof --policy trust-policy.note --payload main.payload"
 
 
 def people(conn: Connection, request: web.Request) -> People:
@@ -131,7 +129,8 @@ async def status(request: web.Request) -> web.Response:
     def read(conn: Connection) -> dict[str, Any]:
         who = people(conn, request)
         held = quarantine(conn, limit=QUARANTINE_ROWS)
-        return status_tables(federation(conn), held, who) | {"policy": policy_version(conn)}
+        stale_ms = request.app[CLOCK]() - quiet_ms(request.app[SETTINGS].sync_interval_s)
+        return status_tables(federation(conn), held, who, stale_ms=stale_ms) | {"policy": policy_version(conn)}
 
     found = await request.app[STORE].read(read)
     return pages.render(request, "status.html", quarantine_limit=QUARANTINE_ROWS, **found)
@@ -141,7 +140,7 @@ async def status(request: web.Request) -> web.Response:
 async def verify_help(request: web.Request) -> web.Response:
     note = await request.app[STORE].read(newest_policy)
     policy = None if note is None else trust.parse(parse_note(note))
-    return pages.render(request, "verify_help.html", command=VERIFY_COMMAND, policy=policy)
+    return pages.render(request, "verify_help.html", policy=policy)
 
 
 @routes.get("/static/{name}")
@@ -150,9 +149,15 @@ async def static(request: web.Request) -> web.Response:
 
 
 async def _list(request: web.Request, template: str, read: Any, **names: Mapping[str, tuple[str, str]]) -> web.Response:
-    """A search page; 400 when the form was not understood, with the form to correct. `names` are its fixed choices."""
+    """A search page; 400 when the form was not understood, with the form to correct. `names` are its fixed choices.
+
+    Raises Malformed instead when the caller reads JSON and no pages.
+    """
     found: dict[str, Any] = await request.app[STORE].read(read)
     bad = bool(found["form"].errors)
+    accept = request.headers.get("Accept", "")
+    if bad and "json" in accept and "text/html" not in accept:
+        raise not_understood(found["form"])
     return pages.render(request, template, status=400 if bad else 200, names=names, xlsx_limit=XLSX_ROWS, **found)
 
 

@@ -61,6 +61,23 @@ def when(ms: int | None) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S") if moment else NOTHING
 
 
+def iso(ms: int) -> str:
+    """Beijing time for programs, to the second, with its zone.
+
+    >>> iso(1_764_000_000_000)
+    '2025-11-25T00:00:00+08:00'
+    """
+    return datetime.fromtimestamp(ms / 1000, BEIJING).isoformat(timespec="seconds")
+
+
+def sentence(text: str) -> str:
+    """
+    >>> sentence("a version is a number")
+    'A version is a number'
+    """
+    return text[:1].upper() + text[1:]
+
+
 def day(ms: int | None) -> str:
     """The date in Beijing."""
     moment = _moment(ms)

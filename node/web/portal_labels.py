@@ -98,13 +98,13 @@ LABELS: dict[str, Pair] = {
     "standard": ("依据标准", "Standard"),
 }
 
-# The party that holds a trade has another name in each category.
+# The law names the party that holds a trade differently in each category; English has one word for it (docs/terms.md).
 OWNERS: dict[str, Pair] = {
-    "工程建设": ("招标人", "Tenderee"),
-    "政府采购": ("采购人", "Purchaser"),
-    "土地使用权": ("出让人", "Grantor"),
-    "矿业权": ("出让人", "Grantor"),
-    "国有产权": ("转让方", "Transferor"),
+    "工程建设": ("招标人", "Owner"),
+    "政府采购": ("采购人", "Owner"),
+    "土地使用权": ("出让人", "Owner"),
+    "矿业权": ("出让人", "Owner"),
+    "国有产权": ("转让方", "Owner"),
 }
 
 AMOUNTS: dict[str, Pair] = {

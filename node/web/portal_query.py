@@ -56,6 +56,11 @@ class Form:
         query = urlencode({name: value for name, value in values.items() if value}, errors="replace")
         return f"{path}?{query}" if query else path
 
+    @property
+    def asked(self) -> bool:
+        """Whether anything narrows the search."""
+        return any(value for name, value in self.values.items() if name not in ("page", "order", "table"))
+
     # --- fields: each gives the value, or its default after noting why not -------------------------------------------
 
     def words(self, name: str = "words") -> str:

@@ -16,11 +16,29 @@ def home_tables(logs: Sequence[Federated], people: People) -> dict[str, Any]:
     return {"logs": [_log(each, people) for each in logs], "frozen": _frozen(logs)}
 
 
-def status_tables(logs: Sequence[Federated], held: Sequence[Quarantined], people: People) -> dict[str, Any]:
+def quiet_ms(sync_interval_s: float) -> int:
+    """For how long a reachable peer's rows may stay as they are: an idle row is touched once a minute."""
+    return int(max(180, 60 + 3 * sync_interval_s) * 1000)
+
+
+def status_tables(
+    logs: Sequence[Federated], held: Sequence[Quarantined], people: People, *, stale_ms: int
+) -> dict[str, Any]:
+    """What was last heard before `stale_ms` is not shown as today's state."""
+    failed_ms: dict[str, int] = {}
+    for peer in (peer for each in logs for peer in each.peers if peer.failures):
+        failed_ms[peer.peer] = max(failed_ms.get(peer.peer, 0), peer.last_try_ms)
+
+    def unknown(peer: Peer) -> str:
+        return _unknown(peer, failed_ms.get(peer.peer, 0), stale_ms)
+
     return {
-        "logs": [_log(each, people) for each in logs],
+        "logs": [
+            _log(each, people) | {"above": _above(each), "unknown": next(filter(None, map(unknown, each.peers)), "")}
+            for each in logs
+        ],
         "frozen": _frozen(logs),
-        "peers": [_peer(each, peer, people) for each in logs for peer in each.peers],
+        "peers": [_peer(each, peer, people) | {"unknown": unknown(peer)} for each in logs for peer in each.peers],
         "quarantine": [_quarantined(row, people) for row in held],
     }
 
@@ -56,6 +74,11 @@ def _covers(each: Federated, people: People) -> list[dict[str, Any]]:
     ]
 
 
+def _above(each: Federated) -> Peer | None:
+    """What the node above has confirmed of our own log: nothing here says how far it is stored elsewhere."""
+    return next((peer for peer in each.peers if each.log.own and peer.direction == "push"), None)
+
+
 def _peer(each: Federated, peer: Peer, people: People) -> dict[str, Any]:
     # What we push the peer may lack, what we pull we may lack.
     told = peer.mirrored_size or peer.witnessed_size
@@ -68,6 +91,15 @@ def _peer(each: Federated, peer: Peer, people: People) -> dict[str, Any]:
         "lag": max(0, lag),
         "trouble": trouble(peer.last_error),
     }
+
+
+def _unknown(peer: Peer, failed_ms: int, stale_ms: int) -> str:
+    """Why the lag of what we pull is not known now, as a key of TEXT: how far the peer is, only the peer can tell."""
+    if peer.direction != "pull":
+        return ""
+    if failed_ms > peer.last_ok_ms:
+        return "unknown_failed"
+    return "unknown_quiet" if peer.last_ok_ms < stale_ms else ""
 
 
 def _quarantined(row: Quarantined, people: People) -> dict[str, Any]:

@@ -65,6 +65,8 @@ async def test_the_three_forms_have_the_same_rows_as_the_search(client, world):
     plain = await (await client.get(f"/trades.json{address}")).json()
     assert plain["total"] == len(plain["rows"]) == 1203
     assert plain["query"] == {"words": "桥"}
+    assert plain["made_at"] == "2025-11-25T00:00:00+08:00"
+    assert plain["rows"][0]["index"] == puts[-1].index
     assert set(plain["rows"][0]) == {column.name for column in COLUMNS["trades"]}
     titles = [row["title"] for row in plain["rows"]]
     assert titles == [f"桥{n}" for n in range(1202, -1, -1)]
@@ -134,6 +136,13 @@ async def test_an_excel_file_ends_at_its_limit_and_says_so(client, world, monkey
     assert len(sheet) == 8
     assert ["行数", 7, "查询结果共 12 条"] in about
     assert len(await read_csv(client, "/trades.csv")) == 13
+
+
+async def test_the_columns_of_a_sheet_are_as_wide_as_what_they_hold(client, world):
+    world.put(result())
+    book = load_workbook(io.BytesIO(await (await client.get("/trades.xlsx")).read()))
+    widths = [book.worksheets[0].column_dimensions[letter].width for letter in "AN"]
+    assert widths == [50, 12]
 
 
 async def test_only_so_many_excel_files_are_made_at_once(client, world, monkeypatch):

@@ -16,7 +16,7 @@ from yarl import URL
 from node.domain import KINDS
 from node.domain.entities import Company
 from node.domain.experts import ExpertProfile
-from node.domain.record import FLAGS, Source
+from node.domain.record import FLAGS, Amount, Flag, Source
 from node.errors import Frozen
 from node.projections.reasons import REASONS
 from node.settings import build
@@ -164,6 +164,7 @@ def test_every_text_has_both_languages_and_is_used():
     used = set(re.findall(r"\bt\(['\"](\w+)['\"]", source))
     assert used <= set(TEXT)
     in_loops = {"latest_results", "latest_notices", "missing", "quarantined", "evidence"}
+    in_loops |= {"unknown_failed", "unknown_quiet"}
     assert set(TEXT) - used == in_loops
     with pytest.raises(KeyError):
         Words("zh")("no such text")
@@ -221,7 +222,7 @@ async def test_a_record_is_shown_whole(client, world):
     for part in (
         "演示数据·虚构",
         "招标人",
-        "Tenderee",
+        "Owner",
         "20,797,381.58 元（约 2,079.74 万元）",
         "按名称比对补充，非公告原文",
         FLAGS["consortium"][0],
@@ -300,6 +301,71 @@ async def test_status_shows_faults_with_what_to_do(client, world):
     text = await get(client, "/status")
     assert REASONS["header-unreadable"][0] in text
     assert "证明不成立" in text and "roots differ" in text and "不要重新签名" in text
+
+
+def tell(world, peer, origin, direction, *, ok_ms, **more):
+    standing = peers.Standing(peer, world.ids[origin], direction, last_ok_ms=ok_ms, **more)
+    world.store.write_now(lambda conn: peers.put(conn, standing))
+
+
+async def test_what_an_unreachable_node_above_holds_is_not_known(client, world):
+    now_ms = NOW_MS + 3_600_000
+    world.put(result(), origin=HUB)
+    tell(world, "ggzy.example/cn", HUB, "push", ok_ms=now_ms - 1000, witnessed_size=1)
+    tell(world, "ggzy.example/cn", EAST, "pull", ok_ms=now_ms - 2000)
+    text = await get(client, "/status")
+    assert "无滞后" in text and "未知" not in text
+    assert "上级已见证 1<br>上级已镜像 0" in text
+    failed = {"failures": 1, "last_try_ms": now_ms - 500, "last_error": "unavailable: no answer"}
+    tell(world, "ggzy.example/cn", HUB, "push", ok_ms=now_ms - 1000, **failed)
+    assert (await get(client, "/status")).count("未知（上级不可达）") == 2
+    tell(world, "ggzy.example/cn", HUB, "push", ok_ms=now_ms - 1000)
+    tell(world, "ggzy.example/cn", EAST, "pull", ok_ms=now_ms - 600_000)
+    assert "未知（久未联系上）" in await get(client, "/status")
+
+
+async def test_today_is_counted_by_the_date_and_by_the_log(client, world):
+    world.put(result("旧公告"), header={"claimed_ms": NOW_MS + 1})
+    text = await get(client, "/")
+    assert "<b>0</b> 公告日期为今日" in text and "<b>1</b> 今日入库" in text
+
+
+async def test_an_amount_in_doubt_is_marked_on_the_home_page(client, world):
+    put = world.put(result(amount=Amount("0", 0)), flags=[Flag("amount-zero", "amount", "0")])
+    assert f'href="/records/{put.record_id.hex()}#notes"' in await get(client, "/")
+
+
+@pytest.mark.parametrize("address", ["/trades", "/credit", "/entities", "/codes"])
+async def test_an_empty_list_says_whether_anything_was_asked(client, address):
+    assert "这里还没有记录" in await get(client, address)
+    assert "请放宽条件" in await get(client, f"{address}?words=x")
+
+
+async def test_programs_get_a_problem_document_for_a_search_that_is_not_understood(client):
+    answer = await client.get("/trades?min=abc", headers={"Accept": "application/json"})
+    problem = await answer.json(content_type="application/problem+json")
+    assert (answer.status, problem["code"], problem["field"]) == (400, "malformed", "min")
+    assert "<form" in await get(client, "/trades?min=abc", 400)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_the_help_to_verify_names_the_files_and_the_fingerprint(client, language):
+    text = await get(client, f"/verify-help?lang={language}")
+    for part in (
+        "-v1.tlog-proof",
+        "-v1.main.payload",
+        "--fingerprint",
+        "sed '/^$/,$d' trust-policy-1.note | sha256sum",
+    ):
+        assert part in text, part
+
+
+@pytest.mark.parametrize("address", ["/", "/status", "/verify-help", "/trades", "/records/zz"])
+async def test_english_pages_have_no_chinese_punctuation(client, address):
+    text = await get(client, f"{address}?lang=en", 404 if "zz" in address else 200)
+    english = re.sub(r'<div lang="zh-CN">.*?</div>', "", text, flags=re.DOTALL)
+    assert not re.search("[（）「」。，：；]", english)
+    assert "zz" not in address or "A record id is" in english
 
 
 # --- hostile input --------------------------------------------------------------------------------------------------
