@@ -7,11 +7,17 @@ loopback as they would over any network. What is shown is counted from the nodes
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
+import re
+import shlex
 import signal
 import socket
+import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,7 +32,7 @@ from node import keyring, provision, samples
 from node.app import Node
 from node.cli.output import result
 from node.cli.progress import bar
-from node.errors import NodeError, Unavailable
+from node.errors import Malformed, NodeError, Unavailable
 from node.importing.run import import_rows
 from node.provision import Made
 from node.serve import configure_logging, start
@@ -41,6 +47,8 @@ from node.wire.trust import TrustPolicy
 
 FEDERATION = "ggzy.example/cq"
 FIRST_PORT = 8300
+LAST_FIRST_PORT = 65535 - 4
+LOCK_NAME = "demo.lock"
 PATIENCE_S = 50
 _POLICY_FILE = "trust-policy.note"
 _issued = table(Issued)
@@ -78,6 +86,7 @@ class Federation:
 def run_demo(directory: Path | None, *, once: bool, port: int | None, records: int | None) -> int:
     """Run the demonstration; gives the exit status. With `once` it ends after one full exchange."""
     configure_logging("error")
+    _check_numbers(port, records)
     started = time.monotonic()
     if directory is None and once:
         with tempfile.TemporaryDirectory(prefix="ggzy-demo-") as temporary:
@@ -85,7 +94,48 @@ def run_demo(directory: Path | None, *, once: bool, port: int | None, records: i
     return asyncio.run(_run((directory or Path("demo")).resolve(), once, port, records, started))
 
 
+def _check_numbers(port: int | None, records: int | None) -> None:
+    if port is not None and not 1 <= port <= LAST_FIRST_PORT:
+        raise Malformed(
+            f"--port {port} is not from 1 to {LAST_FIRST_PORT}",
+            zh=f"--port {port} 不在 1 到 {LAST_FIRST_PORT} 之间",
+            field="--port",
+            advice_zh="请给出首个端口，其后连用五个，如 --port 8400。",
+            advice_en="Give the first of five ports in a row, such as --port 8400.",
+        )
+    if records is not None and records < 1:
+        raise Malformed(
+            f"--records {records} is less than 1",
+            zh=f"--records {records} 小于 1",
+            field="--records",
+            advice_zh="请给出至少 1 条，或不写此项以使用全部样例。",
+            advice_en="Give at least 1, or leave it out for the whole sample.",
+        )
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Hold the directory against a second demonstration. Raises Unavailable when one runs there."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / LOCK_NAME).open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable(
+                f"a demonstration is already running in this directory: {directory}",
+                zh=f"该目录中已有演示在运行：{directory}",
+                advice_zh="请在那个终端按 Ctrl-C 停止它，或用 --dir 另选目录。",
+                advice_en="Stop it with Ctrl-C in its terminal, or choose another directory with --dir.",
+            ) from None
+        yield
+
+
 async def _run(directory: Path, once: bool, port: int | None, records: int | None, started: float) -> int:
+    with _alone_in(directory):
+        return await _run_held(directory, once, port, records, started)
+
+
+async def _run_held(directory: Path, once: bool, port: int | None, records: int | None, started: float) -> int:
     federation = await asyncio.to_thread(prepare, directory, port)
     runners: list[web.AppRunner] = []
     try:
@@ -109,6 +159,8 @@ async def _run(directory: Path, once: bool, port: int | None, records: int | Non
             return 0 if complete and not done.quarantined else 1
         _try_it(federation)
         await _until_stopped()
+        console.print(f"演示已停止，数据保留在 {directory}，再次运行即可继续。", markup=False, soft_wrap=True)
+        console.print("Goodbye: the demonstration has stopped, its data is kept; run it again to go on.")
         return 0
     finally:
         for runner in reversed(runners):
@@ -132,6 +184,7 @@ def prepare(directory: Path, port: int | None) -> Federation:
             upstream_url="" if above is None else f"http://127.0.0.1:{first + above}",
             port=first + offset,
         )
+        _move(directory / key, first + offset, None if above is None else first + above)
         _quicken(directory / key)
     hub, national = made[samples.HUB].settings.name, made[samples.NATIONAL].settings.name
     above_of = {hub: national} | {made[key].settings.name: hub for key in samples.DISTRICTS}
@@ -155,11 +208,22 @@ def _quicken(directory: Path) -> None:
         file.write_text(text + "sync_interval_s = 2\nproject_interval_s = 2\n", "utf-8")
 
 
+def _move(directory: Path, port: int, upstream: int | None) -> None:
+    """Write the ports of this run into a node's settings; an earlier run may have had others."""
+    file = directory / CONFIG_NAME
+    old = file.read_text("utf-8")
+    text = re.sub(r"(?m)^port = \d+$", f"port = {port}", old)
+    if upstream is not None:
+        text = re.sub(
+            r'(?m)^upstream_url = "http://127\.0\.0\.1:\d+"$', f'upstream_url = "http://127.0.0.1:{upstream}"', text
+        )
+    if text != old:
+        file.write_text(text, "utf-8")
+
+
 def _ports(directory: Path, wanted: int | None) -> int:
-    """First of five free ports in a row: those of an earlier run, those asked for, or the next free ones."""
+    """First of five free ports in a row: those asked for, those of an earlier run, or the next free ones."""
     config = directory / samples.NATIONAL / CONFIG_NAME
-    if config.exists():
-        return load(config.parent).port
     if wanted is not None:
         if not all(_free(wanted + offset) for offset in range(5)):
             raise Unavailable(
@@ -169,10 +233,17 @@ def _ports(directory: Path, wanted: int | None) -> int:
                 advice_en="Choose others with --port.",
             )
         return wanted
+    if config.exists() and all(_free(load(config.parent).port + offset) for offset in range(5)):
+        return load(config.parent).port
     for first in range(FIRST_PORT, FIRST_PORT + 1000, 5):
         if all(_free(first + offset) for offset in range(5)):
             return first
-    raise Unavailable("no five free ports in a row from 8300 on")
+    raise Unavailable(
+        f"no five free ports in a row from {FIRST_PORT} on",
+        zh=f"从 {FIRST_PORT} 起没有连续五个空闲端口",
+        advice_zh="请用 --port 指定首个端口。",
+        advice_en="Name the first one with --port.",
+    )
 
 
 def _free(port: int) -> bool:
@@ -315,15 +386,30 @@ def _addresses(federation: Federation) -> None:
 
 
 def _try_it(federation: Federation) -> None:
-    district = federation.nodes[samples.DISTRICTS[0]].settings.directory
-    console.print(
+    district = shlex.quote(str(federation.nodes[samples.DISTRICTS[0]].settings.directory))
+    command = own_command()
+    text = (
         f"\n目录 directory: {federation.directory}\n信任策略 trust policy: {federation.directory / _POLICY_FILE}\n\n"
         "试一试 try (在另一个终端 in another terminal):\n"
-        f"  ggzy status --config '{district}'\n"
-        f"  ggzy fsck --config '{district}'\n"
-        f"  curl {federation.hub.settings.url}/api/records?limit=1\n\n"
+        f"  {command} status --config {district}\n"
+        f"  {command} fsck --config {district}\n"
+        f"  curl '{federation.hub.settings.url}/api/records?limit=1'\n\n"
         "按 Ctrl-C 停止 · Ctrl-C stops"
     )
+    console.print(text, markup=False, soft_wrap=True)  # a line that wraps cannot be copied
+
+
+def own_command() -> str:
+    """The words by which another terminal runs this very program, whatever its directory and search path."""
+    script = Path(sys.argv[0])
+    if script.name == "ggzy" and script.is_file():
+        return shlex.quote(str(script.absolute()))
+    command = f"{shlex.quote(sys.executable)} -P -m node"
+    root = Path(__file__).resolve().parents[1]
+    given = [Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    if root in given or (not sys.flags.safe_path and Path.cwd() == root):
+        return f"PYTHONPATH={shlex.quote(str(root))} {command}"
+    return command
 
 
 async def _until_stopped() -> None:

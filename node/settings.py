@@ -6,7 +6,9 @@ Every setting is described in docs/configuration.md; a test compares the two. En
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -95,8 +97,22 @@ def load(path: Path) -> Settings:
         )
     try:
         values = tomllib.loads(file.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Malformed(f"{file}: {error}", zh=f"{file} 不是有效的 TOML") from None
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"at line (\d+), column (\d+)", str(error))
+        where = f"第 {place[1]} 行第 {place[2]} 列" if place else "末尾"
+        raise Malformed(
+            f"{file}: {error}",
+            zh=f"{file} {where}有书写错误",
+            advice_zh='请修改该处：每行写作 名称 = 值，文字用英文双引号括起，如 title = "某某中心"。',
+            advice_en='Correct that place: a line reads name = value, text in double quotes, as in title = "Centre".',
+        ) from None
+    except UnicodeDecodeError as error:
+        raise Malformed(
+            f"{file} is not UTF-8: {error.reason} at byte {error.start}",
+            zh=f"{file} 不是 UTF-8 编码",
+            advice_zh="请用文本编辑器把它另存为 UTF-8。",
+            advice_en="Save it as UTF-8 in a text editor.",
+        ) from None
     return build(file.parent.resolve(), values)
 
 
@@ -114,12 +130,66 @@ def build(directory: Path, values: dict[str, Any]) -> Settings:
     try:
         return Settings(directory=directory, **merged)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "config"
-        raise Malformed(
-            f"setting {field}: {first['msg']}",
-            zh=f"配置项 {field} 不正确",
+        raise _wrong(error.errors()[0]) from None
+
+
+def _wrong(first: Any) -> Malformed:
+    """The error for one setting: what is wrong with it, what it may be, and where it was given."""
+    field = ".".join(str(part) for part in first["loc"]) or "config"
+    variable = f"GGZY_{field.upper()}"
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(field, Settings.model_fields, 1)
+        return Malformed(
+            f"there is no setting {field}" + (f"; is {near[0]} meant?" if near else ""),
+            zh=f"没有 {field} 这一项" + (f"，是否为 {near[0]}？" if near else ""),
             field=field,
-            advice_zh="请对照 docs/configuration.md 修改 config.toml。",
-            advice_en="Correct config.toml; docs/configuration.md lists every setting.",
-        ) from None
+            advice_zh="请在 config.toml 中改名或删去该项；全部配置项见 docs/configuration.md。",
+            advice_en="Rename or remove it in config.toml; docs/configuration.md lists every setting.",
+        )
+    place = f"环境变量 {variable}" if variable in os.environ else "config.toml"
+    place_en = f"the environment variable {variable}" if variable in os.environ else "config.toml"
+    return Malformed(
+        f"setting {field}: {first['msg']}",
+        zh=f"配置项 {field} 不正确：{_why(first)}",
+        field=field,
+        advice_zh=f"请对照 docs/configuration.md 修改{place if place[0] != 'c' else ' ' + place}。",
+        advice_en=f"Correct {place_en}; docs/configuration.md lists every setting.",
+    )
+
+
+def _why(first: Any) -> str:
+    """What a value should have been, in Chinese."""
+    limits = first.get("ctx", {})
+    match first["type"]:
+        case "missing":
+            return "缺少该项"
+        case "literal_error":
+            return f"只能是 {limits.get('expected', '').replace(' or ', '、').replace(', ', '、')}"
+        case "string_pattern_mismatch":
+            return "应为六位数字" if "{6}" in str(limits.get("pattern")) else "格式不符"
+        case "string_too_short":
+            return "不能为空"
+        case "string_too_long":
+            return f"不能超过 {limits.get('max_length')} 个字"
+        case "greater_than":
+            return f"应大于 {limits.get('gt')}"
+        case "greater_than_equal":
+            return f"不能小于 {limits.get('ge')}"
+        case "less_than_equal":
+            return f"不能大于 {limits.get('le')}"
+        case "value_error":
+            return "须以 http:// 或 https:// 开头"
+        case kind if kind.startswith(("int", "float")):
+            return "应为数字"
+        case _:
+            return "值的类型不符"
+
+
+def unknown_environment() -> list[tuple[str, str]]:
+    """Environment variables that look like a misspelt setting, each with the one that is probably meant."""
+    known = {f"GGZY_{name.upper()}" for name in Settings.model_fields if name != "directory"}
+    found = []
+    for name in sorted(set(os.environ) - known):
+        if name.upper().startswith("GGZY_") and (near := difflib.get_close_matches(name.upper(), known, 1, 0.8)):
+            found.append((name, near[0]))
+    return found

@@ -28,7 +28,7 @@ HERE = Path()
 
 
 def run() -> None:
-    app()
+    app(prog_name="ggzy")
 
 
 def _version(wanted: bool) -> None:
@@ -59,7 +59,10 @@ def init(
     port: Annotated[int, typer.Option(help="端口 · port to listen on.")] = 8300,
     as_json: AsJson = False,
 ) -> None:
-    """新建节点 · Make a node: settings, keys, database, trust policy version 1."""
+    """新建节点 · Make a node.
+
+    Writes settings, keys, database and trust policy version 1 into a directory.
+    """
     from node.cli import nodes
     from node.cli.output import errors
 
@@ -80,31 +83,34 @@ def init(
 
 @app.command()
 def migrate(config: Config = HERE, as_json: AsJson = False) -> None:
-    """升级数据库 · Bring the database to the schema of this release."""
+    """升级数据库 · Upgrade the database to this release."""
     from node.cli import nodes
     from node.cli.output import errors
 
-    with errors(as_json=as_json):
+    with errors(as_json=as_json, config=config):
         nodes.migrate(config, as_json=as_json)
 
 
 @app.command()
 def serve(config: Config = HERE) -> None:
-    """运行节点 · Serve the node: pages, interface, sync and jobs, until stopped."""
+    """运行节点 · Serve the node until stopped.
+
+    Pages, interface, sync with the node above and regular jobs.
+    """
     from node.cli import nodes
     from node.cli.output import errors
 
-    with errors():
+    with errors(config=config):
         nodes.serve(config)
 
 
 @app.command()
 def status(config: Config = HERE, as_json: AsJson = False) -> None:
-    """节点状态 · Sizes, lag and last error for each log and peer."""
+    """节点状态 · Sizes, lag and last errors."""
     from node.cli import nodes
     from node.cli.output import errors
 
-    with errors(as_json=as_json):
+    with errors(as_json=as_json, config=config):
         nodes.status(config, as_json=as_json)
 
 
@@ -114,27 +120,30 @@ def sync(config: Config = HERE, as_json: AsJson = False) -> None:
     from node.cli import nodes
     from node.cli.output import errors
 
-    with errors(as_json=as_json):
+    with errors(as_json=as_json, config=config):
         nodes.sync(config, as_json=as_json)
 
 
 @app.command()
 def fsck(config: Config = HERE, as_json: AsJson = False) -> None:
-    """全面核查 · Rebuild every tree from the stored bytes and compare; exit 1 when anything is wrong."""
+    """全面核查 · Check everything that is stored.
+
+    Rebuilds every tree from the stored bytes and compares; exit status 1 when anything is wrong.
+    """
     from node.cli import nodes
     from node.cli.output import errors
 
-    with errors(as_json=as_json):
+    with errors(as_json=as_json, config=config):
         nodes.fsck(config, as_json=as_json)
 
 
 @app.command()
 def rebuild(config: Config = HERE, as_json: AsJson = False) -> None:
-    """重建查询表 · Make the read tables anew from the logs."""
+    """重建查询表 · Make the read tables anew."""
     from node.cli import nodes
     from node.cli.output import errors
 
-    with errors(as_json=as_json):
+    with errors(as_json=as_json, config=config):
         nodes.rebuild(config, as_json=as_json)
 
 
@@ -154,11 +163,14 @@ def import_(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """导入记录 · Publish the rows of a file; rejected rows come back in a file of the same shape."""
+    """导入记录 · Publish the rows of a file.
+
+    Rejected rows come back in a file of the same shape; the exit status is 0 then too, see the counts.
+    """
     from node.cli import records
     from node.cli.output import errors
 
-    with errors(as_json=as_json):
+    with errors(as_json=as_json, config=config):
         records.import_records(kind, file, config, as_of=as_of, rejects=rejects, as_json=as_json)
 
 
@@ -170,11 +182,14 @@ def receipt(
     version: Annotated[int | None, typer.Option(help="版本号 · version (default: the newest).")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """出具回执 · Write a record's receipt, its raw header (X.entry) and its payload (X.SECTION.payload)."""
+    """出具回执 · Write a record's receipt.
+
+    Beside it go its raw header (X.entry) and its payloads (X.SECTION.payload).
+    """
     from node.cli import records
     from node.cli.output import errors
 
-    with errors(as_json=as_json):
+    with errors(as_json=as_json, config=config):
         records.receipt(record_id, output, config, version=version, as_json=as_json)
 
 
@@ -183,14 +198,18 @@ def verify(
     file: Annotated[Path, typer.Argument(help="回执文件 · a .tlog-proof file.")],
     policy: Annotated[Path, typer.Option(help="信任策略 · a trust policy, or a c2sp tlog-policy.")],
     payload: Annotated[Path | None, typer.Option(help="记录内容 · payload that must match the receipt.")] = None,
+    fingerprint: Annotated[str, typer.Option(help="应有的策略指纹 · fingerprint that the policy file must have.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """离线核验 · Verify a receipt offline, without any database; exit 0 when it holds, 1 with the reason when not."""
+    """离线核验 · Verify a receipt offline.
+
+    Needs no node and no database; exit status 0 when it holds, 1 with the reason when not.
+    """
     from node.cli.output import errors
     from node.cli.verify import verify as verify_receipt
 
     with errors(as_json=as_json):
-        verify_receipt(file, policy, payload, as_json=as_json)
+        verify_receipt(file, policy, payload, fingerprint=fingerprint, as_json=as_json)
 
 
 @app.command()
@@ -203,7 +222,10 @@ def demo(
     records: Annotated[int | None, typer.Option(help="记录数 · how many records (default: the whole sample).")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """演示联邦 · Three districts, the city hub and a national sandbox on real sample records."""
+    """演示联邦 · Run a federation on this machine.
+
+    Three districts, the city hub and a national sandbox on real sample records.
+    """
     from node.cli.output import errors
     from node.demo import run_demo
 

@@ -13,14 +13,40 @@ from sqlalchemy import Connection
 
 from node import provision
 from node.app import Node
-from node.cli.output import result, say
+from node.cli.opening import load, quiet_logs
+from node.cli.output import BEIJING, explain, result, say, warn
 from node.cli.progress import bar, counter
+from node.domain import divisions
+from node.errors import Malformed, NodeError, Refused, all_errors
 from node.publishing import fsck as judge
-from node.settings import load
+from node.settings import CONFIG_NAME, Settings
 from node.store import checkpoints, cursors, logs, peers
 from node.store import migrate as schema
-from node.store.db import Store
+from node.store.db import Store, require_database
 from node.trusted import audiences_for, newest
+from node.wire.trust import ROLES
+
+# Options of `ggzy init` by the setting that each gives.
+_OPTIONS = {
+    "role": "--role",
+    "division": "--division",
+    "title": "--name",
+    "zone": "--zone",
+    "upstream_url": "--upstream",
+    "host": "--host",
+    "port": "--port",
+    "name": "--federation",
+}
+_ALLOWED = {
+    "role": ("可用 district（区县）、hub（市级枢纽）、national（国家级）。", f"Use one of {', '.join(ROLES)}."),
+    "division": ("请给出 GB/T 2260 六位数字代码，如 500103。", "Give the six digits of GB/T 2260, such as 500103."),
+    "title": ("请给出中心名称，1 到 80 个字。", "Give the centre's name, 1 to 80 characters."),
+    "upstream_url": ("请给出以 http:// 或 https:// 开头的网址。", "Give an address with http:// or https://."),
+    "port": ("请给出 0 到 65535 的端口。", "Give a port from 0 to 65535."),
+    "name": ("联邦名称不得含空格或加号，如 ggzy.example/cq。", "No spaces and no plus sign, as in ggzy.example/cq."),
+}
+# What a pass of sync does beside the logs, in words.
+_STEPS = {"policy": "交换信任策略", "hello": "核对身份", "list": "查询可拉取的日志"}
 
 
 def init(
@@ -36,17 +62,24 @@ def init(
     port: int,
     as_json: bool,
 ) -> None:
-    made = provision.make_node(
-        directory,
-        role=role,
-        division=division,
-        title=title,
-        federation=federation,
-        zone=zone,
-        upstream_url=upstream_url,
-        host=host,
-        port=port,
-    )
+    fresh = not (directory / CONFIG_NAME).exists()
+    if not fresh:
+        _same_node(load(directory), provision.node_name(federation, role, division, zone), role)
+    try:
+        made = provision.make_node(
+            directory,
+            role=role,
+            division=division,
+            title=title,
+            federation=federation,
+            zone=zone,
+            upstream_url=upstream_url,
+            host=host,
+            port=port,
+        )
+    except Malformed as error:
+        raise _about_option(error) if fresh else error from None
+    _look_at(division, zone)
     settings = made.settings
     store = Store(settings.database)
     try:
@@ -70,8 +103,48 @@ def init(
         result({"name": settings.name, "origin": settings.origin, "directory": str(settings.directory)})
 
 
+def _same_node(held: Settings, name: str, role: str) -> None:
+    if (held.name, held.role) != (name, role):
+        raise Refused(
+            f"{held.directory} already holds the node {held.name} ({held.role}), not {name} ({role})",
+            zh=f"目录 {held.directory} 已是另一节点 {held.name}（{held.role}）",
+            advice_zh="请为新节点另选一个空目录；原节点未作改动。",
+            advice_en="Choose another, empty directory for the new node; the one that is there was not changed",
+        )
+
+
+def _about_option(error: Malformed) -> NodeError:
+    """An error about a setting as one about the option that gave it: there is no config.toml to correct yet."""
+    if error.field in _OPTIONS:
+        zh, en = _ALLOWED.get(error.field, ("请修改该选项后重新运行。", "Change the option and run it again."))
+        option = _OPTIONS[error.field]
+        error.zh = f"选项 {option} 的值不可用"
+        error.detail = f"the value of {option} cannot be used: {error.detail.partition(': ')[2] or error.detail}"
+        return explain(error, zh=error.zh, advice_zh=zh, advice_en=en, field=option)
+    return explain(
+        error,
+        zh="选项的值含有不可用的字符",
+        advice_zh="请去掉 --name、--zone 等选项中的双引号、反斜杠和换行。",
+        advice_en="Leave double quotes, backslashes and line breaks out of --name, --zone and the other options.",
+    )
+
+
+def _look_at(division: str, zone: str) -> None:
+    if not divisions.is_known(division):
+        warn(
+            f"--division {division} 不在本程序的 GB/T 2260 代码表中，请核对；节点已按此建立。",
+            f"--division {division} is not in this program's table of GB/T 2260: check it; the node was made with it.",
+        )
+    if zone and zone not in provision.ZONES and not divisions.is_zone(zone):
+        warn(
+            f"--zone {zone} 不是已知的开发区（已知：{'、'.join(provision.ZONES)}），请核对；节点已按此建立。",
+            f"--zone {zone} is no development zone that this program knows: check it; the node was made with it.",
+        )
+
+
 def migrate(config: Path, *, as_json: bool) -> None:
     settings = load(config)
+    require_database(settings.database)
     schema.upgrade(settings.database)
     say(f"数据库已是版本 {schema.head()} · the database is at revision {schema.head()}")
     if as_json:
@@ -85,10 +158,13 @@ def serve(config: Path) -> None:
 
 
 def sync(config: Path, *, as_json: bool) -> None:
+    settings = load(config)
+
     async def work() -> dict[str, Any]:
-        node = Node(load(config))
+        node = Node(settings)
         try:
             await node.open()
+            _not_top(settings, node.trusted.policy.path_up(settings.name))
             report = await node.sync_once()
         finally:
             await node.close()
@@ -98,20 +174,51 @@ def sync(config: Path, *, as_json: bool) -> None:
             "entries_down": report.entries_down,
             "payloads_down": report.payloads_down,
             "policies": report.policies,
+            "unreachable": report.unreachable,
             "failures": report.failures,
         }
 
-    done = asyncio.run(work())
+    with quiet_logs():
+        done = asyncio.run(work())
     say(
-        f"上行 {done['entries_up']} 条，下行 {done['entries_down']} 条 · "
+        f"报送 {done['entries_up']} 条，拉取 {done['entries_down']} 条 · "
         f"{done['entries_up']} entries up, {done['entries_down']} down"
     )
-    for what, why in done["failures"].items():
-        say(f"未完成 {what}：{why} · failed; it is retried by itself")
+    if done["unreachable"]:
+        say(f"上级（{settings.upstream_url}）暂不可达；本地业务不受影响，恢复后自动同步。请检查网址与网络。")
+        say(f"The node above ({settings.upstream_url}) cannot be reached; local work goes on, sync follows by itself.")
+    else:
+        for what, why in done["failures"].items():
+            zh, en = failure(what, why)
+            say(zh)
+            say(en)
     if as_json:
         result(done)
     if done["failures"]:
         raise typer.Exit(1)
+
+
+def _not_top(settings: Settings, above: list[str]) -> None:
+    if not above and not settings.upstream_url and settings.role != "district":
+        raise Refused(
+            f"{settings.name} stands at the top and has no node above it",
+            zh="本节点是顶层，没有上级",
+            advice_zh="无需运行 sync：下级节点会自行报送，查看进度用 ggzy status。",
+            advice_en="There is nothing to sync from here: nodes below connect by themselves; see ggzy status.",
+        )
+
+
+def failure(what: str, why: str) -> tuple[str, str]:
+    """What a pass could not do, in plain words of both languages; `why` begins with an error's code."""
+    code, _, detail = why.partition(": ")
+    known = next((cls for cls in all_errors() if cls.code == code), None)
+    step = _STEPS.get(what, f"日志 {what}")
+    if known is None:
+        return f"未完成：{step}（{why}）。系统会自动重试。", f"Not done: {what} ({why}). It is tried again by itself."
+    return (
+        f"未完成：{step}：{known.title_zh}（{detail}）。{known.advice_zh}",
+        f"Not done: {what}: {known.title_en} ({detail}). {known.advice_en}",
+    )
 
 
 def rebuild(config: Path, *, as_json: bool) -> None:
@@ -125,7 +232,8 @@ def rebuild(config: Path, *, as_json: bool) -> None:
         finally:
             await node.close()
 
-    moved = asyncio.run(work())
+    with quiet_logs():
+        moved = asyncio.run(work())
     say(f"已重建 {moved} 条 · {moved} entries projected")
     if as_json:
         result({"projected": moved})
@@ -202,16 +310,17 @@ def _print_status(found: dict[str, Any]) -> None:
         if log["frozen"]:
             console.print(f"  [bold red]已冻结 FROZEN: {log['frozen']} — docs/recovery.md[/bold red]")
         console.print(
-            f"  本地 local {log['local']} · 见证 witnessed {log['witnessed']} · 镜像 mirrored {log['mirrored']} · "
+            f"  本地 local {log['local']} · {'上级' if log['own'] else ''}见证 witnessed {log['witnessed']} · "
+            f"{'上级' if log['own'] else ''}镜像 mirrored {log['mirrored']} · "
             f"内容 payloads {log['payloads']} · 缺失 missing {log['missing']}"
         )
         for name, size in log["signed_by"].items():
             console.print(f"  签名 signed by {name} @ {size}")
         for peer in (peer for peer in found["peers"] if peer["origin"] == log["origin"]):
-            way = "上行 up to" if peer["direction"] == "push" else "下行 down from"
+            way = "报送 up to" if peer["direction"] == "push" else "拉取 down from"
             console.print(
                 f"  {way} {peer['peer']}: 见证 witnessed {peer['witnessed']} · 镜像 mirrored {peer['mirrored']} · "
-                f"内容 payloads {peer['payloads']} · 滞后 lag {peer['lag']} · 最近成功 last ok {peer['last_ok'] or '—'}"
+                f"内容 payloads {peer['payloads']} · 滞后 lag {peer['lag']} · 最近成功 last ok {_here(peer['last_ok'])}"
             )
             if peer["last_error"]:
                 console.print(f"    [red]最近错误 last error ({peer['failures']}×): {peer['last_error']}[/red]")
@@ -223,6 +332,8 @@ def _status(conn: Connection, name: str) -> dict[str, Any]:
 
     schema.require_current(conn)
     rows, names, heads = [], {}, {}
+    told = [standing for standing in peers.all_standings(conn) if standing.direction == "push"]
+    above = {standing.log_id: (standing.witnessed_size, standing.mirrored_size) for standing in told}
     for state in logs.all_logs(conn):
         names[state.id], heads[state.id] = state.origin, state.head_size
         known = checkpoints.signers(conn, state.id)
@@ -234,8 +345,9 @@ def _status(conn: Connection, name: str) -> dict[str, Any]:
                 "origin": state.origin,
                 "own": state.own,
                 "local": state.stored_size,
-                "witnessed": state.head_size if state.own else state.witnessed_size,
-                "mirrored": state.head_size,
+                # Of our own log these are what the node above has confirmed: that is when a record is safe (L9).
+                "witnessed": above.get(state.id, (0, 0))[0] if state.own else state.witnessed_size,
+                "mirrored": above.get(state.id, (0, 0))[1] if state.own else state.head_size,
                 "payloads": state.payload_next,
                 "missing": len(payloads.missing(conn, state.id)),
                 "frozen": state.frozen,
@@ -268,3 +380,10 @@ def _time(ms: int) -> str:
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds") if ms else ""
+
+
+def _here(moment: str) -> str:
+    """A moment of the JSON form in Beijing time, as the pages show it."""
+    from datetime import datetime
+
+    return f"{datetime.fromisoformat(moment).astimezone(BEIJING):%Y-%m-%d %H:%M:%S} 北京时间" if moment else "—"

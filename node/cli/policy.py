@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="信任策略 · The trust policy: who belongs to the federation, with which keys.",
+    help="信任策略 · The trust policy: members and keys.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -23,11 +23,11 @@ HERE = Path()
 
 @app.command()
 def show(config: Config = HERE) -> None:
-    """显示现行策略 · Print the policy that this node holds, with its fingerprint."""
+    """显示现行策略 · Print the policy and its fingerprints."""
     from node.cli import trust
     from node.cli.output import errors
 
-    with errors():
+    with errors(config=config):
         trust.show(config)
 
 
@@ -37,21 +37,27 @@ def export(
     origin: Annotated[str, typer.Option(help="日志名称 · log for which a plain c2sp tlog-policy is written.")] = "",
     output: Output = None,
 ) -> None:
-    """导出 · Write the signed policy, or with --origin a plain tlog-policy for outside verifiers."""
+    """导出 · Write the policy to a file.
+
+    As it is signed, or with --origin as a plain tlog-policy for outside verifiers.
+    """
     from node.cli import trust
     from node.cli.output import errors
 
-    with errors():
+    with errors(config=config):
         trust.export(config, origin, output)
 
 
 @app.command()
 def card(config: Config = HERE, output: Output = None) -> None:
-    """本节点名片 · This node's name and public keys, signed by themselves, to hand to the hub."""
+    """本节点名片 · Name and public keys, for the hub.
+
+    Signed by the keys themselves; hand it to whoever signs the trust policy.
+    """
     from node.cli import trust
     from node.cli.output import errors
 
-    with errors():
+    with errors(config=config):
         trust.card(config, output)
 
 
@@ -64,11 +70,14 @@ def enrol(
         str, typer.Option(help="对方报出的指纹 · fingerprint that a person on the other side reads out.")
     ] = "",
 ) -> None:
-    """登记节点 · Sign the next version of the policy with another node in it."""
+    """登记节点 · Take another node into the policy.
+
+    Signs the next version of the policy with the other node in it.
+    """
     from node.cli import trust
     from node.cli.output import errors
 
-    with errors():
+    with errors(config=config):
         trust.enrol(card, config, above=above, fingerprint=fingerprint)
 
 
@@ -80,9 +89,12 @@ def adopt(
         str | None, typer.Option(help="第 1 版指纹 · fingerprint of version 1, when joining a federation.")
     ] = None,
 ) -> None:
-    """采用策略 · Take over policies, each checked against the one before."""
+    """采用策略 · Take over policy files.
+
+    Each version is checked against the one before.
+    """
     from node.cli import trust
     from node.cli.output import errors
 
-    with errors():
+    with errors(config=config):
         trust.adopt(files, config, fingerprint)

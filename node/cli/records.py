@@ -9,20 +9,22 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from node.app import Node
+from node.cli.opening import load, quiet_logs, tell_of_upstream
 from node.cli.output import result, say
 from node.cli.progress import counter
 from node.domain.audience import AUDIENCES
 from node.importing.run import Tally, import_file
 from node.publishing.receipts import assemble
-from node.settings import load
 from node.store import logs, payloads, peers, view_record
 from node.tlog.proof import FILE_EXTENSION
 from node.wire.ids import read_record_id
 
 
 def import_records(kind: str, file: Path, config: Path, *, as_of: str, rejects: Path | None, as_json: bool) -> None:
+    settings = load(config)
+
     async def work() -> Tally:
-        node = Node(load(config))
+        node = Node(settings)
         try:
             await node.open()
             with counter(f"导入 import {file.name}") as show:
@@ -32,7 +34,9 @@ def import_records(kind: str, file: Path, config: Path, *, as_of: str, rejects: 
         finally:
             await node.close()
 
-    tally = asyncio.run(work())
+    with quiet_logs() as heard:
+        tally = asyncio.run(work())
+    tell_of_upstream(settings, heard)
     say(
         f"读取 {tally.read}，发布 {tally.published}，未变 {tally.unchanged}，退回 {tally.rejected} · "
         f"read {tally.read}, published {tally.published}, unchanged {tally.unchanged}, rejected {tally.rejected}"
@@ -84,7 +88,8 @@ def receipt(record_id: str, output: Path, config: Path, *, version: int | None, 
         finally:
             await node.close()
 
-    proof, entry, held, origin, index = asyncio.run(work())
+    with quiet_logs():
+        proof, entry, held, origin, index = asyncio.run(work())
     base = output.with_suffix("") if output.suffix == FILE_EXTENSION else output
     files = {output: proof, base.with_name(base.name + ".entry"): entry}
     files |= {base.with_name(f"{base.name}.{name}.payload"): data for name, data in held.items()}

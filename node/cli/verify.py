@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import hashlib
 from pathlib import Path
 
-from node.cli.output import result, say
-from node.errors import Malformed, NotFound
+from node.cli.output import explain, moment, result, say
+from node.errors import Malformed, NodeError, NotFound, Refused
 from node.tlog.proof import TlogProof
 from node.wire import receipt as receipts
+from node.wire import trust
 
 
-def verify(file: Path, policy: Path, payload: Path | None, *, as_json: bool) -> None:
-    held = receipts.parse_policy(_read(policy))
+def verify(file: Path, policy: Path, payload: Path | None, *, fingerprint: str = "", as_json: bool) -> None:
+    data = _read(policy)
+    found = _fingerprint(data)
+    say(f"信任策略指纹 fingerprint of the trust policy: {found}")
+    if fingerprint and "".join(fingerprint.split()).replace(":", "").lower() != found:
+        raise Refused(
+            f"{policy} has the fingerprint {found}, not the one given",
+            zh=f"{policy} 的指纹与所给的不一致",
+            field="--fingerprint",
+            advice_zh="请勿用该策略核验；请从可信渠道重新取得信任策略及其指纹。",
+            advice_en="Do not verify with it; get the policy and its fingerprint again from a source that you trust.",
+        )
+    held = _policy(policy, data)
     content = None if payload is None else _read(payload)
-    verdict = receipts.verify(TlogProof.parse(_read(file)), held, content)
+    verdict = receipts.verify(_receipt(file), held, content)
     say(f"核验通过：{verdict.origin} 第 {verdict.index} 条，树大小 {verdict.size}")
     say(f"Verified: entry {verdict.index} of {verdict.origin}, in a tree of {verdict.size}")
     for name, time_s in verdict.cosigners:
-        say(f"  共同签名 cosigned by {name} at {datetime.fromtimestamp(time_s, UTC):%Y-%m-%d %H:%M:%S} UTC")
+        say(f"  共同签名 cosigned by {name} at {moment(time_s)}")
     if verdict.custody is not None:
         say(f"  内容托管 payload custody by {verdict.custody[0]}")
     if verdict.section is not None:
@@ -38,14 +50,55 @@ def verify(file: Path, policy: Path, payload: Path | None, *, as_json: bool) -> 
                 "cosigners": [name for name, _ in verdict.cosigners],
                 "custody": verdict.custody[0] if verdict.custody else None,
                 "section": verdict.section,
+                "policy_fingerprint": found,
             }
         )
+
+
+def _fingerprint(data: bytes) -> str:
+    """SHA-256 of the text that people compare: of a signed policy what stands before the signatures, else all of it."""
+    text, separator, _ = data.partition(b"\n\n")
+    signed = separator and data.startswith(trust.MAGIC.encode())
+    return hashlib.sha256(text + b"\n" if signed else data).hexdigest()
+
+
+def _policy(file: Path, data: bytes) -> receipts.Policy:
+    try:
+        return receipts.parse_policy(data)
+    except NodeError as error:
+        raise explain(
+            error,
+            zh=f"{file} 不是有效的信任策略",
+            detail=f"{file} is no valid trust policy: {error.detail}",
+            field="--policy",
+            advice_zh="请从节点的 /api/policy/N 原样下载信任策略，或用 ggzy policy export 导出。",
+            advice_en="Download it unchanged from /api/policy/N of a node, or use ggzy policy export.",
+        ) from None
+
+
+def _receipt(file: Path) -> TlogProof:
+    data = _read(file)
+    try:
+        return TlogProof.parse(data)
+    except Malformed as error:
+        raise explain(
+            error,
+            zh=f"{file} 不是有效的回执文件",
+            detail=f"{file} is no valid receipt: {error.detail}",
+            advice_zh="请从记录页原样下载回执（.tlog-proof）。",
+            advice_en="Download the receipt (.tlog-proof) from the record's page and keep it unchanged.",
+        ) from None
 
 
 def _read(file: Path) -> bytes:
     try:
         if file.stat().st_size > 16 << 20:
-            raise Malformed(f"{file} is larger than any receipt or policy", zh=f"{file} 过大")
+            raise Malformed(
+                f"{file} is larger than any receipt or policy",
+                zh=f"{file} 过大",
+                advice_zh="请核对文件名：回执、策略与内容都不超过 16 MiB。",
+                advice_en="Check the name: receipts, policies and payloads have at most 16 MiB.",
+            )
         return file.read_bytes()
     except (FileNotFoundError, IsADirectoryError):
         raise NotFound(

@@ -5,6 +5,7 @@ A new source is one adapter and one `Form` in its domain's module; a new kind is
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -51,7 +52,14 @@ def import_kind(name: str) -> ImportKind:
     kind = IMPORT_KINDS.get(name)
     if kind is None:
         known = ", ".join(IMPORT_KINDS)
-        raise Malformed(f"unknown import kind {name!r}; known are {known}", zh=f"未知的导入类别 {name}，可用：{known}")
+        near = difflib.get_close_matches(name, IMPORT_KINDS, 1)
+        listed = "、".join(f"{each.name}（{each.zh}）" for each in IMPORT_KINDS.values())
+        raise Malformed(
+            f"unknown import kind {name!r}" + (f", is {near[0]} meant?" if near else "") + f"; known are {known}",
+            zh=f"未知的导入类别 {name}" + (f"，是否为 {near[0]}？" if near else ""),
+            advice_zh=f"请用其中一个：{listed}。",
+            advice_en="Name one of these, then the file: ggzy import KIND FILE.",
+        )
     return kind
 
 

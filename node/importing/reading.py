@@ -35,12 +35,19 @@ def open_table(path: Path) -> Table:
         TooLarge: it is over the limit of this program.
     """
     if not path.is_file():
-        raise NotFound(f"no such file: {path.name}", zh=f"没有这个文件：{path.name}")
+        raise NotFound(
+            f"no such file: {path}",
+            zh=f"没有这个文件：{path}",
+            advice_zh="请核对路径与文件名。",
+            advice_en="Check path and name.",
+        )
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise TooLarge(
             f"{path.name} has {size} bytes, more than {MAX_FILE_BYTES}",
             zh=f"{path.name} 有 {size} 字节，超过 {MAX_FILE_BYTES} 字节的限制",
+            advice_zh="请拆成几个文件分别导入。",
+            advice_en="Split it into several files and import each.",
         )
     match path.suffix.lower():
         case ".jsonl" | ".ndjson":

@@ -7,6 +7,8 @@ columns begin with `_` and are ignored then. Cells that a spreadsheet would run 
 from __future__ import annotations
 
 import csv
+import errno
+import filecmp
 import json
 import os
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any, Protocol, Self
 from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from node.errors import Malformed, NodeError, Rejected
+from node.errors import Malformed, NodeError, Refused, Rejected
 from node.importing.jsonl import members
 from node.importing.rows import Row, defuse
 from node.importing.sheets import header_of
@@ -99,7 +101,9 @@ _WRITERS: dict[str, type[_Jsonl] | type[_Csv] | type[_Xlsx]] = {".csv": _Csv, ".
 
 
 def default_path(path: Path) -> Path:
-    """Where rejects go when nobody says: `trades.csv` → `trades.rejects.csv` beside it."""
+    """Where rejects go when nobody says: `trades.csv` → `trades.rejects.csv` beside it, and that again into itself."""
+    if path.stem.endswith(".rejects") and _is_ours(path):
+        return path
     return path.with_name(f"{path.stem}.rejects{path.suffix}")
 
 
@@ -107,13 +111,39 @@ class RejectsFile:
     """Collects rejected rows and replaces the file at once at the end; a run that breaks off leaves the old one."""
 
     def __init__(self, path: Path, source: Path, columns: tuple[str, ...] | None) -> None:
-        if path.exists() and source.exists() and os.path.samefile(path, source):
-            raise Malformed("the rejects file is the imported file itself", zh="退回文件与导入文件是同一个文件")
+        again = path.exists() and source.exists() and os.path.samefile(path, source)
+        if again and not (path.stem.endswith(".rejects") and _is_ours(path)):
+            raise Malformed(
+                f"the rejects file {path} is the imported file itself",
+                zh=f"退回文件 {path} 与导入文件是同一个文件",
+                field="--rejects",
+                advice_zh="请用 --rejects 指定另一个文件。",
+                advice_en="Name another file with --rejects.",
+            )
+        # A rejects file that is imported again gives way to what is left of it, as long as nobody edits it meanwhile.
+        self._started_from = _state(path) if again else None
         self.path = path
         self._columns = columns or ()
         self._form = _WRITERS.get(source.suffix.lower(), _Jsonl)
         self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._writer: _Writer | None = None
+        self._check_writable()
+
+    def _check_writable(self) -> None:
+        """Before anything is published: rows that could not be given back would be lost to the operator."""
+        try:
+            if self.path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            self._part.touch()
+            self._part.unlink()
+        except OSError as error:
+            raise Refused(
+                f"rejected rows could not be written to {self.path}: {error.strerror}; nothing was imported",
+                zh=f"退回文件 {self.path} 不能写入，尚未导入任何行",
+                field="--rejects",
+                advice_zh="请用 --rejects 指定可写目录中的文件（目录须已存在）。",
+                advice_en="Name a file in an existing directory that can be written with --rejects.",
+            ) from None
 
     def add(self, row: Row, error: Rejected) -> None:
         if self._writer is None:
@@ -123,13 +153,21 @@ class RejectsFile:
     def finish(self) -> Path | None:
         """Put the file in its place; without rejects, remove the one that an earlier run left. Returns its path."""
         if self._writer is None:
-            if _is_ours(self.path):
+            if self._started_from is None and _is_ours(self.path):
                 self.path.unlink()
             return None
         self._writer.close()
         self._writer = None
+        if self._is_others_work():
+            os.replace(self.path, self.path.with_name(self.path.name + ".bak"))
         os.replace(self._part, self.path)
         return self.path
+
+    def _is_others_work(self) -> bool:
+        """Whether the file in our place may hold corrections that nobody has imported yet."""
+        if not self.path.is_file() or (self._started_from is not None and self._started_from == _state(self.path)):
+            return False
+        return not filecmp.cmp(self.path, self._part, shallow=False)
 
     def __enter__(self) -> Self:
         return self
@@ -139,6 +177,11 @@ class RejectsFile:
             self._writer.close()
             self._writer = None
         self._part.unlink(missing_ok=True)
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _is_ours(path: Path) -> bool:

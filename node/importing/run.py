@@ -62,7 +62,13 @@ async def import_file(
     """
     chosen = import_kind(kind)
     if as_of and dates.iso(as_of) is None:
-        raise Malformed(f"{as_of!r} is no date", field="as_of", zh=f"日期无法识别：{as_of}")
+        raise Malformed(
+            f"{as_of!r} is no date",
+            field="--as-of",
+            zh=f"日期无法识别：{as_of}",
+            advice_zh="请写作年-月-日，如 2025-11-02。",
+            advice_en="Write it as year-month-day, such as 2025-11-02.",
+        )
     day = (dates.iso(as_of) or "") if as_of else dates.day_in_name(path.name)
     context = Context(file_name=path.name, as_of=day, as_of_given=bool(as_of))
     adapter = Adapter(chosen, context)

@@ -22,6 +22,8 @@ from node.importing.rows import MAX_FILE_BYTES, MAX_ROW_BYTES, Row, clean, too_l
 MAX_WORKBOOK_BYTES = 64 * 1024 * 1024
 # A spreadsheet keeps 15 significant digits; a longer number has been rounded before we saw it.
 _EXACT = 10**15
+_SAVE_ZH = "请在电子表格软件中打开它，另存为“CSV UTF-8”或 .xlsx 后重新导入。"
+_SAVE_EN = "Open it in a spreadsheet program, save it as CSV UTF-8 or .xlsx, and import that."
 
 
 class _Columns:
@@ -33,10 +35,20 @@ class _Columns:
         self.names = tuple(name for _, name in self.places)
         self.width = max((place for place, name in named if name), default=-1) + 1
         if not self.names:
-            raise Malformed("the file has no header row", zh="文件没有标题行")
+            raise Malformed(
+                "the file has no header row",
+                zh="文件没有标题行",
+                advice_zh="请把列名写在第一行；各类别的列名见 docs/records.md。",
+                advice_en="Put the columns' names in the first row; docs/records.md lists them for each kind.",
+            )
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
-            raise Malformed(f"columns named twice: {', '.join(twice)}", zh=f"重复的列名：{'、'.join(twice)}")
+            raise Malformed(
+                f"columns named twice: {', '.join(twice)}",
+                zh=f"重复的列名：{'、'.join(twice)}",
+                advice_zh="请在标题行中删去或改名重复的列。",
+                advice_en="Remove or rename the repeated columns in the header row.",
+            )
 
     def row(self, number: int, cells: list[Any]) -> Row:
         values: dict[str, Any] = {}
@@ -103,12 +115,17 @@ def _encoding_of(path: Path) -> tuple[str, int]:
     decoders = {name: codecs.getincrementaldecoder(name)("replace") for name in broken}
     with path.open("rb") as file:
         if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-            raise Malformed("the file is UTF-16; save it as CSV UTF-8", zh="文件为 UTF-16 编码，请另存为 CSV UTF-8")
+            raise Malformed("the file is UTF-16", zh="文件为 UTF-16 编码", advice_zh=_SAVE_ZH, advice_en=_SAVE_EN)
         file.seek(0)
         while chunk := file.read(1 << 20):
             lines += chunk.count(b"\n")
             if b"\x00" in chunk:
-                raise Malformed("the file is no text", zh="文件不是文本，不能按 CSV 读取")
+                raise Malformed(
+                    "the file is no text",
+                    zh="文件不是文本，不能按 CSV 读取",
+                    advice_zh=_SAVE_ZH,
+                    advice_en=_SAVE_EN,
+                )
             for name, decoder in decoders.items():
                 if name == "utf-8-sig" or broken["utf-8-sig"]:  # the second is tried once the first has failed
                     broken[name] += decoder.decode(chunk).count("\ufffd")
@@ -127,7 +144,12 @@ class CsvTable:
             self._numbered = self._rows()
             _, header = next(self._numbered, (0, None))
             if isinstance(header, Rejected):
-                raise Malformed("the header row is too long", zh="标题行过长")
+                raise Malformed(
+                    "the header row is too long",
+                    zh="标题行过长",
+                    advice_zh="请核对第一行是否为列名，引号是否成对。",
+                    advice_en="The first row must hold the columns' names; quotation marks must be in pairs.",
+                )
             self._columns = _Columns(header or ())
         except Exception:
             self._file.close()
@@ -185,10 +207,20 @@ def _first_sheet(path: Path) -> list[list[Any]]:
         with zipfile.ZipFile(path) as parts:
             unpacked = sum(part.file_size for part in parts.infolist())
         if path.stat().st_size > MAX_WORKBOOK_BYTES or unpacked > MAX_FILE_BYTES:
-            raise TooLarge(f"{path.name} is too large for a workbook; save it as CSV", zh="工作簿过大，请另存为 CSV")
+            raise TooLarge(
+                f"{path.name} is too large for a workbook",
+                zh=f"工作簿 {path.name} 过大",
+                advice_zh="请另存为 CSV 后导入。",
+                advice_en="Save it as CSV and import that.",
+            )
         return CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python(skip_empty_area=False)
     except (zipfile.BadZipFile, CalamineError, IndexError) as error:
-        raise Malformed(f"{path.name} is no XLSX workbook: {error}", zh=f"{path.name} 不是有效的 XLSX 工作簿") from None
+        raise Malformed(
+            f"{path.name} is no XLSX workbook: {error}",
+            zh=f"{path.name} 不是有效的 XLSX 工作簿",
+            advice_zh=_SAVE_ZH,
+            advice_en=_SAVE_EN,
+        ) from None
 
 
 def header_of(path: Path) -> list[str]:

@@ -96,7 +96,9 @@ CODES: dict[str, Code] = {
     "signature-key-unknown": Code("签名者的公钥未知", "the signer's key is not known", _KEY, "warning"),
     "pack-unreadable": Code("内容包无法读取", "a pack cannot be read", _PAYLOAD),
     "pack-misplaced": Code(
-        "内容包的来源、范围或公开层级与所存不符", "a pack is of another log, range or audience than its row says", _PAYLOAD
+        "内容包的来源、范围或公开层级与所存不符",
+        "a pack is of another log, range or audience than its row says",
+        _PAYLOAD,
     ),
     "pack-extra": Code("内容包不属于任何完整的条目包", "a pack belongs to no full bundle", _PAYLOAD),
     "payload-extra": Code("内容不属于任何条目的部分", "a payload belongs to no section of an entry", _PAYLOAD),

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from node.errors import BadProof, BadSignature, Malformed
-from node.tlog.checkpoint import open_checkpoint, read_checkpoint
+from node.errors import BadProof, BadSignature, Malformed, NodeError
+from node.tlog.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from node.tlog.cosignature import cosignature_time
 from node.tlog.merkle import leaf_hash, verify_inclusion
 from node.tlog.note import KeyType, Note, Signature, VerifierKey, parse_note, verify_note
@@ -28,6 +28,12 @@ from node.wire.header import Header
 from node.wire.trust import TrustPolicy
 
 FORMAT = 1
+_AGAIN_ZH = "请从记录页重新下载回执；如仍不成立，该回执已被改动，不能作为凭据。"
+_AGAIN_EN = "Download the receipt again; if it still fails, it was changed and proves nothing."
+_NEWER_ZH = "请取较新版本的信任策略（节点的 /api/policy），核对指纹后重试。"
+_NEWER_EN = "Get a newer version of the trust policy (/api/policy of a node), compare its fingerprint, try again."
+_WAIT_ZH = "上级尚未保存该记录，请稍后重新下载回执。"
+_WAIT_EN = "The node above has not stored the record yet: download the receipt again later."
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(tuple[int, bytes, list[tuple[str, bytes]], bytes])
 
@@ -99,33 +105,84 @@ def verify(proof: TlogProof, policy: Policy, payload: bytes | None = None) -> Ve
         BadSignature: no trusted log key signed, or a cosignature that the policy needs is absent or wrong.
     """
     if proof.extra is None:
-        raise Malformed("the receipt has no extra line, so the record's header is not known", field="extra")
-    extra = Extra.parse(proof.extra)
-    header = headers.parse(extra.header)
+        raise Malformed(
+            "the receipt has no extra line, so the record's header is not known",
+            zh="回执缺少 extra 行，无从得知记录头",
+            field="extra",
+            advice_zh=_AGAIN_ZH,
+            advice_en=_AGAIN_EN,
+        )
+    with _Part("回执的记录头（extra 行）不可读，已被改动"):
+        extra = Extra.parse(proof.extra)
+        header = headers.parse(extra.header)
+    with _Part("回执的检查点不可读，已被改动"):
+        claimed, _ = read_checkpoint(proof.checkpoint_note)
     if isinstance(policy, LogPolicy):
         checkpoint, note = read_checkpoint(proof.checkpoint_note)
-        policy.check(note, checkpoint)
+        _check_plain(policy, note, checkpoint)
         cosigner_keys: list[VerifierKey] = [witness.key for witness in policy.witnesses]
     else:
-        claimed, _ = read_checkpoint(proof.checkpoint_note)
         log_keys = policy.log_keys(claimed.origin, claimed.size)
         if not log_keys:
-            raise BadSignature(f"the trust policy knows no key of {claimed.origin} for a tree of {claimed.size}")
-        checkpoint, note, _ = open_checkpoint(proof.checkpoint_note, log_keys)
+            raise BadSignature(
+                f"the trust policy knows no key of {claimed.origin} for a tree of {claimed.size}",
+                zh=f"信任策略不认识日志 {claimed.origin}（树大小 {claimed.size}）",
+                advice_zh=_NEWER_ZH,
+                advice_en=_NEWER_EN,
+            )
+        with _Part("检查点的签名与信任策略所列的公钥不符：检查点被改动，或策略属于另一联邦", _NEWER_ZH, _NEWER_EN):
+            checkpoint, note, _ = open_checkpoint(proof.checkpoint_note, log_keys)
         cosigner_keys = policy.cosigner_keys()
-    verify_inclusion(proof.index, checkpoint.size, leaf_hash(extra.header), proof.proof, checkpoint.root)
-    cosigners = _cosigners(note.text, note.signatures, cosigner_keys)
+    with _Part("记录头或序号（index）与检查点不符：回执的这一部分已被改动"):
+        verify_inclusion(proof.index, checkpoint.size, leaf_hash(extra.header), proof.proof, checkpoint.root)
+    with _Part("共同签名不成立，已被改动"):
+        cosigners = _cosigners(note.text, note.signatures, cosigner_keys)
     custody = None
     notes: list[str] = []
     if isinstance(policy, TrustPolicy):
         _require_mirror(policy, checkpoint.origin, [name for name, _ in cosigners])
-        custody = _custody(extra, policy, checkpoint.origin, proof.index)
+        with _Part("托管声明不成立，已被改动或属于另一条记录"):
+            custody = _custody(extra, policy, checkpoint.origin, proof.index)
         if custody is None:
-            notes.append("no custody note: the receipt proves the header, not that a payload is stored elsewhere")
+            notes.append(
+                "没有托管声明：回执证明记录头，不证明内容已另处保存 · "
+                "no custody note: the receipt proves the header, not that a payload is stored elsewhere"
+            )
     elif extra.custody:
-        notes.append("a custody note is attached; a tlog-policy names no custody keys, so it was not checked")
+        notes.append(
+            "附有托管声明，但 tlog-policy 不含托管公钥，未予核验 · "
+            "a custody note is attached; a tlog-policy names no custody keys, so it was not checked"
+        )
     section = None if payload is None else _match_payload(header, extra.salts, payload)
     return Verdict(checkpoint.origin, proof.index, checkpoint.size, header, cosigners, custody, section, tuple(notes))
+
+
+class _Part:
+    """Says in words for the holder which part of a receipt does not hold, and what he can do."""
+
+    def __init__(self, zh: str, advice_zh: str = _AGAIN_ZH, advice_en: str = _AGAIN_EN) -> None:
+        self._words = (zh, advice_zh, advice_en)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, NodeError):
+            error.zh, error.advice_zh, error.advice_en = self._words
+
+
+def _check_plain(policy: LogPolicy, note: Note, checkpoint: Checkpoint) -> None:
+    try:
+        policy.check(note, checkpoint)
+    except BadSignature as error:
+        if not any(log.key.name == checkpoint.origin for log in policy.logs):
+            words = (f"策略不认识日志 {checkpoint.origin}", _NEWER_ZH, _NEWER_EN)
+        elif "quorum" in error.detail:
+            words = ("回执缺少策略要求的共同签名", _WAIT_ZH, _WAIT_EN)
+        else:
+            words = ("检查点的签名与策略所列的公钥不符：检查点被改动，或策略已旧", _NEWER_ZH, _NEWER_EN)
+        error.zh, error.advice_zh, error.advice_en = words
+        raise
 
 
 def _cosigners(text: str, signatures: Sequence[Signature], keys: Sequence[VerifierKey]) -> tuple[tuple[str, int], ...]:
@@ -143,7 +200,12 @@ def _require_mirror(policy: TrustPolicy, origin: str, cosigners: Sequence[str]) 
         return
     mirrors = [grant.key.name for grant in policy.grants(node=above[0], use="mirror")]
     if not any(name in cosigners for name in mirrors):
-        raise BadSignature(f"the mirror cosignature of {above[0]} is absent: the record was not yet stored there")
+        raise BadSignature(
+            f"the mirror cosignature of {above[0]} is absent: the record was not yet stored there",
+            zh=f"回执缺少上级 {above[0]} 的镜像签名",
+            advice_zh=_WAIT_ZH,
+            advice_en=_WAIT_EN,
+        )
 
 
 def _custody(extra: Extra, policy: TrustPolicy, origin: str, index: int) -> tuple[str, Custody] | None:

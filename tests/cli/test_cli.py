@@ -109,10 +109,10 @@ def test_a_zone_without_a_code_stands_under_its_division(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("words", "field"),
     [
-        (("--role", "village", "--division", "500103", "--name", "x"), "role"),
-        (("--role", "district", "--division", "5001", "--name", "x"), "division"),
-        (("--role", "district", "--division", "500103", "--name", ""), "title"),
-        (("--role", "district", "--division", "500103", "--name", "x", "--upstream", "hub:80"), "upstream_url"),
+        (("--role", "village", "--division", "500103", "--name", "x"), "--role"),
+        (("--role", "district", "--division", "5001", "--name", "x"), "--division"),
+        (("--role", "district", "--division", "500103", "--name", ""), "--name"),
+        (("--role", "district", "--division", "500103", "--name", "x", "--upstream", "hub:80"), "--upstream"),
     ],
 )
 def test_a_wrong_word_of_init_names_the_field_in_both_languages(
