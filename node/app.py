@@ -72,8 +72,16 @@ class Node:
     async def open(self) -> None:
         """Check the schema, hold the keys, read the policy, make our log.
 
-        Raises Unavailable when the database needs `ggzy migrate`, Frozen when other keys' holder is alive.
+        Raises Unavailable when the database needs `ggzy migrate`, Frozen when other keys' holder is alive, Refused when
+        the database is another node's. Then nothing stays open.
         """
+        try:
+            await self._open()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _open(self) -> None:
         await self.store.read(migrate.require_current)
         await self.store.read(partial(require_own, name=self.settings.name))
         identity = self.settings.database
