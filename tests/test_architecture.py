@@ -27,7 +27,8 @@ NEIGHBOURS: dict[tuple[str, str], str] = {
     ("node.serve", "app"): "it serves the application that app builds",
     ("node.__main__", "cli"): "the entrance of the command",
     ("node.cli.main", "demo"): "the demonstration is a command",
-    ("node.demo", "cli"): "it prints as commands print",
+    ("node.demo.run", "cli"): "it prints as commands print",
+    ("node.demo.watch", "cli"): "it prints as commands print",
 }
 
 PURE = ("tlog", "domain")
@@ -188,7 +189,7 @@ def test_the_web_server_is_known_where_it_may_be() -> None:
     ]
     assert not wrong
     clients = {name for name, (_, tree) in modules().items() if "aiohttp" in set(imports(tree))}
-    assert clients <= {"node.sync.peer", "node.app", "node.demo"}
+    assert clients <= {"node.sync.peer", "node.app", "node.demo.watch"}
 
 
 def test_statuses_of_http_meet_errors_in_one_place() -> None:
