@@ -150,7 +150,7 @@ def own_command() -> str:
     if script.name == "ggzy" and script.is_file():
         return shlex.quote(str(script.absolute()))
     command = f"{shlex.quote(sys.executable)} -P -m node"
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     given = [Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     if root in given or (not sys.flags.safe_path and Path.cwd() == root):
         return f"PYTHONPATH={shlex.quote(str(root))} {command}"

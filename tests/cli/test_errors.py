@@ -15,9 +15,10 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner, Result
 
-from node import demo, samples
+from node import samples
 from node.cli.main import app
 from node.cli.output import errors, moment
+from node.demo import federation, run
 from node.errors import Malformed, Unavailable
 from node.importing.rejects import RejectsFile, default_path
 from node.provision import make_node
@@ -326,9 +327,9 @@ def test_demo_refuses_impossible_numbers(tmp_path: Path) -> None:
 
 
 def test_a_second_demo_in_the_same_directory_is_told(tmp_path: Path) -> None:
-    with demo._alone_in(tmp_path), pytest.raises(Unavailable, match="already running in this directory"):
-        asyncio.run(demo._run(tmp_path, True, None, 1, 0))
-    with demo._alone_in(tmp_path):
+    with run._alone_in(tmp_path), pytest.raises(Unavailable, match="already running in this directory"):
+        asyncio.run(run._run(tmp_path, True, None, 1, 0))
+    with run._alone_in(tmp_path):
         pass  # free again
 
 
@@ -342,25 +343,25 @@ def test_a_later_demo_moves_to_other_ports(tmp_path: Path) -> None:
             port=9300 + port,
             upstream_url="" if above is None else f"http://127.0.0.1:{9300 + above}",
         )
-    demo._move(tmp_path / samples.NATIONAL, 9400, None)
-    demo._move(tmp_path / samples.HUB, 9401, 9400)
+    federation._move(tmp_path / samples.NATIONAL, 9400, None)
+    federation._move(tmp_path / samples.HUB, 9401, 9400)
     assert load(tmp_path / samples.NATIONAL).port == 9400
     moved = load(tmp_path / samples.HUB)
     assert (moved.port, moved.upstream_url) == (9401, "http://127.0.0.1:9400")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        port = min(taken.getsockname()[1], demo.LAST_FIRST_PORT)
-        demo._move(tmp_path / samples.NATIONAL, port, None)
-        assert demo._ports(tmp_path, None) != port
+        port = min(taken.getsockname()[1], federation.LAST_FIRST_PORT)
+        federation._move(tmp_path / samples.NATIONAL, port, None)
+        assert federation._ports(tmp_path, None) != port
         with pytest.raises(Unavailable):
-            demo._ports(tmp_path, port)
+            federation._ports(tmp_path, port)
 
 
 def test_the_demos_own_command_runs(tmp_path: Path) -> None:
     import subprocess
 
     done = subprocess.run(
-        f"{demo.own_command()} --version", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+        f"{run.own_command()} --version", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert "ggzy-node" in done.stdout, done.stderr
