@@ -12,6 +12,7 @@ from typing import TextIO, cast
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from node.app import Node, build, tls
 from node.errors import Unavailable
@@ -31,6 +32,14 @@ class _StandardError:
         sys.stderr.flush()
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    """False for what a stranger's unreadable request makes aiohttp log: a stack trace with his address and his bytes.
+
+    He is answered 400, and must not be able to fill our disk or to write into our log.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
 def configure_logging(level: str) -> None:
     """One JSON line an event on standard error; request lines are left out, since an address can tell who asked."""
     structlog.configure(
@@ -47,6 +56,7 @@ def configure_logging(level: str) -> None:
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     # A tick that finds its job still running is nothing to tell: the running one does its work.
+    logging.getLogger("aiohttp.server").addFilter(_is_ours)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
