@@ -13,7 +13,7 @@ from node.errors import Malformed
 from node.tlog._text import MAX_NUMBER, check_number
 from node.tlog.signature import Signature
 
-_TIME_BYTES = 8
+TIME_BYTES = 8
 _SIGNATURE_BYTES = 64
 
 
@@ -31,19 +31,26 @@ def encode_timestamped(timestamp_s: int, signature: bytes) -> bytes:
     check_number(timestamp_s, "the time of a cosignature")
     if len(signature) != _SIGNATURE_BYTES:
         raise Malformed(f"an Ed25519 signature has {_SIGNATURE_BYTES} bytes")
-    return timestamp_s.to_bytes(_TIME_BYTES, "big") + signature
+    return timestamp_s.to_bytes(TIME_BYTES, "big") + signature
 
 
 def decode_timestamped(data: bytes) -> tuple[int, bytes]:
     """(POSIX seconds, Ed25519 signature) of a `timestamped_signature`. Raises Malformed on another length or time."""
-    if len(data) != _TIME_BYTES + _SIGNATURE_BYTES:
-        raise Malformed(f"a cosignature has {_TIME_BYTES + _SIGNATURE_BYTES} bytes")
-    timestamp_s = int.from_bytes(data[:_TIME_BYTES], "big")
+    if len(data) != TIME_BYTES + _SIGNATURE_BYTES:
+        raise Malformed(f"a cosignature has {TIME_BYTES + _SIGNATURE_BYTES} bytes")
+    return decode_time(data), data[TIME_BYTES:]
+
+
+def decode_time(data: bytes) -> int:
+    """POSIX seconds of a `timestamped_signature` of any algorithm. Raises Malformed on another time or none."""
+    if len(data) < TIME_BYTES:
+        raise Malformed("a cosignature begins with its time")
+    timestamp_s = int.from_bytes(data[:TIME_BYTES], "big")
     if timestamp_s > MAX_NUMBER:
         raise Malformed("the time of a cosignature is beyond 2^63 - 1")
-    return timestamp_s, data[_TIME_BYTES:]
+    return timestamp_s
 
 
 def cosignature_time(signature: Signature) -> int:
     """POSIX seconds at which a cosignature line says it was made; true only once the line is verified."""
-    return decode_timestamped(signature.signature)[0]
+    return decode_time(signature.signature)

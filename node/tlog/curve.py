@@ -1,10 +1,12 @@
-"""Which 32 bytes may be an Ed25519 public key (RFC 8032 section 5.1.3): a point of the curve, not a weak one.
+"""Which 32 bytes may be an Ed25519 (RFC 8032 section 5.1.3) or X25519 public key: a point of the curve, not a weak one.
 
 The library takes any 32 bytes. For a key of small order, signatures can be made that verify any text; of two
 encodings of one point, one is refused by some verifiers and taken by others.
 """
 
 from __future__ import annotations
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from node.errors import Malformed
 
@@ -32,6 +34,20 @@ def check_public_key(public: bytes) -> None:
         x, y = _double(x, y)
     if (x, y) == (0, 1):
         raise Malformed("weak Ed25519 public key: a point of small order")
+
+
+def check_agreement_key(public: bytes) -> None:
+    """Raises Malformed unless `public` is an X25519 key (RFC 7748) in its only encoding and not of small order.
+
+    With a key of small order every secret that is agreed on is zero, and everybody knows it.
+    """
+    if len(public) != 32 or int.from_bytes(public, "little") >= _P:
+        raise Malformed("an X25519 public key is a number below 2^255 - 19 in 32 bytes")
+    try:
+        # Any private key does: all are multiples of the cofactor.
+        X25519PrivateKey.from_private_bytes(bytes(32)).exchange(X25519PublicKey.from_public_bytes(public))
+    except ValueError:
+        raise Malformed("weak X25519 public key: a point of small order") from None
 
 
 def _recover_x(y: int) -> int | None:

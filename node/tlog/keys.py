@@ -1,4 +1,4 @@
-"""Ed25519 keys of logs and cosigners: verifier keys (c2sp.org/signed-note, "vkeys") and signers.
+"""Keys of logs and cosigners: verifier keys (c2sp.org/signed-note, "vkeys") and Ed25519 signers.
 
 example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k
 """
@@ -11,29 +11,40 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from node.errors import BadSignature, Malformed, Refused
+from node.tlog import sm2
 from node.tlog._text import decode_base64, encode_base64
 from node.tlog.cosignature import cosignature_message, decode_timestamped, encode_timestamped
-from node.tlog.curve import check_public_key
-from node.tlog.signature import KeyType, Signature, key_id, validate_key_name
+from node.tlog.curve import check_agreement_key, check_public_key
+from node.tlog.signature import SEAL_TYPE, SM2_TYPE, KeyType, Signature, key_id, type_bytes, validate_key_name
+
+_CHECKS = {
+    KeyType.ED25519: check_public_key,
+    KeyType.COSIGNATURE: check_public_key,
+    KeyType.SM2: sm2.check_public_key,
+    KeyType.SEAL: check_agreement_key,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """A name, a signature type (0x01 or 0x04) and a 32-byte public key: what a signature is checked with.
+    """A name, a signature type and a public key: what a signature is checked with.
 
+    The key has 32 bytes for the types 0x01 and 0x04, 65 for SM2. `also` are keys that must have signed a note too for
+    this key's signature to count (`suites.joint` makes such a key); they are no part of the vkey.
     Raises Malformed on a name that cannot stand in a note, another type, or a weak public key.
     """
 
     name: str
     type: int
     public: bytes
+    also: tuple[VerifierKey, ...] = ()
     key_id: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         validate_key_name(self.name)
-        if self.type not in (KeyType.ED25519, KeyType.COSIGNATURE):
+        if self.type not in _CHECKS:
             raise Malformed("the key is of a signature type that is not supported")
-        check_public_key(self.public)
+        _CHECKS[self.type](self.public)
         object.__setattr__(self, "key_id", key_id(self.name, self.type, self.public))
 
     @classmethod
@@ -45,31 +56,47 @@ class VerifierKey:
         except ValueError:
             raise Malformed("a verifier key is name+id+key") from None
         data = decode_base64(encoded, "the verifier key")
-        if len(data) != 33:
-            raise Malformed("the verifier key is not a type byte and 32 bytes of an Ed25519 public key")
-        key = cls(name, data[0], data[1:])
+        if data.startswith(SM2_TYPE):
+            key = cls(name, KeyType.SM2, data.removeprefix(SM2_TYPE))
+        elif data.startswith(SEAL_TYPE):
+            key = cls(name, KeyType.SEAL, data.removeprefix(SEAL_TYPE))
+        elif len(data) == 33 and data[0] != KeyType.SM2:
+            key = cls(name, data[0], data[1:])
+        else:
+            raise Malformed("the verifier key is not a type byte and 32 bytes of an Ed25519 public key, nor one of SM2")
         if hex_id != key.key_id.hex():
             raise Malformed("the id of the verifier key does not match its name and public key")
         return key
 
     def vkey(self) -> str:
-        return f"{self.name}+{self.key_id.hex()}+{encode_base64(bytes((self.type,)) + self.public)}"
+        return f"{self.name}+{self.key_id.hex()}+{encode_base64(type_bytes(self.type) + self.public)}"
+
+    @property
+    def checkable(self) -> bool:
+        """Whether this machine can verify signatures of the key's type."""
+        return self.type != KeyType.SM2 or sm2.available()
 
     def made(self, signature: Signature) -> bool:
         """Whether the line claims to be of this key: name and key id match."""
         return signature.key_id == self.key_id and signature.name == self.name
 
     def verify(self, text: str, signature: Signature) -> None:
-        """Raises BadSignature unless this key made `signature` on the note text `text`."""
-        if not self.made(signature):
+        """Raises BadSignature unless this key made `signature` on the note text `text`; Unavailable, see `checkable`.
+
+        This is about one line: `also` is for who judges the whole note.
+        """
+        if not self.made(signature) or self.type == KeyType.SEAL:
             raise BadSignature(f"the signature is not by {self.name}")
         message, value = text.encode(), signature.signature
         try:
+            if self.type == KeyType.SM2:
+                sm2.verify(self.public, message, value)
+                return
             if self.type == KeyType.COSIGNATURE:
                 timestamp_s, value = decode_timestamped(value)
                 message = cosignature_message(text, timestamp_s)
             Ed25519PublicKey.from_public_bytes(self.public).verify(value, message)
-        except (InvalidSignature, Malformed):
+        except (InvalidSignature, BadSignature, Malformed):
             raise BadSignature(f"the signature of {self.name} does not verify") from None
 
 

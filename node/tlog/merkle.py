@@ -116,8 +116,35 @@ def verify_subtree_consistency(
     if len(proof) != len(steps):
         raise BadProof(f"the proof has {len(proof)} hashes, this shape needs {len(steps)}")
     _check_hashes(subtree_hash, root, *proof)
+    if _climb(steps, subtree_hash, proof) != (subtree_hash, root):
+        raise BadProof("the hashes of the proof do not lead to the root")
+
+
+def claimed_root(old: int, new: int, new_root: bytes, proof: Sequence[bytes]) -> bytes | None:
+    """Root of the first `old` entries in the tree (new, new_root), by a consistency proof of that very tree.
+
+    None when the proof does not lead to `new_root`, or does not hold the older root: where `old` is a power of two it
+    is left out, since the verifier is expected to have it. What is given is proven, whoever made the proof.
+    """
+    try:
+        steps = _steps(0, old, new)
+    except Malformed:
+        return None
+    if (
+        not steps
+        or len(proof) != len(steps)
+        or steps[0][0] != _ITSELF
+        or {len(value) for value in proof} != {HASH_SIZE}
+    ):
+        return None
+    inner, outer = _climb(steps, proof[0], proof)
+    return inner if outer == new_root else None
+
+
+def _climb(steps: list[tuple[int, int, int]], start: bytes, proof: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The subtree's hash and the root, by the hashes of a proof that has the shape of `steps`."""
     # `inner` becomes the subtree's hash, `outer` the root; both start from the part of the subtree that is a node.
-    inner = outer = subtree_hash
+    inner = outer = start
     for (side, _, _), sibling in zip(steps, proof, strict=True):
         if side == _ITSELF:
             inner = outer = sibling
@@ -127,8 +154,7 @@ def verify_subtree_consistency(
             outer = node_hash(sibling, outer)
         else:
             inner, outer = node_hash(sibling, inner), node_hash(sibling, outer)
-    if inner != subtree_hash or outer != root:
-        raise BadProof("the hashes of the proof do not lead to the root")
+    return inner, outer
 
 
 _LEFT, _RIGHT, _LEFT_OF_BOTH, _ITSELF = range(4)

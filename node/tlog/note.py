@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from node.errors import BadSignature, Malformed
+from node.tlog import sm2
 from node.tlog._text import decode_utf8
 from node.tlog.keys import Ed25519Signer, VerifierKey, check_text
 from node.tlog.signature import (
@@ -23,6 +24,7 @@ from node.tlog.signature import (
     parse_signature_lines,
     validate_key_name,
 )
+from node.tlog.suites import with_added
 
 __all__ = [
     "MAX_NOTE_BYTES",
@@ -41,6 +43,8 @@ __all__ = [
 
 MAX_NOTE_BYTES = 1_000_000
 """Longest note that is read."""
+
+_Place = tuple[str, bytes]  # key name and key id: what a line names
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +85,54 @@ def parse_note(data: bytes) -> Note:
 def verify_note(note: Note, keys: Iterable[VerifierKey]) -> list[tuple[VerifierKey, Signature]]:
     """Each signature of `note` that one of `keys` made, with its key, in the order of the note.
 
-    Signatures of other keys are ignored. A cosigner's key is checked against the cosignature message.
+    Signatures of other keys are ignored, and those of a suite that this machine lacks. A cosigner's key is checked
+    against the cosignature message. A key with others in `also` counts only when all of them signed; their lines are
+    given as well.
 
     Raises:
-        BadSignature: none of `keys` signed, or a line that names one of them does not verify.
+        BadSignature: none of `keys` signed so that it counts, or a line that names one of them does not verify.
+        Unavailable: none counts, for want of a signature that this machine cannot check.
         Malformed: two of `keys` have the same name and id, so that a line cannot tell them apart.
     """
-    known: dict[tuple[str, bytes], VerifierKey] = {}
-    for key in keys:
-        if known.setdefault((key.name, key.key_id), key) != key:
+    keys = list(keys)
+    known: dict[_Place, VerifierKey] = {}
+    for key in (each for given in keys for each in with_added(given)):
+        held = known.setdefault(_place(key), key)
+        if (held.type, held.public) != (key.type, key.public):
             raise Malformed(f"two keys of {key.name} have the same id")
-    verified = []
+    verified: list[tuple[_Place, Signature]] = []
     for signature in note.signatures:
-        signer = known.get((signature.name, signature.key_id))
-        if signer is not None:
-            signer.verify(note.text, signature)
-            verified.append((signer, signature))
-    if not verified:
-        raise BadSignature("no trusted key signed the note")
-    return verified
+        place = signature.name, signature.key_id
+        if place in known and known[place].checkable:
+            known[place].verify(note.text, signature)
+            verified.append((place, signature))
+    counted = _counted(keys, {place for place, _ in verified})
+    return [(counted[place], signature) for place, signature in verified if place in counted]
+
+
+def _place(key: VerifierKey) -> _Place:
+    return key.name, key.key_id
+
+
+def _counted(keys: Iterable[VerifierKey], signed: set[_Place]) -> dict[_Place, VerifierKey]:
+    """The keys that signed together with all that they ask for, and those asked for. Raises what `verify_note` does."""
+    counted: dict[_Place, VerifierKey] = {}
+    missing: list[VerifierKey] = []
+    for key in keys:
+        if _place(key) in signed:
+            absent = [each for each in key.also if _place(each) not in signed]
+            counted.update({} if absent else {_place(each): each for each in with_added(key)})
+            missing += absent
+    if counted:
+        return counted
+    for key in missing:
+        if not key.checkable:
+            sm2.require()
+    if missing:
+        raise BadSignature(
+            f"the note lacks the added signature of {missing[0].name} that is asked for",
+            zh="缺少信任策略要求的附加签名",
+            advice_zh="请核对该日志的签名套件（suite）与信任策略是否一致。",
+            advice_en="Compare the log's signature suite with what the trust policy asks for.",
+        )
+    raise BadSignature("no trusted key signed the note")

@@ -12,18 +12,21 @@ Octets beyond ASCII are opaque here: those that are not UTF-8 become surrogates 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from node.errors import BadSignature, Malformed
 from node.tlog._text import decode_decimal
 from node.tlog.checkpoint import Checkpoint, parse_checkpoint_text
 from node.tlog.keys import VerifierKey
+from node.tlog.mldsa import ML_DSA_44, parse_vkey
 from node.tlog.note import Note, verify_note
 from node.tlog.signature import KeyType
 
 NONE = "none"
 """Quorum of a policy that asks for no cosignature."""
+OUTSIDE, BOTH = "outside", "federation-and-outside"
+"""Groups that `with_witnesses` makes."""
 MAX_POLICY_BYTES = 4_000_000
 MAX_ITEMS = 4096
 """Most logs, most witnesses, most groups; the specification recommends at least 32."""
@@ -131,6 +134,20 @@ class LogPolicy:
         lines.append(_join("quorum", self.quorum))
         return "".join(lines).encode("utf-8", "surrogateescape")
 
+    def with_witnesses(self, more: Sequence[PolicyWitness], *, needed: int = 0) -> LogPolicy:
+        """This policy with more witnesses in it; of them `needed` must have cosigned, beside the quorum of before.
+
+        Raises Malformed when `needed` is more than there are, or a name or public key is in the policy already.
+        """
+        listed = replace(self, witnesses=(*self.witnesses, *more))
+        if needed == 0:
+            return listed
+        group = PolicyGroup(OUTSIDE, needed, tuple(each.name for each in more))
+        if self.quorum == NONE:
+            return replace(listed, groups=(*self.groups, group), quorum=OUTSIDE)
+        both = PolicyGroup(BOTH, 2, (self.quorum, OUTSIDE))
+        return replace(listed, groups=(*self.groups, group, both), quorum=BOTH)
+
     def check(self, note: Note, checkpoint: Checkpoint, *, more_logs: Iterable[VerifierKey] = ()) -> PolicyResult:
         """Whether the signed checkpoint is valid: signed by a listed log under its own origin, and by the quorum.
 
@@ -184,10 +201,10 @@ class _Reader:
             case [first, *_] if first == "" or first.startswith("#"):
                 pass
             case ["log", vkey, *url] if len(url) <= 1:
-                self.logs.append(PolicyLog(VerifierKey.parse(vkey), *url))
+                self.logs.append(PolicyLog(parse_vkey(vkey), *url))
             case ["witness", name, vkey, *url] if len(url) <= 1:
                 _define(name, self._names)
-                self.witnesses.append(PolicyWitness(name, VerifierKey.parse(vkey), *url))
+                self.witnesses.append(PolicyWitness(name, parse_vkey(vkey), *url))
             case ["group", name, threshold, *members] if members:
                 # Witnesses and groups are kept apart, so what stands before what is known only here.
                 self._require_defined(members)
@@ -210,7 +227,8 @@ class _Reader:
 def _check_keys(what: str, keys: Iterable[VerifierKey], key_type: int) -> None:
     seen: set[bytes] = set()
     for key in keys:
-        if key.type != key_type:
+        # A log and a witness may both sign with ML-DSA-44: its message names who signs.
+        if key.type not in (key_type, ML_DSA_44):
             raise Malformed(f"the key of {what} {_show(key.name)} is not of type {key_type:#04x}")
         if key.public in seen:
             raise Malformed(f"the public key of {what} {_show(key.name)} is listed twice")

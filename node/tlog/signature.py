@@ -25,11 +25,27 @@ class KeyType:
     """Signature over the text of a note; logs and notes of our own."""
     COSIGNATURE = 0x04
     """Dated cosignature on a checkpoint; witnesses and mirrors (c2sp.org/tlog-cosignature)."""
+    SM2 = 0xFF
+    """SM2 with SM3 over the text of a note, beside an Ed25519 line: a type without a byte of its own, see SM2_TYPE."""
+    SEAL = 0x1FF
+    """No signature: an X25519 key (RFC 7748) to which others wrap content keys, see SEAL_TYPE."""
+
+
+SEAL_TYPE = b"\xffggzy-node/x25519/v1\x00"
+"""What stands for the type of an X25519 key, formed as SM2_TYPE is."""
+
+SM2_TYPE = b"\xffggzy-node/sm2-sm3/v1\x00"
+"""What stands for the type of an SM2 key: signed-note has 0xFF followed by a longer identifier, ours ends in 0x00."""
+
+
+def type_bytes(key_type: int) -> bytes:
+    """The bytes of a signature type before the public key, in a vkey and under a key id."""
+    return {KeyType.SM2: SM2_TYPE, KeyType.SEAL: SEAL_TYPE}.get(key_type) or bytes((key_type,))
 
 
 def key_id(name: str, key_type: int, public: bytes) -> bytes:
     """The 4 bytes that tell a signature line's key: SHA-256(name || 0x0A || type || public key)[:4]."""
-    return sha256(name.encode() + b"\n" + bytes((key_type,)) + public).digest()[:_KEY_ID_BYTES]
+    return sha256(name.encode() + b"\n" + type_bytes(key_type) + public).digest()[:_KEY_ID_BYTES]
 
 
 def validate_key_name(name: str) -> None:

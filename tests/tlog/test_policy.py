@@ -244,3 +244,35 @@ def test_any_words_are_a_policy_or_malformed(words):
         except Malformed:
             continue
         assert LogPolicy.parse(policy.format()) == policy
+
+
+def test_witnesses_from_outside_are_listed_and_asked_for():
+    base = LogPolicy.parse(policy_of(L, X1, "quorum X1"))
+    more = [PolicyWitness(name, WITNESSES[name].verifier, f"https://{name}.example") for name in ("Y1", "Y2", "Y3")]
+    listed = base.with_witnesses(more)
+    assert (listed.witnesses[1:], listed.quorum) == (tuple(more), "X1")
+    strict = base.with_witnesses(more, needed=2)
+    assert LogPolicy.parse(strict.format()) == strict
+    assert strict.check(signed("X1", "Y1", "Y3"), HEAD).witnesses == ("X1", "Y1", "Y3")
+    for names in (("X1", "Y1"), ("Y1", "Y2", "Y3"), ()):
+        with pytest.raises(BadSignature, match="quorum"):
+            strict.check(signed(*names), HEAD)
+    # Where nobody was asked for, the outside is the whole quorum.
+    alone = LogPolicy.parse(policy_of(L, "quorum none")).with_witnesses(more, needed=1)
+    assert alone.check(signed("Y2"), HEAD).witnesses == ("Y2",)
+    with pytest.raises(BadSignature):
+        alone.check(signed("X1"), HEAD)
+
+
+def test_witnesses_from_outside_that_the_policy_cannot_take():
+    base = LogPolicy.parse(policy_of(L, X1, "quorum X1"))
+    other = PolicyWitness("Y1", WITNESSES["Y1"].verifier)
+    for more, needed in (
+        ([other], 2),
+        ([], 1),
+        ([PolicyWitness("X1", WITNESSES["Y1"].verifier)], 0),
+        ([PolicyWitness("Y1", WITNESSES["X1"].verifier)], 0),
+        ([other, other], 1),
+    ):
+        with pytest.raises(Malformed):
+            base.with_witnesses(more, needed=needed)
