@@ -17,9 +17,11 @@ from node.keyring import Keyring
 from node.settings import CONFIG_NAME, Settings, build, load
 from node.store import migrate
 from node.store.db import Store, require_database
+from node.tlog import suites
 from node.tlog.note import Ed25519Signer, Note
 from node.trusted import Trusted
 from node.wire.trust import KeyGrant, Member, TrustPolicy
+from node.wire.trust_edit import following, with_nodes
 
 ZONES = {"两江新区": "liangjiang", "重庆高新区": "gaoxin", "万盛经开区": "wansheng", "双桥经开区": "shuangqiao"}
 
@@ -58,11 +60,13 @@ def make_node(
     upstream_url: str = "",
     host: str = "127.0.0.1",
     port: int = 8300,
+    suite: str = "",
 ) -> Made:
     """Make a node's directory, or finish one whose making was interrupted.
 
-    Raises Refused when the directory holds another node, Malformed when a value is out of range, NotFound when the
-    node's database is gone.
+    `suite` empty means what the node has, or the default. Raises Refused when the directory holds another node or one
+    of another suite, Malformed when a value is out of range, NotFound when the node's database is gone, Unavailable
+    when this machine cannot sign with the suite.
     """
     file = directory / CONFIG_NAME
     # Keys and content that is not public lie in here, for the node's own user alone.
@@ -77,6 +81,7 @@ def make_node(
                 advice_zh="请为新节点另选一个空目录。",
                 advice_en="Choose another, empty directory for the new node.",
             )
+        _same_suite(settings, suite)
         require_database(settings.database)
     else:
         values = {
@@ -88,21 +93,34 @@ def make_node(
             "upstream_url": upstream_url,
             "host": host,
             "port": port,
+            **({"suite": suite} if suite else {}),
         }
         _check(directory, values)
         settings = build(directory.resolve(), dict(values))
+        suites.require(settings.suite)
         if settings.database.startswith("sqlite:///"):
             os.close(os.open(settings.database.removeprefix("sqlite:///"), os.O_CREAT | os.O_RDWR, 0o600))
         migrate.upgrade(settings.database)
-        keyring.make(settings.keys, settings.name, settings.epoch)
+        keyring.make(settings.keys, settings.name, settings.epoch, settings.suite)
         # Last: a directory with a configuration has had its database, so one that is gone is never made anew.
         partial_file = file.with_suffix(".toml.new")
         partial_file.write_text(_toml(values), "utf-8")
         partial_file.replace(file)
         settings = load(directory)
-    keys = keyring.make(settings.keys, settings.name, settings.epoch)
+    keys = keyring.make(settings.keys, settings.name, settings.epoch, settings.suite)
     migrate.upgrade(settings.database)
     return Made(settings, keys, Member(name, role, division, "", settings.title))
+
+
+def _same_suite(settings: Settings, suite: str) -> None:
+    if suite not in ("", settings.suite):
+        raise Refused(
+            f"{settings.directory} holds a node of the suite {settings.suite}, not {suite}",
+            field="suite",
+            zh=f"该节点的签名套件是 {settings.suite}，不是 {suite}",
+            advice_zh=f'如要更改，请在 config.toml 中设 suite = "{suite}"，再运行一次 ggzy init。',
+            advice_en=f'To change it, set suite = "{suite}" in config.toml and run ggzy init again.',
+        )
 
 
 def first_policy(federation: str, signer: Ed25519Signer, made: Sequence[Made], above: dict[str, str]) -> bytes:
@@ -117,7 +135,7 @@ def first_policy(federation: str, signer: Ed25519Signer, made: Sequence[Made], a
             Member(m.member.name, m.member.role, m.member.division, above.get(m.member.name, ""), m.member.title)
             for m in made
         ),
-        keys=tuple(grant for m in made for grant in m.keys.grants()),
+        keys=tuple(grant for m in made for grant in (*m.keys.grants(), *m.keys.added_grants())),
     )
     return sign_policy(policy, signer)
 
@@ -126,19 +144,7 @@ def next_policy(
     held: TrustPolicy, signer: Ed25519Signer, members: Sequence[Member], grants: Sequence[KeyGrant]
 ) -> bytes:
     """The version after `held` with more members, or members changed; signed by one signer."""
-    changed = {member.name: member for member in members}
-    kept = [changed.pop(member.name, member) for member in held.members]
-    known = set(held.keys)
-    policy = TrustPolicy(
-        federation=held.federation,
-        version=held.version + 1,
-        previous=held.hash(),
-        threshold=held.threshold,
-        signers=held.signers,
-        members=(*kept, *changed.values()),
-        keys=(*held.keys, *(grant for grant in grants if grant not in known)),
-    )
-    return sign_policy(policy, signer)
+    return sign_policy(with_nodes(following(held), members, grants), signer)
 
 
 def sign_policy(policy: TrustPolicy, signer: Ed25519Signer) -> bytes:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from sqlalchemy import Connection, delete, insert, select
 
 from node.clock import Clock
 from node.domain.audience import audiences_of
-from node.errors import Conflict, NotFound
+from node.errors import Conflict, NotFound, Refused
 from node.store.db import Store
 from node.store.tables import Policy, table
-from node.tlog.note import parse_note
+from node.tlog.note import Ed25519Signer, VerifierKey, parse_note
 from node.wire import trust
 from node.wire.trust import TrustPolicy
+from node.wire.trust_steps import open_first, open_next
 
 policies = table(Policy)
 
@@ -39,6 +41,20 @@ class Trusted:
             )
         return self._policy
 
+    @property
+    def version(self) -> int:
+        """Of the policy held, 0 before any was taken over."""
+        return 0 if self._policy is None else self._policy.version
+
+    @property
+    def held(self) -> TrustPolicy | None:
+        """The policy, None before any was taken over."""
+        return self._policy
+
+    def stale(self) -> bool:
+        """Whether the policy has passed its time (L19): told of everywhere, and nothing is stopped for it."""
+        return self._policy is not None and self._policy.stale(self._clock() // 1000)
+
     async def open(self) -> None:
         """Read the newest version from the store."""
         await self.refresh()
@@ -54,21 +70,21 @@ class Trusted:
 
         `expected_hash` is the fingerprint of version 1. With it, a node that holds only the policy of its own making
         joins the federation of `notes`; without it nothing ever replaces a policy that is held.
-        Raises what `trust.open_first` and `trust.open_next` raise; versions before the bad one stay.
+        Raises what `open_first` and `open_next` raise; versions before the bad one stay.
         """
         taken = 0
         if expected_hash is not None and notes and self._alone():
-            opened = trust.open_first(notes[0], expected_hash=expected_hash)
+            opened = open_first(notes[0], expected_hash=expected_hash)
             if self._policy is not None and opened.hash() != self._policy.hash():
                 await self._store.write(partial(_leave, held=self._policy))
                 self._policy = None
         for data in notes:
             if self._policy is None:
-                opened = trust.open_first(data, expected_hash=expected_hash)
+                opened = open_first(data, expected_hash=expected_hash)
             elif trust.version_of(parse_note(data)) <= self._policy.version:
                 continue
             else:
-                opened = trust.open_next(data, self._policy)
+                opened = open_next(data, self._policy)
             await self._store.write(partial(self._keep, policy=opened, data=data))
             self._policy = opened
             taken += 1
@@ -93,6 +109,41 @@ def _leave(conn: Connection, held: TrustPolicy) -> None:
     if [parse_note(note).text for note in notes] != [held.text()]:
         raise Conflict("another policy was taken over meanwhile", size=len(notes))
     conn.execute(delete(policies))
+
+
+def is_granted(store: Store, key: VerifierKey) -> bool:
+    """Whether the newest policy in the store grants a key, retired ones not."""
+    note = store.read_now(newest)
+    policy = None if note is None else trust.parse(parse_note(note))
+    return policy is not None and policy.retired_at(key) is None and any(grant.key == key for grant in policy.keys)
+
+
+def choose_signer(policy: TrustPolicy | None, signers: Sequence[Ed25519Signer], size: int) -> Ed25519Signer:
+    """The newest of our log's keys, oldest first in `signers`, that the policy lets sign a tree of `size` (L19).
+
+    Before the policy knows our log, the first key signs: it is the one on our card. Raises Refused when the policy
+    knows the log, and none of the keys may sign: others would not take what was signed.
+    """
+    origin = signers[0].name
+    if policy is None or policy.node_of_origin(origin) is None:
+        return signers[0]
+    if (closed := policy.closure(origin)) is not None and size > closed.size:
+        raise Refused(
+            f"the log {origin} was closed at size {closed.size}",
+            zh=f"本节点日志 {origin} 已由信任策略在大小 {closed.size} 处关闭",
+            advice_zh="请运行 ggzy epoch open 启用新的日志（docs/recovery.md）。",
+            advice_en="Run ggzy epoch open to go on with a new log (docs/recovery.md).",
+        )
+    granted = {g.key for g in policy.grants(use="log") if g.key.name == origin and g.covers(size)}
+    for signer in reversed(signers):
+        if signer.verifier in granted and policy.revocation(signer.verifier) is None:
+            return signer
+    raise Refused(
+        f"the trust policy lets no key of this node sign {origin} at size {size}",
+        zh=f"信任策略中没有可在大小 {size} 处签名的本节点日志密钥（已吊销或已到期）",
+        advice_zh="请运行 ggzy key rotate log 生成新密钥，把名片交策略签署方；新版策略生效后自动恢复。",
+        advice_en="Run ggzy key rotate log and hand the card to whoever signs the policy; it goes on by itself then.",
+    )
 
 
 def audiences_for(trusted: Trusted, holder: str, origin: str) -> frozenset[str]:

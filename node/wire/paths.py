@@ -16,9 +16,14 @@ COSIGNED = "/api/logs/{origin_hash}/cosigned/{cosigner:.+}"
 CUSTODY = "/api/logs/{origin_hash}/custody"
 PAYLOADS = "/api/logs/{origin_hash}/payloads"
 PAYLOAD_STATE = "/api/logs/{origin_hash}/payloads/state"
+WRAPS = "/api/logs/{origin_hash}/wraps"
 POLICY = "/api/policy"
 POLICY_VERSION = "/api/policy/{version}"
+ENROL = "/api/enrol"
+CONSISTENCY = "/api/logs/{origin_hash}/consistency"
 HELLO = "/api/hello"
+NEWS = "/api/news"
+ALARMS = "/api/alarms"
 RECORDS = "/api/records"
 RECORD = "/api/records/{record_id}"
 RECORD_RECEIPT = "/api/records/{record_id}/receipt"
@@ -49,6 +54,14 @@ def payloads(origin: str) -> str:
 
 def payload_state(origin: str) -> str:
     return f"/api/logs/{origin_hash(origin)}/payloads/state"
+
+
+def wraps(origin: str) -> str:
+    return f"/api/logs/{origin_hash(origin)}/wraps"
+
+
+def consistency(origin: str, old: int, new: int) -> str:
+    return f"/api/logs/{origin_hash(origin)}/consistency?from={old}&to={new}"
 
 
 def custody(origin: str) -> str:

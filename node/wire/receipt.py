@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from node.errors import BadProof, BadSignature, Malformed, NodeError
-from node.tlog.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
+from node.errors import BadProof, BadSignature, Malformed, NodeError, NotFound
+from node.tlog.checkpoint import Checkpoint, read_checkpoint
 from node.tlog.cosignature import cosignature_time
 from node.tlog.merkle import leaf_hash, verify_inclusion
+from node.tlog.mldsa import ML_DSA_44
 from node.tlog.note import KeyType, Note, Signature, VerifierKey, parse_note, verify_note
 from node.tlog.policy import LogPolicy
 from node.tlog.proof import TlogProof
@@ -25,7 +26,9 @@ from node.wire import payload as payloads
 from node.wire import trust
 from node.wire.custody import Custody, open_custody
 from node.wire.header import Header
+from node.wire.heads import Head, open_head
 from node.wire.trust import TrustPolicy
+from node.wire.trust_steps import has_threshold, require
 
 FORMAT = 1
 _AGAIN_ZH = "请从记录页重新下载回执；如仍不成立，该回执已被改动，不能作为凭据。"
@@ -81,23 +84,26 @@ Policy = TrustPolicy | LogPolicy
 def parse_policy(data: bytes) -> Policy:
     """Read a policy file: our signed trust policy, or a plain c2sp.org/tlog-policy. Raises Malformed, BadSignature.
 
-    A trust policy of a later version is taken as it is when its own threshold signed it: who verifies offline has
-    been handed this very file, and its fingerprint is what people compare.
+    A trust policy of a later version is taken as it is when its own threshold or a registrar of its own signed it: who
+    verifies offline has been handed this very file, and its fingerprint is what people compare.
     """
     if data.startswith(trust.MAGIC.encode()):
         note = parse_note(data)
         policy = trust.parse(note)
-        if len({key.public for key, _ in verify_note(note, policy.signers)}) < policy.threshold:
-            raise BadSignature("the trust policy is not signed by its threshold")
+        if not has_threshold(note, policy.registrars, 1):
+            require(note, policy.signers, policy.threshold)
         return policy
     return LogPolicy.parse(data)
 
 
-def verify(proof: TlogProof, policy: Policy, payload: bytes | None = None) -> Verdict:
+def verify(
+    proof: TlogProof, policy: Policy, payload: bytes | None = None, consistency: Sequence[bytes] | None = None
+) -> Verdict:
     """Verify a receipt offline: entry, inclusion, log signature, cosignatures, custody and, when given, a payload.
 
     Under our trust policy the receipt must carry the mirror cosignature of the node above the origin, when there is
-    one (L13); under a tlog-policy, its quorum.
+    one (L13); under a tlog-policy, its quorum. `consistency` is a proof from the receipt's tree to the head named where
+    its log key is revoked: with it a receipt of before stays good without further cosignatures (L19).
 
     Raises:
         Malformed: a part of the receipt cannot be read.
@@ -122,16 +128,8 @@ def verify(proof: TlogProof, policy: Policy, payload: bytes | None = None) -> Ve
         _check_plain(policy, note, checkpoint)
         cosigner_keys: list[VerifierKey] = [witness.key for witness in policy.witnesses]
     else:
-        log_keys = policy.log_keys(claimed.origin, claimed.size)
-        if not log_keys:
-            raise BadSignature(
-                f"the trust policy knows no key of {claimed.origin} for a tree of {claimed.size}",
-                zh=f"信任策略不认识日志 {claimed.origin}（树大小 {claimed.size}）",
-                advice_zh=_NEWER_ZH,
-                advice_en=_NEWER_EN,
-            )
-        with _Part("检查点的签名与信任策略所列的公钥不符：检查点被改动，或策略属于另一联邦", _NEWER_ZH, _NEWER_EN):
-            checkpoint, note, _ = open_checkpoint(proof.checkpoint_note, log_keys)
+        head = _open_head(policy, proof.checkpoint_note, claimed.origin, consistency)
+        checkpoint, note = head.checkpoint, head.note
         cosigner_keys = policy.cosigner_keys()
     with _Part("记录头或序号（index）与检查点不符：回执的这一部分已被改动"):
         verify_inclusion(proof.index, checkpoint.size, leaf_hash(extra.header), proof.proof, checkpoint.root)
@@ -140,7 +138,8 @@ def verify(proof: TlogProof, policy: Policy, payload: bytes | None = None) -> Ve
     custody = None
     notes: list[str] = []
     if isinstance(policy, TrustPolicy):
-        _require_mirror(policy, checkpoint.origin, [name for name, _ in cosigners])
+        cosigners = tuple((key.name, cosignature_time(line)) for key, line in head.cosigned)
+        _require_mirror(policy, checkpoint.origin, [key for key, _ in head.cosigned])
         with _Part("托管声明不成立，已被改动或属于另一条记录"):
             custody = _custody(extra, policy, checkpoint.origin, proof.index)
         if custody is None:
@@ -171,6 +170,24 @@ class _Part:
             error.zh, error.advice_zh, error.advice_en = self._words
 
 
+def _open_head(policy: TrustPolicy, note: bytes, origin: str, consistency: Sequence[bytes] | None) -> Head:
+    try:
+        return open_head(policy, note, consistency=consistency)
+    except NotFound:
+        raise BadSignature(
+            f"the trust policy knows no log {origin}",
+            zh=f"信任策略不认识日志 {origin}",
+            advice_zh=_NEWER_ZH,
+            advice_en=_NEWER_EN,
+        ) from None
+    except BadSignature as error:
+        # What has no words of its own is a signature that simply does not fit.
+        if error.zh == BadSignature.title_zh:
+            error.zh = "检查点的签名与信任策略所列的公钥不符：检查点被改动，或策略属于另一联邦"
+            error.advice_zh, error.advice_en = _NEWER_ZH, _NEWER_EN
+        raise
+
+
 def _check_plain(policy: LogPolicy, note: Note, checkpoint: Checkpoint) -> None:
     try:
         policy.check(note, checkpoint)
@@ -186,20 +203,19 @@ def _check_plain(policy: LogPolicy, note: Note, checkpoint: Checkpoint) -> None:
 
 
 def _cosigners(text: str, signatures: Sequence[Signature], keys: Sequence[VerifierKey]) -> tuple[tuple[str, int], ...]:
-    known = [key for key in keys if key.type == KeyType.COSIGNATURE]
+    known = [key for key in keys if key.type in (KeyType.COSIGNATURE, ML_DSA_44) and key.checkable]
     mine = tuple(line for line in signatures if any(key.made(line) for key in known))
     if not mine:
         return ()
     return tuple((key.name, cosignature_time(line)) for key, line in verify_note(Note(text, mine), known))
 
 
-def _require_mirror(policy: TrustPolicy, origin: str, cosigners: Sequence[str]) -> None:
+def _require_mirror(policy: TrustPolicy, origin: str, cosigners: Sequence[VerifierKey]) -> None:
     node = policy.node_of_origin(origin)
     above = policy.path_up(node) if node else []
     if not above:
         return
-    mirrors = [grant.key.name for grant in policy.grants(node=above[0], use="mirror")]
-    if not any(name in cosigners for name in mirrors):
+    if not any(grant.key in cosigners for grant in policy.grants(node=above[0], use="mirror")):
         raise BadSignature(
             f"the mirror cosignature of {above[0]} is absent: the record was not yet stored there",
             zh=f"回执缺少上级 {above[0]} 的镜像签名",
@@ -215,6 +231,9 @@ def _custody(extra: Extra, policy: TrustPolicy, origin: str, index: int) -> tupl
     custody, _, key = open_custody(extra.custody, keys)
     if custody.origin != origin or not custody.start <= index < custody.end:
         raise BadProof("the custody note speaks of another log or another range")
+    until_s = policy.retired_at(key)
+    if until_s is not None and custody.time_s > until_s:
+        raise BadSignature(f"the custody note is dated after the key of {key.name} was retired")
     return key.name, custody
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import zstandard
 
 from node.domain.experts import ExpertProfile
 from node.domain.record import Document, Flag, Source
-from node.tlog.note import Ed25519Signer, KeyType, Note, parse_note
+from node.tlog.merkle import EMPTY_ROOT
+from node.tlog.note import Ed25519Signer, KeyType, Note, VerifierKey, parse_note
 from node.wire import auth, header, pack, payload, trust
 from node.wire.custody import Custody, open_custody
 from node.wire.header import Header, SectionRef
 from node.wire.pack import Pack, PayloadRow
 from node.wire.receipt import Extra
-from node.wire.trust import KeyGrant, Member, TrustPolicy
+from node.wire.trust import Closure, KeyGrant, Member, Retirement, Revocation, TrustPolicy
+from node.wire.trust_steps import open_next
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 
@@ -83,6 +86,23 @@ POLICY = TrustPolicy(
         KeyGrant(NODE, "request", key(f"{NODE}/request", 8).verifier),
     ),
 )
+WHOLE_POLICY = replace(
+    POLICY,
+    version=3,
+    previous=POLICY.hash(),
+    expires_s=1_795_400_000,
+    registrars=(key(f"{HUB}/registrar", 9).verifier,),
+    quorum=2,
+    keys=(
+        *POLICY.keys,
+        KeyGrant(NODE, "log", key(f"{NODE}/2", 10).verifier),
+        KeyGrant(NODE, "seal", VerifierKey(f"{NODE}/seal", KeyType.SEAL, bytes([9]) + bytes(31))),
+        KeyGrant(NODE, "erasure", key(f"{NODE}/erasure", 11).verifier),
+    ),
+    revoked=(Revocation(key(ORIGIN, 6).verifier, 4000, bytes(range(32))),),
+    retired=(Retirement(key(f"{HUB}/mirror", 5, KeyType.COSIGNATURE).verifier, 1_763_913_600),),
+    closed=(Closure(ORIGIN, 5000, bytes(range(32)), f"{NODE}/2"), Closure(f"{HUB}/1", 0, EMPTY_ROOT)),
+)
 EXTRA = Extra(header.encode(HEADER), (("main", SALT),), b"a custody note\n")
 REQUEST = auth.sign(
     key(f"{NODE}/request", 8),
@@ -109,6 +129,7 @@ def now() -> dict[str, bytes]:
         "pack-inflated.hex": raw.hex().encode() + b"\n",
         "custody-note.txt": signed(CUSTODY.text(), CUSTODIAN),
         "trust-policy.txt": signed(POLICY.text(), SIGNER),
+        "trust-policy-whole.txt": signed(WHOLE_POLICY.text(), SIGNER),
         "receipt-extra.hex": EXTRA.encode().hex().encode() + b"\n",
         "signed-request.txt": "".join(f"{name}: {value}\n" for name, value in REQUEST.items()).encode(),
     }
@@ -135,6 +156,8 @@ def test_every_format_is_read_as_ever() -> None:
     assert pack.parse(from_hex("pack.hex")) == PACK
     assert open_custody(held("custody-note.txt"), [CUSTODIAN.verifier])[0] == CUSTODY
     assert trust.parse(parse_note(held("trust-policy.txt"))) == POLICY
+    assert trust.parse(parse_note(held("trust-policy-whole.txt"))) == WHOLE_POLICY
+    assert open_next(held("trust-policy-whole.txt"), POLICY) == WHOLE_POLICY
     assert Extra.parse(from_hex("receipt-extra.hex")) == EXTRA
     headers = dict(line.split(": ", 1) for line in held("signed-request.txt").decode().splitlines())
     target = "/api/logs/00ff/payloads?start=0&end=256"
