@@ -1,8 +1,9 @@
 """Entries -> rows of the read tables, in order of index; anything may be given again at any time.
 
 Of each record the chain of versions is checked here, not in the mirror (DESIGN L3): version 1 stands alone, a later one
-names the leaf of the version before it, of lower index in the same log; the lowest index has a version, whatever else
-claims it goes to quarantine. What cannot be read goes to quarantine too, with its reason, and holds up nothing (L15).
+names the leaf of the version before it, of lower index in the same log or in a log that this one goes on from; the
+first to claim a version has it, whatever else claims it goes to quarantine. What cannot be read goes to quarantine too,
+with its reason, and holds up nothing (L15).
 
 A record's row in its domain's table comes from its newest version whose content is decided: held here, or not meant for
 this node. So content that comes late never takes a page back to an older version.
@@ -25,8 +26,8 @@ from node.wire.header import Header
 VIEW_VERSION = 1
 """Rises when the same entries would give other rows; a node that finds another version runs `clear` and starts over."""
 
-Item = tuple[int, bytes, bytes | None, bool]
-"""(index, entry, payload of `main` or None, whether this node may hold that payload)."""
+Item = tuple[int, bytes, bytes | None, bool] | tuple[int, bytes, bytes | None, bool, bool]
+"""(index, entry, payload of `main` or None, whether this node may hold that payload, whether it was erased by law)."""
 
 _records = table(RecordView)
 _quarantine = table(Quarantine)
@@ -40,13 +41,17 @@ def project(
     project_batch(conn, log_id, [(index, entry, main_payload, may_have)])
 
 
-def project_batch(conn: Connection, log_id: int, items: Sequence[Item]) -> int:
+def project_batch(conn: Connection, log_id: int, items: Sequence[Item], lineage: Sequence[int] = ()) -> int:
     """Project entries of one log; gives how many. Never raises for what an entry or a payload holds.
 
     An index is given for the first time only after all lower ones; it may be given again whenever its payload has come.
+    `lineage` are the ids of the logs that go on from one another, oldest first, this one among them; none means that
+    the log stands alone.
     """
+    lineage = lineage or (log_id,)
     readings = [read(log_id, *item) for item in sorted(items, key=lambda item: item[0])]
-    batch = _Batch(log_id, load(conn, log_id, [reading.header for reading in readings if reading.header is not None]))
+    known = load(conn, lineage, [reading.header for reading in readings if reading.header is not None])
+    batch = _Batch(log_id, lineage, known)
     for reading in readings:
         batch.take(reading)
     batch.write(conn)
@@ -62,11 +67,13 @@ def clear(conn: Connection) -> None:
 class _Batch:
     """Changes to the read tables, gathered so that each table is written in one statement."""
 
-    def __init__(self, log_id: int, chains: dict[bytes, Chain]) -> None:
+    def __init__(self, log_id: int, lineage: Sequence[int], chains: dict[bytes, Chain]) -> None:
         self.log_id = log_id
+        self.rank = lineage.index(log_id)
+        self.others = [each for each in lineage if each != log_id]
         self.chains = chains
         self.records: dict[int, Row] = {}
-        self.superseded: set[int] = set()
+        self.superseded: set[tuple[int, int]] = set()
         self.quarantine: dict[int, Row] = {}
         self.good: set[int] = set()
         # A record's row in its domain's table is put, or dropped (None); `lost` drops it if it shows that very index.
@@ -77,7 +84,7 @@ class _Batch:
         fault = reading.fault
         if reading.header is not None:
             chain = self.chains[reading.header.record_id]
-            broken = chain.fault(reading, reading.header)
+            broken = chain.fault(reading, reading.header, self.rank)
             if broken is None:
                 self._place(chain, reading, reading.header)
             fault = broken or fault
@@ -89,12 +96,15 @@ class _Batch:
             self.quarantine[reading.index] = where | {"kind": reading.kind, "code": code, "reason": text(detail)}
 
     def _place(self, chain: Chain, reading: Reading, header: Header) -> None:
-        older = chain.add(Version(reading.index, header.version, reading.kind, reading.leaf, reading.content))
-        if older is not None and older.index in self.records:
+        version = Version(
+            self.log_id, reading.index, header.version, reading.kind, reading.leaf, reading.content, self.rank
+        )
+        older = chain.add(version)
+        if older is not None and older.log_id == self.log_id and older.index in self.records:
             self.records[older.index]["state"] = "superseded"
         elif older is not None:
-            self.superseded.add(older.index)
-        newest = chain.newest is not None and chain.newest.index == reading.index
+            self.superseded.add((older.log_id, older.index))
+        newest = chain.newest is not None and chain.newest.place == version.place
         self.records[reading.index] = {
             "log_id": self.log_id,
             "idx": reading.index,
@@ -137,7 +147,7 @@ class _Batch:
         insert_or_replace(conn, _records, rows)
 
     def _supersede(self, conn: Connection) -> None:
-        later = [{"of_log": self.log_id, "of_idx": index} for index in sorted(self.superseded)]
+        later = [{"of_log": log_id, "of_idx": index} for log_id, index in sorted(self.superseded)]
         if later:
             of = and_(_records.c.log_id == bindparam("of_log"), _records.c.idx == bindparam("of_idx"))
             conn.execute(update(_records).where(of).values(state="superseded"), later)
@@ -151,6 +161,8 @@ class _Batch:
         ]
         changes = {record_id: row for (name, record_id), row in self.domain.items() if name == domain.name}
         gone = [{"of_log": self.log_id, "of_record": record_id} for record_id, row in changes.items() if row is None]
+        # A record is shown once for its whole lineage: from the log that has its newest decided version.
+        gone += [{"of_log": other, "of_record": record_id} for other in self.others for record_id in changes]
         if lost:
             conn.execute(delete(domain).where(and_(of, domain.c.idx == bindparam("of_idx"))), lost)
         if gone:

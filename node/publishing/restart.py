@@ -8,8 +8,8 @@ from node.errors import Refused
 from node.store import logs
 
 
-def require_own(conn: Connection, name: str) -> None:
-    """Raise Refused when the database is of another node than the settings, which say `name`."""
+def require_own(conn: Connection, name: str, origin: str) -> None:
+    """Raise Refused when the database is of another node than the settings, or of another epoch than they say."""
     for state in logs.all_logs(conn):
         if state.own and not state.origin.startswith(f"{name}/"):
             raise Refused(
@@ -20,13 +20,24 @@ def require_own(conn: Connection, name: str) -> None:
                 advice_en="Set name in config.toml back: a node cannot be renamed; make a new one with ggzy init.",
             )
 
+        if state.own != (state.origin == origin) and state.origin.startswith(f"{name}/"):
+            raise Refused(
+                f"the database and config.toml are of different epochs: {state.origin} and {origin}",
+                field="epoch",
+                zh=f"数据库与配置的纪元不一致（{state.origin}、{origin}）",
+                advice_zh="请勿手工修改 epoch；如正在开启新纪元，请重新运行 ggzy epoch open，见 docs/recovery.md。",
+                advice_en="Do not edit epoch by hand. If a new epoch is being opened, run ggzy epoch open again; "
+                "see docs/recovery.md.",
+            )
+
 
 def compare_mark(conn: Connection, origin: str, signed: int) -> bool:
     """Freeze the log when its key has signed more than the database holds: then that is an old copy, or an empty one.
 
-    `signed` is what the mark beside the key remembers. Gives whether the log was frozen now.
+    Comes before anything is signed, so the log is made here when there is none. `signed` is what the mark beside the
+    key remembers. Gives whether the log was frozen now.
     """
-    own = logs.get(conn, origin)
+    own = logs.ensure(conn, origin, own=True)
     if own.frozen or signed <= own.head_size:
         return False
     logs.freeze(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from node.errors import Malformed, NotFound
-from node.store import logs, payloads
+from node.store import erased, logs, payloads
 from node.store.tables import LogSignature, PayloadMissing, RecordView, table
 from node.tlog.note import parse_signature_lines
 from node.wire import header as headers
@@ -26,7 +26,8 @@ _missing = table(PayloadMissing)
 
 @dataclass(frozen=True, slots=True)
 class SectionState:
-    """A section of a header and whether this node holds its payload: held, missing (a fault), or withheld."""
+    """A section of a header and what this node has of it: held, sealed (as ciphertext), missing (a fault), erased by
+    law, or withheld."""
 
     ref: SectionRef
     state: str
@@ -34,8 +35,9 @@ class SectionState:
 
 @dataclass(frozen=True, slots=True)
 class VersionView:
-    """One version; `payload` is what this node holds of `main`, if anything."""
+    """One version and the log it lies in; `payload` is what this node holds of `main`, if anything."""
 
+    log: logs.LogState
     index: int
     version: int
     kind: str
@@ -61,10 +63,10 @@ class Cosigner:
 
 @dataclass(frozen=True, slots=True)
 class RecordHistory:
-    """A record in the log of one origin: its newest `MAX_VERSIONS` versions, newest first.
+    """A record of one node, through all epochs of its log: its newest `MAX_VERSIONS` versions, newest first.
 
-    `cosigners` are those of the version that was asked for, else of the newest. `elsewhere` are origins that use the
-    same id for something of theirs: ids belong to an origin (L2).
+    `log` is that of the newest version. `cosigners` are those of the version that was asked for, else of the newest.
+    `elsewhere` are origins that use the same id for something of theirs: ids belong to an origin (L2).
     """
 
     record_id: bytes
@@ -90,20 +92,21 @@ def record(conn: Connection, record_id: bytes, origin: str = "", *, version: int
     An older `version` than the newest ones is brought along when it is asked for.
     """
     holders = _holders(conn, record_id)
-    log = next((log for log in holders if origin in ("", log.origin)), None)
-    if log is None:
+    asked_for = next((log for log in holders if origin in ("", log.origin)), None)
+    if asked_for is None:
         raise NotFound("no such record on this node", zh="本节点没有这条记录")
-    mine = (_records.c.log_id == log.id, _records.c.record_id == record_id)
-    newest = select(_records).where(*mine).order_by(_records.c.version.desc())
+    lineage = {log.id: log for log in holders if _node(log) == _node(asked_for)}
+    mine = (_records.c.log_id.in_(lineage), _records.c.record_id == record_id)
+    newest = select(_records).where(*mine).order_by(_records.c.version.desc(), _records.c.log_id.desc())
     rows = list(conn.execute(newest.limit(MAX_VERSIONS)).mappings())
     if version is not None and rows[-1]["version"] > version:
         rows += conn.execute(newest.where(_records.c.version == version)).mappings()
     total = conn.execute(select(func.count()).select_from(_records).where(*mine)).scalar_one()
-    versions = tuple(_version(conn, log.id, {**row}) for row in rows)
+    versions = tuple(_version(conn, lineage[row["log_id"]], {**row}) for row in rows)
     asked = next((each for each in versions if each.version == version), versions[0])
-    cosigners = cosigners_of(conn, log.id, asked.index)
-    elsewhere = tuple(other.origin for other in holders if other.id != log.id)
-    return RecordHistory(record_id, log, versions, total, cosigners, elsewhere)
+    cosigners = cosigners_of(conn, asked.log.id, asked.index)
+    elsewhere = tuple(other.origin for other in holders if other.id not in lineage)
+    return RecordHistory(record_id, versions[0].log, versions, total, cosigners, elsewhere)
 
 
 def cosigners_of(conn: Connection, log_id: int, index: int) -> tuple[Cosigner, ...]:
@@ -136,28 +139,46 @@ def signed_s(line: str) -> int | None:
 
 
 def _holders(conn: Connection, record_id: bytes) -> list[logs.LogState]:
+    """The logs that have this id, those of this node first."""
     ids = set(conn.execute(select(_records.c.log_id).where(_records.c.record_id == record_id)).scalars())
-    return [log for log in logs.all_logs(conn) if log.id in ids] if ids else []
+    if not ids:
+        return []
+    every = logs.all_logs(conn)
+    mine = {_node(log) for log in every if log.own}
+    return sorted((log for log in every if log.id in ids), key=lambda log: _node(log) not in mine)
 
 
-def _version(conn: Connection, log_id: int, row: dict[str, object]) -> VersionView:
+def _node(log: logs.LogState) -> str:
+    """What the logs of one node's epochs have in common: an origin is the node's name and the epoch."""
+    return log.origin.rpartition("/")[0]
+
+
+def _version(conn: Connection, log: logs.LogState, row: dict[str, object]) -> VersionView:
+    log_id = log.id
     values = {name: row[name] for name in VersionView.__slots__ if name in row}
     index = int(str(row["idx"]))
     header = headers.parse(logs.entry(conn, log_id, index))
     held = {section.name: payloads.get(conn, log_id, index, section.name) for section in header.sections}
-    faults = _faults(conn, log_id, index)
+    faults, gone = _faults(conn, log_id, index), erased.of_entry(conn, log_id, index)
     sections = tuple(
-        SectionState(ref, "held" if held[ref.name] else "missing" if ref.name in faults else "withheld")
+        SectionState(ref, _section_state(ref, held[ref.name] is not None, ref.name in faults, ref.name in gone))
         for ref in header.sections
     )
     main = held.get("main")
     return VersionView(
+        log=log,
         index=index,
         header=header,
         sections=sections,
         payload=main[1] if main else None,
         **values,  # type: ignore[arg-type] # columns of the same names and types
     )
+
+
+def _section_state(ref: SectionRef, held: bool, missing: bool, gone: bool) -> str:
+    if held:
+        return "sealed" if ref.size_class else "held"
+    return "erased" if gone else "missing" if missing else "withheld"
 
 
 def _faults(conn: Connection, log_id: int, index: int) -> Sequence[str]:

@@ -6,7 +6,6 @@ what is stored already must be a prefix. Nothing here trusts the node that serve
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,29 +13,24 @@ from functools import partial
 from sqlalchemy import Connection
 
 from node.clock import Clock
-from node.errors import BadProof, Conflict, NodeError, TooLarge
+from node.errors import BadProof, Conflict, NodeError
 from node.store import checkpoints, logs, payloads, peers
 from node.store.db import Store
 from node.store.logs import LogState
 from node.store.peers import Standing
+from node.sync import proofs
 from node.sync.accept import Acceptor
 from node.sync.custody import Custodian
+from node.sync.fetch import Fetcher
 from node.sync.peer import LogSummary, Peer
 from node.sync.push import TOUCH_MS
 from node.tlog.checkpoint import Checkpoint
-from node.tlog.merkle import leaf_hash, root_of, verify_consistency
+from node.tlog.merkle import verify_consistency
 from node.tlog.note import Note, Signature
-from node.tlog.tiles import (
-    WIDTH,
-    TileCache,
-    consistency_proof,
-    decode_bundle,
-    entries_path,
-    tile_path,
-    tile_width,
-    tree_root,
-)
+from node.tlog.tiles import WIDTH, TileCache, consistency_proof
 from node.trusted import Trusted
+from node.wire.evidence import Branch
+from node.wire.trust import TrustPolicy
 
 BUNDLES_PER_COMMIT = 16
 PAYLOAD_BUNDLES_PER_CALL = 16
@@ -58,6 +52,7 @@ class Puller:
     ) -> None:
         self._store = store
         self._peer = peer
+        self._fetch = Fetcher(peer)
         self._trusted = trusted
         self._acceptor = acceptor
         self._custodian = custodian
@@ -109,11 +104,24 @@ class Puller:
             if head.size > state.head_size:
                 moved = await self._pull_entries(state, head, note, lines)
                 await self._acceptor.finish(state.origin, head.size)
+        elif summary.size == state.head_size and await self._store.read(partial(self._lacks_lines, state=state)):
+            head, note, lines = self._acceptor.open_head(await self._peer.checkpoint(state.origin))
+            if head.origin == state.origin and head.size == state.head_size:
+                await self._store.write(partial(_keep_lines, state=state, note=note, lines=lines))
         return Pulled(moved, await self._pull_payloads(state.origin))
 
+    def _lacks_lines(self, conn: Connection, state: LogState) -> bool:
+        """Whether a node above the origin has not signed the newest checkpoint here: its line may have come since."""
+        policy = self._trusted.policy
+        node = policy.node_of_origin(state.origin)
+        above = policy.path_up(node) if state.head_size and node is not None else []
+        keys = [
+            grant.key for name in above for use in ("witness", "mirror") for grant in policy.grants(node=name, use=use)
+        ]
+        return any(checkpoints.line_of(conn, state.id, state.head_size, key.name) is None for key in keys)
+
     async def _pull_entries(self, state: LogState, head: Checkpoint, note: Note, lines: Sequence[Signature]) -> int:
-        tiles, fetched = await self._fetch_tiles(state, head)
-        await asyncio.to_thread(_check_tiles, tiles, fetched, head.root)
+        tiles = await self._fetch.tiles(state.origin, state.stored_size, head)
         if head.size >= state.witnessed_size:
             proof = consistency_proof(tiles, state.witnessed_size, head.size)
             try:
@@ -121,7 +129,8 @@ class Puller:
             except BadProof:
                 # The proof is our own, from tiles that give the root: so the log has signed two histories.
                 shown = Note(note.text, tuple(lines))
-                await self._store.write(partial(_keep_fork, state=state, shown=shown, seen_ms=self._clock()))
+                keep = partial(_keep_fork, policy=self._trusted.policy, state=state, shown=shown, tiles=tiles)
+                await self._store.write(partial(keep, proof=tuple(proof), seen_ms=self._clock()))
                 raise
             lines = [*lines, self._acceptor.cosign_as_witness(note.text)]
             await self._store.write(partial(_witness, state=state, head=head, note=note, lines=lines))
@@ -134,44 +143,11 @@ class Puller:
             stop = min(head.size, (place // WIDTH + BUNDLES_PER_COMMIT) * WIDTH)
             fresh: list[bytes] = []
             for n in range(place // WIDTH, (stop - 1) // WIDTH + 1):
-                entries = await self._fetch_bundle(state.origin, n, tiles, head.size)
+                entries = await self._fetch.bundle(state.origin, n, tiles)
                 fresh += entries[max(0, place - n * WIDTH) :]
             await self._store.write(partial(logs.append, log_id=state.id, start=place, new=fresh))
             place = stop
         return place - first
-
-    async def _fetch_tiles(self, state: LogState, head: Checkpoint) -> tuple[TileCache, list[tuple[int, int]]]:
-        """All hash tiles from our right edge on, and their places. The proofs read no others: what lies left of a
-        level's edge tile is covered by a hash of a level above."""
-        fetched: dict[tuple[int, int], bytes] = {}
-        level, have = 0, state.stored_size
-        while (head.size >> (8 * level)) > 0:
-            first = (have >> (8 * level)) // WIDTH
-            last = ((head.size >> (8 * level)) - 1) // WIDTH
-            numbers = range(first, last + 1)
-            for start in range(0, len(numbers), 8):
-                part = numbers[start : start + 8]
-                datas = await asyncio.gather(
-                    *(self._peer.tile(state.origin, tile_path(level, n, tile_width(level, n, head.size))) for n in part)
-                )
-                fetched.update({(level, n): data for n, data in zip(part, datas, strict=True)})
-            level += 1
-
-        def read(level: int, n: int, width: int) -> bytes:
-            data = fetched.get((level, n))
-            if data is None or len(data) < width * 32:
-                raise BadProof("a tile of the log is missing or too short")
-            return data[: width * 32]
-
-        return TileCache(read, head.size), list(fetched)
-
-    async def _fetch_bundle(self, origin: str, n: int, tiles: TileCache, size: int) -> list[bytes]:
-        width = tile_width(0, n, size)
-        entries = decode_bundle(await self._peer.tile(origin, entries_path(n, width)), width)
-        expected = tiles.hashes(0, n)
-        if [leaf_hash(entry) for entry in entries] != expected:
-            raise BadProof(f"entry bundle {n} does not hash to its tile")
-        return entries
 
     async def _pull_payloads(self, origin: str) -> int:
         state = await self._store.read(partial(logs.get, origin=origin))
@@ -179,7 +155,7 @@ class Puller:
         end, place, moved = min(there.next, state.stored_size), state.payload_next, 0
         while place < end:
             stop = min(end, (place // WIDTH + PAYLOAD_BUNDLES_PER_CALL) * WIDTH)
-            bodies, stop = await self._fetch_payloads(origin, place, stop)
+            bodies, stop = await self._fetch.payloads(origin, place, stop)
             await self._custodian.add_payloads(origin, place, stop, bodies)
             moved += stop - place
             place = stop
@@ -191,36 +167,28 @@ class Puller:
                 await self._custodian.add_payloads(origin, index, index + 1, bodies)
         return moved
 
-    async def _fetch_payloads(self, origin: str, start: int, end: int) -> tuple[list[bytes], int]:
-        """Packs from `start` on and the end of what they cover; a range that is too much for one answer is halved."""
-        while True:
-            try:
-                return await self._peer.payloads(origin, start, end), end
-            except TooLarge:
-                if end - start <= 1:
-                    raise
-                end = start + (end - start) // 2
+
+def _keep_fork(
+    conn: Connection,
+    policy: TrustPolicy,
+    state: LogState,
+    shown: Note,
+    tiles: TileCache,
+    proof: tuple[bytes, ...],
+    seen_ms: int,
+) -> None:
+    """Keep both notes of a log that signed two histories, with the proof from its own tiles (L10, L21)."""
+    at = state.witnessed_size
+    held = checkpoints.note(conn, state.id, at, state.origin)
+    root = proofs.root_at(tiles, at, proof)
+    if root is not None:
+        branches = Branch(root=state.witnessed_root), Branch(root=root, proof=proof)
+        proofs.keep_fork(conn, policy, seen_ms, proofs.fork_at(state.origin, held, shown, at, branches))
 
 
-def _keep_fork(conn: Connection, state: LogState, shown: Note, seen_ms: int) -> None:
-    """Keep both notes of a log that signed two histories (L10, L21)."""
-    held = checkpoints.note(conn, state.id, state.witnessed_size, state.origin)
-    checkpoints.keep_evidence(conn, state.id, seen_ms, "fork", held.encode(), shown.encode())
-
-
-def _check_tiles(tiles: TileCache, fetched: Sequence[tuple[int, int]], root: bytes) -> None:
-    """Raise BadProof unless every tile that was fetched belongs to the tree of this root.
-
-    The root is made of the last tiles of each level alone. A full tile is held against its hash in the tile above:
-    entries are stored by their tile, long before the root is computed from what is stored.
-    """
-    if tree_root(tiles, tiles.size) != root:
-        raise BadProof("the tiles do not give the root of the checkpoint")
-    for level, n in fetched:
-        if tile_width(level, n, tiles.size) == WIDTH:
-            above, place = divmod(n, WIDTH)
-            if root_of(tiles.hashes(level, n)) != tiles.hashes(level + 1, above)[place]:
-                raise BadProof(f"tile {n} of level {level} does not hash to the tile above it")
+def _keep_lines(conn: Connection, state: LogState, note: Note, lines: Sequence[Signature]) -> None:
+    if checkpoints.text(conn, state.id, state.head_size) == note.text:
+        checkpoints.put(conn, state.id, state.head_size, note.text, lines)
 
 
 def _standing(conn: Connection, peer: str, log_id: int) -> tuple[Standing, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from node.domain.experts import ExpertEmployment, ExpertProfile
 from node.domain.record import Amount, Document, Draft, Outcome, Party, Source
 from node.domain.trades import TradeResult
 from node.errors import Unavailable
+from node.projections import fsck_views
 from node.provision import Made
 from node.publishing import fsck
 from node.store import logs
@@ -115,6 +117,7 @@ class Running:
                 keys=policy.log_keys,
                 cosigners=policy.cosigner_keys(),
                 audiences=lambda origin: audiences_for(self.node.trusted, self.node.settings.name, origin),
+                views=partial(fsck_views.check, self.node.projector),
             )
         )
 
@@ -190,7 +193,13 @@ class Net:
             settings = settings.model_copy(update={"directory": directory})
         if self._above(name):
             settings = settings.model_copy(update={"upstream_url": "http://upstream.invalid"})
-        return Node(settings, clock=self.clock, make_transport=lambda session: self._line(name, session))
+        # A copy of a directory stands for one on another machine, which a lock of this machine would not reach.
+        return Node(
+            settings,
+            clock=self.clock,
+            make_transport=lambda session: self._line(name, session),
+            machine_lock=directory is None,
+        )
 
     def connect(self, running: Running) -> None:
         if running.node.settings.upstream_url:
