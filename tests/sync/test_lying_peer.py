@@ -665,5 +665,5 @@ async def test_tile_paths_asked_for_are_canonical(east: Below) -> None:
     assert expected <= asked
 
 
-async def test_nothing_of_all_this_left_a_trace(east: Below) -> None:
-    assert await east.fsck() == []
+async def test_nothing_of_all_this_left_a_trace_but_evidence(east: Below) -> None:
+    assert {finding.code for finding in await east.fsck()} == {"log-evidence"}
