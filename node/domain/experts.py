@@ -1,6 +1,6 @@
-"""Shapes of expert records (评标评审专家): profile and unit.
+"""Shapes of expert records (评标评审专家): profile, unit, and the sealed identity.
 
-A profile never holds identity or phone numbers (DESIGN L2, L23): they arrive with sealed sections.
+Name, identity number and phone stand in the sealed section alone (DESIGN L2, L23), never in a profile.
 """
 
 from __future__ import annotations
@@ -28,3 +28,18 @@ class ExpertEmployment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
     employer_uscc: str = ""
     past_employers: list[str] = []
     title: str = ""
+
+
+class ExpertIdentity(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Who the expert is: the sealed section `identity`, readable at the origin and the city hub.
+
+    `number` is a citizen identity number (GB 11643), `phone` a mobile number of eleven digits; empty when not given.
+    """
+
+    name: str
+    number: str = ""
+    phone: str = ""
+
+    def __repr__(self) -> str:
+        # A trace or a log line may show any object that is at hand, and must not show this.
+        return "ExpertIdentity(…)"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _ORGANISATION_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -114,6 +115,36 @@ def is_division_form(code: str) -> bool:
 
 _CITIZEN = re.compile(r"[0-9]{17}[0-9Xx]|[0-9]{15}")
 _MOBILE = re.compile(r"(?:\+?86)?1[3-9][0-9]{9}")
+
+
+_CITIZEN_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+
+
+def citizen_fault(number: str) -> str:
+    """Why a text is no citizen identity number (GB 11643-1999), empty when it is one: a key of `REASONS`, or `date`.
+
+    >>> [citizen_fault(text) for text in ("11010519491231002X", "110105194912310021", "110105194913310021", "1101")]
+    ['', 'check', 'date', 'length']
+    """
+    if len(number) != 18:
+        return "length"
+    if re.fullmatch(r"[1-9][0-9]{16}[0-9X]", number) is None:
+        return "alphabet"
+    try:
+        date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    except ValueError:
+        return "date"
+    total = sum(int(digit) * weight for digit, weight in zip(number[:17], _CITIZEN_WEIGHTS, strict=True))
+    return "" if "10X98765432"[total % 11] == number[17] else "check"
+
+
+def is_mobile(number: str) -> bool:
+    """Whether a text is a mobile number of eleven digits.
+
+    >>> is_mobile("13900000000"), is_mobile("023-12345678")
+    (True, False)
+    """
+    return re.fullmatch(r"1[3-9][0-9]{9}", number) is not None
 
 
 def looks_personal(text: str) -> bool:

@@ -18,8 +18,9 @@ from node.wire import payload as payloads
 from node.wire.header import Header
 
 HELD, WITHHELD, SEALED, MISSING, UNREADABLE = "held", "withheld", "sealed", "missing", "unreadable"
+ERASED = "erased"
 
-DECIDED = (HELD, WITHHELD, SEALED)
+DECIDED = (HELD, WITHHELD, SEALED, ERASED)
 """Content about which nothing more will come: only such a version changes what a list shows."""
 
 MARKS = {
@@ -27,6 +28,7 @@ MARKS = {
     WITHHELD: "（内容不对本节点公开）",
     SEALED: "（内容已密封）",
     MISSING: "（内容尚未送达）",
+    ERASED: "（已依法删除）",
     UNREADABLE: "（本节点无法读取）",
 }
 
@@ -51,7 +53,7 @@ class Reading:
     fault: tuple[str, str] | None = None
 
 
-def read(log_id: int, index: int, entry: bytes, payload: bytes | None, may_have: bool) -> Reading:
+def read(log_id: int, index: int, entry: bytes, payload: bytes | None, may_have: bool, erased: bool = False) -> Reading:
     """Never raises for what the bytes hold: a fault is a value."""
     reading = Reading(index, leaf_hash(entry))
     try:
@@ -60,7 +62,10 @@ def read(log_id: int, index: int, entry: bytes, payload: bytes | None, may_have:
         reading.fault = ("format-newer" if error.field == "fmt" else "header-unreadable", error.detail)
         return reading
     reading.header, reading.kind = header, text(header.kind, 64)
-    _read_main(reading, Place(log_id, index, header.record_id, header.kind), header, payload, may_have)
+    if erased and payload is None and header.section("main") is not None:
+        reading.content = ERASED
+    else:
+        _read_main(reading, Place(log_id, index, header.record_id, header.kind), header, payload, may_have)
     reading.title = reading.title or MARKS[reading.content]
     return reading
 

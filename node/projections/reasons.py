@@ -39,6 +39,14 @@ REASONS: dict[str, tuple[str, str]] = {
         "本节点应当持有的内容尚未送达；系统会继续向上下级索取，到达后自动恢复。",
         "Content that this node should hold has not arrived; it is asked for again and read when it comes.",
     ),
+    "erasure-refused": (
+        "删除令未获两个不同节点的有效授权，或所指内容不符，未予执行；请按 docs/operating.md 重新办理。",
+        "The order lacks two different nodes' valid keys or names what is not so; it does nothing. Issue it anew.",
+    ),
+    "erasure-early": (
+        "删除令先于所指记录到达；记录到达后自动执行。",
+        "The order to erase came before the record that it names; it takes effect by itself when that comes.",
+    ),
     "payload-unreadable": (
         "内容不符合该类型的结构；请来源节点更正后以新版本发布。",
         "The content does not fit the kind's shape; its origin should correct it in a new version.",

@@ -1,18 +1,20 @@
 """Payloads of every log: packs for full bundles as received, rows for the tail and for what came late (DESIGN §8, L14).
 
 A payload is addressed by (log, index, section). Callers have checked it against its header's commitment before it gets
-here. All functions run inside the caller's transaction.
+here. Its *holding* (`node.domain.audience`) is the audience, marked when it is sealed: sealed payloads are single rows
+always, so that one can go without a trace (L23). What was erased by law does not get in by any of these functions.
+All functions run inside the caller's transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, and_, delete, func, select
+from sqlalchemy import Connection, and_, delete, func, select, tuple_, update
 
-from node.domain.audience import AUDIENCES
+from node.domain.audience import AUDIENCES, is_sealed
 from node.errors import TooLarge
-from node.store.tables import PayloadMissing, PayloadPack, table
+from node.store.tables import Erased, PayloadMissing, PayloadPack, table
 from node.store.tables import PayloadRow as PayloadRowTable
 from node.store.upsert import insert_or_ignore
 from node.tlog.tiles import WIDTH
@@ -24,10 +26,11 @@ MAX_CALL_BYTES = 16 << 20
 pack_table = table(PayloadPack)
 row_table = table(PayloadRowTable)
 missing_table = table(PayloadMissing)
+erased_table = table(Erased)
 
 
 def put_rows(conn: Connection, log_id: int, audience: str, rows: Iterable[PayloadRow]) -> None:
-    """Store payloads one by one; what is there already stays."""
+    """Store payloads one by one under a holding; what is there already stays, what was erased is left out."""
     insert_or_ignore(
         conn,
         row_table,
@@ -40,15 +43,23 @@ def put_rows(conn: Connection, log_id: int, audience: str, rows: Iterable[Payloa
                 "salt": row.salt,
                 "payload": row.payload,
             }
-            for row in rows
+            for row in _not_erased(conn, log_id, list(rows))
         ],
     )
 
 
 def put_pack(conn: Connection, log_id: int, n: int, audience: str, data: bytes) -> None:
-    """Store the pack of a full bundle in the bytes it came in; loose payloads that it holds too are let go."""
-    insert_or_ignore(conn, pack_table, [{"log_id": log_id, "n": n, "audience": audience, "data": data}])
+    """Store the pack of a full bundle in the bytes it came in; loose payloads that it holds too are let go.
+
+    A pack of sealed sections is stored as rows, and one that brings what was erased without it.
+    """
+    if is_sealed(audience):
+        put_rows(conn, log_id, audience, packs.parse(data).rows)
+        return
     low, high = n * WIDTH, (n + 1) * WIDTH
+    kept = data if not erased_in(conn, log_id, low, high) else _without(conn, log_id, data)
+    if kept is not None:
+        insert_or_ignore(conn, pack_table, [{"log_id": log_id, "n": n, "audience": audience, "data": kept}])
     conn.execute(
         delete(row_table).where(
             and_(
@@ -59,6 +70,59 @@ def put_pack(conn: Connection, log_id: int, n: int, audience: str, data: bytes) 
             )
         )
     )
+
+
+def drop(conn: Connection, log_id: int, places: Sequence[tuple[int, str]]) -> bool:
+    """Delete payloads, their salts, and their place in the missing list; a pack that holds one is written anew.
+
+    Only for what has its tombstone already. Tells whether anything was held.
+    """
+    found = False
+    for each in (row_table, missing_table):
+        of = and_(each.c.log_id == log_id, tuple_(each.c.idx, each.c.section).in_(places))
+        found |= conn.execute(delete(each).where(of)).rowcount > 0
+    for n in sorted({index // WIDTH for index, _ in places}):
+        rows = conn.execute(
+            select(pack_table.c.audience, pack_table.c.data).where(
+                and_(pack_table.c.log_id == log_id, pack_table.c.n == n)
+            )
+        ).all()
+        for audience, data in rows:
+            here = and_(pack_table.c.log_id == log_id, pack_table.c.n == n, pack_table.c.audience == audience)
+            kept = _without(conn, log_id, data)
+            if kept is None:
+                conn.execute(delete(pack_table).where(here))
+            elif kept is not data:
+                conn.execute(update(pack_table).where(here).values(data=kept))
+            found |= kept is not data
+    return found
+
+
+def erased_in(conn: Connection, log_id: int, start: int, end: int) -> set[tuple[int, str]]:
+    """(index, section) of what was erased by law in `[start, end)`."""
+    rows = conn.execute(
+        select(erased_table.c.idx, erased_table.c.section).where(
+            and_(erased_table.c.log_id == log_id, erased_table.c.idx >= start, erased_table.c.idx < end)
+        )
+    )
+    return {(row.idx, row.section) for row in rows}
+
+
+def _not_erased(conn: Connection, log_id: int, rows: list[PayloadRow]) -> list[PayloadRow]:
+    if not rows:
+        return rows
+    indexes = [row.index for row in rows]
+    gone = erased_in(conn, log_id, min(indexes), max(indexes) + 1)
+    return [row for row in rows if (row.index, row.section) not in gone] if gone else rows
+
+
+def _without(conn: Connection, log_id: int, data: bytes) -> bytes | None:
+    """A pack without what was erased: the same bytes when it holds nothing such, None when nothing is left."""
+    pack = packs.parse(data)
+    kept = _not_erased(conn, log_id, list(pack.rows))
+    if len(kept) == len(pack.rows):
+        return data
+    return packs.encode(Pack(pack.origin, pack.start, pack.end, pack.audience, tuple(kept))) if kept else None
 
 
 def get(conn: Connection, log_id: int, index: int, section: str) -> tuple[bytes, bytes] | None:
@@ -181,7 +245,10 @@ def _packs_of(origin: str, start: int, end: int, audience: str, rows: list[Paylo
 
 
 def fold(conn: Connection, log_id: int, origin: str, n: int) -> None:
-    """Fold a full bundle's loose payloads into packs, one for each audience that has no pack and misses nothing."""
+    """Fold a full bundle's loose payloads into packs, one for each audience that has no pack and misses nothing.
+
+    Sealed payloads stay rows.
+    """
     start, end = n * WIDTH, (n + 1) * WIDTH
     here = and_(row_table.c.log_id == log_id, row_table.c.idx >= start, row_table.c.idx < end)
     # What would not travel in one call stays as rows, which are sent in parts.
@@ -193,7 +260,7 @@ def fold(conn: Connection, log_id: int, origin: str, n: int) -> None:
         ).scalars()
     )
     for audience in sorted(set(conn.execute(select(row_table.c.audience).where(here).distinct()).scalars())):
-        if audience in packed_already:
+        if audience in packed_already or is_sealed(audience):
             continue
         held = read_range(conn, log_id, start, end, [audience])
         rows = tuple(held[place] for place in sorted(held))
@@ -205,9 +272,13 @@ def fold(conn: Connection, log_id: int, origin: str, n: int) -> None:
 
 
 def mark_missing(conn: Connection, log_id: int, places: Iterable[tuple[int, str]]) -> None:
-    """Note sections that this node may have and was not brought (L14)."""
+    """Note sections that this node may have and was not brought (L14); what was erased is not missing."""
+    lacking = list(places)
+    if lacking:
+        gone = erased_in(conn, log_id, min(lacking)[0], max(lacking)[0] + 1)
+        lacking = [place for place in lacking if place not in gone]
     insert_or_ignore(
-        conn, missing_table, [{"log_id": log_id, "idx": index, "section": section} for index, section in places]
+        conn, missing_table, [{"log_id": log_id, "idx": index, "section": section} for index, section in lacking]
     )
 
 

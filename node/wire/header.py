@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from node.domain.audience import holding
 from node.errors import Malformed
 
 FORMAT = 1
@@ -39,6 +40,11 @@ class SectionRef:
     audience: str
     commitment: bytes
     size_class: int = 0
+
+    @property
+    def holding(self) -> str:
+        """The name under which its payload is stored and sent (`node.domain.audience`)."""
+        return holding(self.audience, self.size_class)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from node.domain import KINDS
 from node.domain.record import Amendment, Draft
 from node.errors import Rejected
 from node.importing.credit import score_key, score_row
@@ -197,6 +198,32 @@ def test_an_expert_row_never_carries_names_or_numbers() -> None:
     assert employment.past_employers == ["示例公司", "示例咨询"]
     assert "示例设计院" not in repr(document)
     assert not any(secret in repr(adapted) for secret in ("某某", "11010519491231002X", "13900000000"))
+    identity = adapted.sections["identity"]
+    assert (identity.name, identity.number, identity.phone) == ("某某", "11010519491231002X", "13900000000")
+    assert "identity" in KINDS[adapted.kind].sealed
+    bare = adapt("expert", {name: row[name] for name in ("alias", "classes", "employer")})
+    assert isinstance(bare, Draft) and "identity" not in bare.sections
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"身份证号": "110105194912310021"}, "身份证号"),
+        ({"身份证号": "11010519491331002X"}, "身份证号"),
+        ({"id_card": "1101051949"}, "id_card"),
+        ({"身份证号": "A1010519491231002X"}, "身份证号"),
+        ({"手机": "023-63670000"}, "手机"),
+        ({"手机号": ["13900000000"]}, "手机号"),
+        ({"姓名": "", "手机": "13900000000"}, "姓名"),
+    ],
+)
+def test_a_wrong_number_of_a_person_is_named_by_its_column_and_never_repeated(
+    wrong: dict[str, Any], field: str
+) -> None:
+    error = adapt("expert", {"alias": "P-1", "classes": "A01", "姓名": "某某"} | wrong)
+    assert isinstance(error, Rejected) and error.field == field
+    said = " ".join([error.detail, error.zh, error.advice_zh, error.advice_en])
+    assert not any(str(value) in said for value in [*wrong.values(), "某某", "13900000000"] if value)
 
 
 def test_expert_classes_name_the_standard_they_come_from() -> None:
