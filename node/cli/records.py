@@ -12,10 +12,10 @@ from node.app import Node
 from node.cli.opening import load, quiet_logs, tell_of_upstream
 from node.cli.output import result, say
 from node.cli.progress import counter
-from node.domain.audience import AUDIENCES
+from node.domain.audience import HOLDINGS
 from node.importing.run import Tally, import_file
-from node.publishing.receipts import assemble
-from node.store import logs, payloads, peers, view_record
+from node.publishing.receipts import issue
+from node.store import logs, payloads, view_record
 from node.tlog.proof import FILE_EXTENSION
 from node.wire.ids import read_record_id
 
@@ -66,25 +66,27 @@ def receipt(record_id: str, output: Path, config: Path, *, version: int | None, 
             await node.projector.run()
             history = await node.store.read(partial(view_record.record, record_id=wanted, version=version))
             found = history.version(version)
-            policy, log = node.trusted.policy, history.log
-            custody = b""
-            if not log.own:
-                custody = (await node.custodian.custody(log.origin)).encode()
-            elif above := policy.path_up(node.settings.name):
-                standing = await node.store.read(partial(peers.get, peer=above[0], log_id=log.id, direction="push"))
-                custody = standing.custody.encode()
-
-            def read(conn: Connection) -> tuple[bytes, bytes, dict[str, bytes]]:
+            log = found.log
+            proof = await issue(
+                node.store,
+                node.trusted,
+                log,
+                found.index,
                 # Whoever may read this node's disk may see all that it holds.
-                proof = assemble(conn, policy, log.id, found.index, audiences=AUDIENCES, custody=custody)
+                audiences=HOLDINGS,
+                ours=node.custodian.custody,
+                outside=[witness.verifier.name for witness in node.settings.witnesses],
+            )
+
+            def read(conn: Connection) -> tuple[bytes, dict[str, bytes]]:
                 held = {
                     section.ref.name: payload[1]
                     for section in found.sections
                     if (payload := payloads.get(conn, log.id, found.index, section.ref.name)) is not None
                 }
-                return proof, logs.entry(conn, log.id, found.index), held
+                return logs.entry(conn, log.id, found.index), held
 
-            return (*await node.store.read(read), log.origin, found.index)
+            return (proof, *await node.store.read(read), log.origin, found.index)
         finally:
             await node.close()
 

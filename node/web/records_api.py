@@ -18,14 +18,14 @@ from sqlalchemy import Connection, select
 from node.domain import KINDS
 from node.errors import Malformed, NotAllowed, NotFound
 from node.projections.follow import GENERATION_FACT
-from node.publishing.receipts import assemble
-from node.store import cursors, logs, payloads, peers, view_record
+from node.publishing.receipts import issue
+from node.store import cursors, logs, payloads, view_record
 from node.store.logs import LogState
 from node.store.tables import RecordView, table
 from node.store.view_record import RecordHistory, VersionView
 from node.tlog.proof import CONTENT_TYPE
 from node.trusted import audiences_for
-from node.web.keys import CALLERS, CUSTODIAN, STORE, TRUSTED
+from node.web.keys import CALLERS, CUSTODIAN, SETTINGS, STORE, TRUSTED
 from node.wire import paths
 from node.wire import payload as payload_bytes
 from node.wire.ids import read_record_id
@@ -86,7 +86,7 @@ async def get_record(request: web.Request) -> web.Response:
     plain = {
         "record_id": str(uuid.UUID(bytes=history.record_id)),
         "origin": history.log.origin,
-        "versions": [_version(version, known[version.index]) for version in history.versions],
+        "versions": [_version(version, known[version.version]) for version in history.versions],
         "versions_total": history.total,
         "cosigners": [
             {"name": cosigner.name, "size": cosigner.size, "signed_at": _time(cosigner.signed_s)}
@@ -101,17 +101,20 @@ async def get_record(request: web.Request) -> web.Response:
 async def get_receipt(request: web.Request) -> web.Response:
     history = await _history(request)
     version = history.version(_wanted_version(request))
-    log = history.log
+    log = version.log
     mine = _audiences(request, log.origin)
-    custody = await _custody(request, log)
-    policy = request.app[TRUSTED].policy
-
-    def work(conn: Connection) -> bytes:
-        return assemble(conn, policy, log.id, version.index, audiences=mine, custody=custody)
-
+    receipt = await issue(
+        request.app[STORE],
+        request.app[TRUSTED],
+        log,
+        version.index,
+        audiences=mine,
+        ours=request.app[CUSTODIAN].custody,
+        outside=[witness.verifier.name for witness in request.app[SETTINGS].witnesses],
+    )
     name = f"{history.record_id.hex()}-v{version.version}.tlog-proof"
     return web.Response(
-        body=await request.app[STORE].read(work),
+        body=receipt,
         headers=FOR_THIS_CALLER
         | {"Content-Type": CONTENT_TYPE, "Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -122,7 +125,7 @@ async def get_entry(request: web.Request) -> web.Response:
     """The entry's raw bytes: what hashes to the leaf."""
     history = await _history(request)
     version = history.version(_wanted_version(request))
-    entry = await request.app[STORE].read(partial(logs.entry, log_id=history.log.id, index=version.index))
+    entry = await request.app[STORE].read(partial(logs.entry, log_id=version.log.id, index=version.index))
     return web.Response(body=entry, content_type="application/octet-stream")
 
 
@@ -135,10 +138,10 @@ async def get_payload(request: web.Request) -> web.Response:
     section = version.header.section(name)
     if section is None:
         raise NotFound("the record has no such section", field="section")
-    if section.audience not in _audiences(request, history.log.origin):
+    if section.holding not in _audiences(request, version.log.origin):
         raise NotAllowed(f"the section is for the audience {section.audience}", field="section")
     held = await request.app[STORE].read(
-        partial(payloads.get, log_id=history.log.id, index=version.index, section=name)
+        partial(payloads.get, log_id=version.log.id, index=version.index, section=name)
     )
     if held is None:
         raise NotFound("this node does not hold that payload", field="section")
@@ -167,22 +170,10 @@ def _audiences(request: web.Request, origin: str) -> frozenset[str]:
     return frozenset({"public"}) if caller is None else audiences_for(request.app[TRUSTED], caller, origin)
 
 
-async def _custody(request: web.Request, log: LogState) -> bytes:
-    """The custody note to put into a receipt: for our own log that of the node above, else ours."""
-    if not log.own:
-        return (await request.app[CUSTODIAN].custody(log.origin)).encode()
-    policy = request.app[TRUSTED].policy
-    above = policy.path_up(request.app[TRUSTED].me)
-    if not above:
-        return b""
-    standing = await request.app[STORE].read(partial(peers.get, peer=above[0], log_id=log.id, direction="push"))
-    return standing.custody.encode()
-
-
 def _documents(
     conn: Connection, history: RecordHistory, audiences: frozenset[str]
 ) -> dict[int, dict[str, dict[str, Any]]]:
-    """index -> section -> what the caller may know of it."""
+    """version -> section -> what the caller may know of it."""
     found: dict[int, dict[str, dict[str, Any]]] = {}
     for version in history.versions:
         sections: dict[str, dict[str, Any]] = {}
@@ -191,16 +182,17 @@ def _documents(
             plain: dict[str, Any] = {
                 "audience": ref.audience,
                 "commitment": ref.commitment.hex(),
-                "state": section.state if ref.audience in audiences else "withheld",
+                "state": section.state if ref.holding in audiences or section.state == "erased" else "withheld",
             }
-            held = payloads.get(conn, history.log.id, version.index, ref.name) if ref.audience in audiences else None
+            known = ref.holding in audiences and not ref.size_class  # of a sealed one there is nothing to read here
+            held = payloads.get(conn, version.log.id, version.index, ref.name) if known else None
             content = None if held is None else _content(held[1])
             if content is not None:
                 plain["content"] = content
             elif held is not None:
                 plain["state"] = "unreadable"
             sections[ref.name] = plain
-        found[version.index] = sections
+        found[version.version] = sections
     return found
 
 
@@ -229,6 +221,7 @@ def _row(log: LogState, row: Any) -> dict[str, Any]:
 
 def _version(version: VersionView, sections: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {
+        "origin": version.log.origin,
         "index": version.index,
         "version": version.version,
         "kind": version.kind,

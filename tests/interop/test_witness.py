@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import random
 from collections.abc import Callable
 
+import aiohttp
 import pytest
 
 from tests.interop.client import EMPTY, Key, Log, Note, b64, checkpoint_body, head_text, open_head
@@ -103,6 +105,9 @@ BODIES: dict[str, Callable[[str, str], str]] = {
     "a signature that is no base64": lambda note, proof: f"old 0\n\n{note}— x.example ====\n",
     "a signature of a key id alone": lambda note, proof: f"old 0\n\n{note}— x.example {b64(bytes(4))}\n",
     "a signature line without a name": lambda note, proof: f"old 0\n\n{note}—  {b64(bytes(68))}\n",
+    "a plus in a key name": lambda note, proof: f"old 0\n\n{note}— x+y.example {b64(bytes(68))}\n",
+    "a no-break space in a key name": lambda note, proof: f"old 0\n\n{note}— x\u00a0y {b64(bytes(68))}\n",
+    "an ideographic space in a key name": lambda note, proof: f"old 0\n\n{note}— 重庆\u3000见证 {b64(bytes(68))}\n",
     "a hyphen for the dash": lambda note, proof: f"old 0\n\n{note}- x.example {b64(bytes(68))}\n",
     "something after the note": lambda note, proof: f"old 0\n\n{note}more\n",
 }
@@ -384,6 +389,35 @@ async def test_L12_huge_notes_are_refused_before_they_are_parsed(world: World) -
     for answer in answers:
         is_problem(answer, 413, "too-large")
     assert (await world.remote.get("/healthz")).status == 200
+
+
+async def test_a_squeezed_body_is_taken_and_its_inflated_size_counts(world: World) -> None:
+    log = world.log(5)
+    headers = {"Content-Encoding": "gzip"}
+    body = gzip.compress(log.checkpoint_body(0, 5))
+    answer = await world.remote.send("POST", "/tlog/add-checkpoint", body, headers)
+    answer.cosignature(world.witness, log.text(5))
+    flood = gzip.compress(log.checkpoint_body(5, 5) + b"\n" * 2_000_000)
+    is_problem(await world.remote.send("POST", "/tlog/add-checkpoint", flood, headers), 413, "too-large")
+
+
+async def test_all_calls_may_share_a_connection(world: World) -> None:
+    """Witnesses SHOULD support keep-alive, so a log need not connect for each head; an error does not end it either."""
+    log = world.log(9)
+    made = []
+
+    async def connected(*_: object) -> None:
+        made.append(1)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(connected)
+    async with aiohttp.ClientSession(trace_configs=[trace]) as session:
+        statuses = []
+        for body in (log.checkpoint_body(0, 3), b"", log.checkpoint_body(0, 5), log.checkpoint_body(3, 9)):
+            async with session.post(world.remote.base + "/tlog/add-checkpoint", data=body) as answer:
+                await answer.read()
+                statuses.append(answer.status)
+    assert (statuses, len(made)) == ([200, 400, 409, 200], 1)
 
 
 async def test_no_answer_tells_where_the_node_lives(world: World) -> None:

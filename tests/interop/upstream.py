@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from node.publishing import fsck
 from node.store import logs
 from node.store.peers import Standing, all_standings
 from node.sync.peer import HttpTransport
+from node.tlog.note import VerifierKey
 from node.trusted import audiences_for
 from tests.interop.client import (
     EMPTY,
@@ -334,13 +335,19 @@ class Below:
 
         return await self.node.store.read(work)
 
-    async def fsck(self) -> list[fsck.Finding]:
+    async def standings_of(self, peer: str) -> Standing:
+        """What the district knows of its own log at one peer."""
+        found = await self.node.store.read(all_standings)
+        return next(standing for standing in found if standing.peer == peer)
+
+    async def fsck(self, more: Sequence[VerifierKey] = ()) -> list[fsck.Finding]:
+        """The judge's findings; `more` are keys of witnesses outside the policy."""
         policy, me = self.node.trusted.policy, self.node.settings.name
         return await self.node.store.read(
             lambda conn: fsck.check(
                 conn,
                 keys=policy.log_keys,
-                cosigners=policy.cosigner_keys(),
+                cosigners=[*policy.cosigner_keys(), *more],
                 audiences=lambda origin: audiences_for(self.node.trusted, me, origin),
             )
         )

@@ -23,7 +23,7 @@ from node.tlog.proof import TlogProof
 from node.wire import paths
 from node.wire import receipt as receipts
 from node.wire.pack import PayloadRow
-from node.wire.trust import plain_policy
+from node.wire.trust_plain import plain_policy
 from tests.interop import client
 from tests.interop.client import (
     Key,
