@@ -13,6 +13,7 @@ NodeError
 ├── TooLarge         over a limit of this node
 ├── Unavailable      cannot be done now; trying again later may work
 │   ├── Overloaded   too many requests at once; says when to come back
+│   │   └── RateLimited  too many of them from this one sender
 │   └── DiskFull     no room to store it; nothing was written
 ├── Frozen           this node's log must not be signed until a person has looked (DESIGN L9, L10)
 └── StorageFailed    the disk did not keep its word; the process must stop (DESIGN L8)
@@ -165,6 +166,14 @@ class Overloaded(Unavailable):
     def __init__(self, detail: str = "", *, retry_after_s: int = 1) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class RateLimited(Overloaded):
+    code = "rate-limited"
+    title_zh = "请求过于频繁"
+    title_en = "Too many requests from one sender"
+    advice_zh = "请在所示秒数之后重试；其他日志不受影响。"
+    advice_en = "Try again after the seconds shown; other logs are not affected."
 
 
 class DiskFull(Unavailable):

@@ -15,8 +15,9 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from node.app import Node, build, tls
-from node.errors import Unavailable
+from node.errors import Overloaded, Unavailable
 from node.settings import Settings
+from node.web.problems import problem, status_of
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 STORAGE_EXIT = 74  # EX_IOERR: the supervisor restarts us, and start-up verifies before anything is signed
@@ -88,6 +89,63 @@ async def _serve(settings: Settings) -> int:
     return status
 
 
+class _Door(asyncio.Protocol):
+    """Lets a new connection in to aiohttp, unless there are as many as may be: then it is answered 503 and closed."""
+
+    def __init__(self, server: web.Server, most: int) -> None:
+        self._server = server
+        self._most = most
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        # Counted only now: many may come at once, and one whose TLS handshake fails never gets here.
+        if len(self._server.connections) >= self._most:
+            transport.write(_full())
+            transport.close()
+            return
+        inside = self._server()
+        transport.set_protocol(inside)
+        inside.connection_made(transport)
+
+
+def _full() -> bytes:
+    """The whole answer to a connection that is one too many."""
+    error = Overloaded("too many open connections", retry_after_s=5)
+    answer = problem(error, status_of(error))
+    body = answer.body
+    assert isinstance(body, bytes)
+    lines = [f"HTTP/1.1 {answer.status} {answer.reason}"]
+    lines += [f"{name}: {value}" for name, value in answer.headers.items() if name != "Content-Length"]
+    lines += [f"Content-Length: {len(body)}", "Connection: close"]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+class _Site(web.BaseSite):
+    """A listening socket with a door-keeper."""
+
+    def __init__(self, runner: web.AppRunner, settings: Settings) -> None:
+        super().__init__(runner)
+        self._settings = settings
+
+    @property
+    def name(self) -> str:
+        return self._settings.url
+
+    async def start(self) -> None:
+        await super().start()
+        server, settings = self._runner.server, self._settings
+        assert server is not None
+        context = tls(settings)
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: _Door(server, settings.max_connections),
+            settings.host,
+            settings.port,
+            ssl=context,
+            ssl_handshake_timeout=settings.request_timeout_s if context else None,
+            reuse_address=True,
+        )
+
+
 async def start(node: Node, *, jobs: bool = True, on_fatal: Callable[[], None] = lambda: None) -> web.AppRunner:
     """Start a node's server on its host and port; `cleanup()` of what it gives stops it.
 
@@ -95,10 +153,18 @@ async def start(node: Node, *, jobs: bool = True, on_fatal: Callable[[], None] =
     """
     settings = node.settings
     app = build(node, jobs=jobs, on_fatal=on_fatal)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, max_line_size=16384, handle_signals=False)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=5,
+        max_line_size=16384,
+        handle_signals=False,
+        # For aiohttp a connection is idle until a request's headers have come whole, from its first byte on.
+        keepalive_timeout=settings.request_timeout_s,
+    )
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.host, settings.port, ssl_context=tls(settings), reuse_address=True).start()
+        await _Site(runner, settings).start()
     except OSError as error:
         await runner.cleanup()
         raise Unavailable(

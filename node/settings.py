@@ -7,6 +7,7 @@ Every setting is described in docs/configuration.md; a test compares the two. En
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import tomllib
@@ -16,10 +17,59 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from node.errors import Malformed, NotFound
+from node.errors import Malformed, NodeError, NotFound
 from node.resources import config_dir
+from node.tlog.mldsa import ML_DSA_44, parse_vkey
+from node.tlog.note import KeyType, VerifierKey
 
 CONFIG_NAME = "config.toml"
+
+
+class _WrongValue(ValueError):
+    """What is wrong with a value, in both languages."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.zh = zh
+
+
+class Witness(BaseModel):
+    """An independent witness that cosigns this node's log (c2sp.org/tlog-witness).
+
+    `name` is what this node calls it, `url` its submission prefix, `key` its verifier key, of
+    type 0x04 (Ed25519) or 0x06 (ML-DSA-44).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Without a slash it is no node's name, so what is known of the two never mixes.
+    name: str = Field(pattern=r"^[^\s+/]{1,64}$")
+    url: str
+    key: str
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        return _http(value)
+
+    @field_validator("key")
+    @classmethod
+    def _cosigner(cls, value: str) -> str:
+        try:
+            key = parse_vkey(value)
+        except NodeError as error:
+            raise _WrongValue(error.detail, "不是有效的验证公钥（名称+编号+公钥）") from None
+        if key.type not in (KeyType.COSIGNATURE, ML_DSA_44):
+            raise _WrongValue(
+                "the key is not of type 0x04 or 0x06, a cosigner's", "公钥类型不是 0x04 或 0x06（共同签名）"
+            )
+        if not key.checkable:
+            raise _WrongValue("this machine cannot check ML-DSA-44", "本机不能核验 ML-DSA-44 签名")
+        return value
+
+    @property
+    def verifier(self) -> VerifierKey:
+        return parse_vkey(self.key)
 
 
 class Settings(BaseModel):
@@ -34,6 +84,7 @@ class Settings(BaseModel):
     division: str = Field(pattern=r"^\d{6}$")
     zone: str = ""
     epoch: int = Field(default=1, ge=1)
+    suite: Literal["ed25519", "ed25519+sm2"] = "ed25519"
     upstream_url: str = ""
     host: str = "127.0.0.1"
     port: int = Field(default=8300, ge=0, le=65535)
@@ -46,21 +97,49 @@ class Settings(BaseModel):
     watch_interval_s: float = Field(default=0.25, gt=0)
     project_interval_s: float = Field(default=5, gt=0)
     checkpoint_refresh_s: float = Field(default=3600, gt=0)
+    observe_interval_s: float = Field(default=10, ge=0)
+    alarm_grace_s: float = Field(default=60, gt=0)
+    second_look_urls: tuple[str, ...] = ()
     audit_interval_s: float = Field(default=900, gt=0)
     request_timeout_s: float = Field(default=30, gt=0)
     connect_timeout_s: float = Field(default=5, gt=0)
     max_backoff_s: float = Field(default=300, gt=0)
     max_body_bytes: int = Field(default=64 << 20, gt=0)
     max_clock_skew_s: int = Field(default=300, gt=0)
+    witnesses: tuple[Witness, ...] = ()
+    max_log_requests_per_s: float = Field(default=50, gt=0)
     max_concurrent_uploads: int = Field(default=16, gt=0)
+    max_connections: int = Field(default=800, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("upstream_url", "public_url")
     @classmethod
     def _no_slash(cls, value: str) -> str:
-        if value and not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return value.rstrip("/")
+        return _http(value) if value else value
+
+    @field_validator("second_look_urls")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_http(url) for url in value)
+
+    @field_validator("witnesses", "second_look_urls", mode="before")
+    @classmethod
+    def _from_environment(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise _WrongValue("must be a JSON list", "环境变量中应为 JSON 列表") from None
+
+    @field_validator("witnesses")
+    @classmethod
+    def _distinct(cls, value: tuple[Witness, ...]) -> tuple[Witness, ...]:
+        # One witness under two names would count as two.
+        for what in ({each.name for each in value}, {each.verifier.public for each in value}):
+            if len(what) < len(value):
+                raise _WrongValue("a name or public key stands twice", "名称或公钥重复")
+        return value
 
     @property
     def origin(self) -> str:
@@ -78,6 +157,12 @@ class Settings(BaseModel):
     @property
     def url(self) -> str:
         return self.public_url or f"http://{self.host}:{self.port}"
+
+
+def _http(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise _WrongValue("must begin with http:// or https://", "须以 http:// 或 https:// 开头")
+    return value.rstrip("/")
 
 
 def load(path: Path) -> Settings:
@@ -136,7 +221,7 @@ def build(directory: Path, values: dict[str, Any]) -> Settings:
 def _wrong(first: Any) -> Malformed:
     """The error for one setting: what is wrong with it, what it may be, and where it was given."""
     field = ".".join(str(part) for part in first["loc"]) or "config"
-    variable = f"GGZY_{field.upper()}"
+    variable = f"GGZY_{field.partition('.')[0].upper()}"
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(field, Settings.model_fields, 1)
         return Malformed(
@@ -178,7 +263,7 @@ def _why(first: Any) -> str:
         case "less_than_equal":
             return f"不能大于 {limits.get('le')}"
         case "value_error":
-            return "须以 http:// 或 https:// 开头"
+            return str(getattr(limits.get("error"), "zh", "格式不符"))
         case kind if kind.startswith(("int", "float")):
             return "应为数字"
         case _:

@@ -18,7 +18,7 @@ from node.errors import NodeError, all_errors
 from node.importing.kinds import IMPORT_KINDS
 from node.projections.reasons import REASONS
 from node.settings import Settings
-from node.sync import accept
+from node.sync import accept, recover
 from node.web import problems
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,7 +62,7 @@ def test_configuration_page_states_the_defaults() -> None:
     stated = dict(re.findall(r"^\| `([a-z_]+)` \| ([^|]+) \|", page("configuration.md"), re.MULTILINE))
     for name in OPTIONAL:
         default = Settings.model_fields[name].default
-        number = f"{default:g}" if isinstance(default, float) else str(default)
+        number = f"{default:g}" if isinstance(default, float) else "" if default == () else str(default)
         assert stated[name].strip("` ") == (number or "empty"), name
 
 
@@ -117,6 +117,29 @@ def commands() -> Iterator[str]:
 def test_operating_page_has_every_command_and_no_other() -> None:
     named = {name.removeprefix("ggzy ") for name in rows(page("operating.md")) if name.startswith("ggzy ")}
     assert named == set(commands())
+
+
+def test_recovery_page_names_real_commands_with_real_options() -> None:
+    """What an operator types in trouble must be there: every `ggzy …` of the page, its options too."""
+    group = typer.main.get_group(app)
+    named = set(re.findall(r"`ggzy ([^`]+)`", page("recovery.md")))
+    assert {"recover", "recover --fresh", "epoch request", "epoch open", "fsck", "status", "sync"} <= named
+    for line in named:
+        words = line.split()
+        command = group.commands[words.pop(0)]
+        inner = getattr(command, "commands", None)
+        if inner is not None and words:
+            command = inner[words.pop(0)]
+        options = {option for param in command.params for option in param.opts}
+        assert not [word for word in words if word.startswith("--") and word not in options], line
+
+
+def test_recovery_page_knows_every_frozen_state() -> None:
+    text = page("recovery.md")
+    for state in (recover.RESTORED, recover.FORK):
+        assert f"`{state}`" in text
+    anchors_named = set(re.findall(r"\]\(#([\w-]+)\)", text))
+    assert {"restored", "lost", "fork", "missing-database", "lost-key"} <= anchors_named
 
 
 # --- what pages point to ----------------------------------------------------------------------------------------------

@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from node import __version__
+from node.cli import bundle as bundle_commands
+from node.cli import epoch as epoch_commands
+from node.cli import erase as erase_commands
+from node.cli import evidence as evidence_commands
+from node.cli import keys as key_commands
 from node.cli import policy as policy_commands
+from node.cli import seal as seal_commands
 
 app = typer.Typer(
     name="ggzy",
@@ -19,6 +25,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(policy_commands.app, name="policy")
+app.add_typer(bundle_commands.app, name="bundle")
+app.add_typer(epoch_commands.app, name="epoch")
+app.add_typer(key_commands.app, name="key")
+app.add_typer(seal_commands.app, name="seal")
+app.add_typer(erase_commands.app, name="erase")
+app.add_typer(evidence_commands.app, name="evidence")
 
 Config = Annotated[
     Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")
@@ -57,6 +69,7 @@ def init(
     federation: Annotated[str, typer.Option(help="联邦名称 · name base of the federation.")] = "ggzy.example/cq",
     host: Annotated[str, typer.Option(help="监听地址 · address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="端口 · port to listen on.")] = 8300,
+    suite: Annotated[str, typer.Option(help="日志签名套件 · ed25519 (default) | ed25519+sm2")] = "",
     as_json: AsJson = False,
 ) -> None:
     """新建节点 · Make a node.
@@ -77,6 +90,7 @@ def init(
             federation=federation,
             host=host,
             port=port,
+            suite=suite,
             as_json=as_json,
         )
 
@@ -138,6 +152,77 @@ def fsck(config: Config = HERE, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def recover(
+    config: Config = HERE,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="数据库已丢失或损坏：另存旧库，新建后取回 · the database is gone or damaged."),
+    ] = False,
+    fingerprint: Annotated[
+        str, typer.Option(help="第 1 版策略指纹（配合 --fresh）· fingerprint of policy version 1, with --fresh.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """从镜像取回本节点日志并解冻 · Bring the own log back from the node above.
+
+    For a frozen log (restored-from-backup); exit status 1 when it stays frozen. See docs/recovery.md.
+    """
+    from node.cli import recovery
+    from node.cli.output import errors
+
+    with errors(as_json=as_json, config=config):
+        recovery.recover(config, new=fresh, fingerprint=fingerprint, as_json=as_json)
+
+
+@app.command()
+def invite(
+    division: Annotated[str, typer.Option(help="对方 GB/T 2260 代码 · six digits of the node that is invited.")],
+    name: Annotated[str, typer.Option(help="对方中心名称 · the other centre's name.")],
+    config: Config = HERE,
+    zone: Annotated[str, typer.Option(help="无代码的开发区 · a development zone without a code.")] = "",
+    url: Annotated[str, typer.Option(help="本节点网址 · address of this node (default: public_url).")] = "",
+    hours: Annotated[int, typer.Option(min=1, max=720, help="有效小时 · hours that it is good for.")] = 72,
+    as_json: AsJson = False,
+) -> None:
+    """邀请下级节点 · Invite a node to join.
+
+    Prints one line, good once, to be handed over by a way that you trust.
+    """
+    from node.cli import enrol as enrolment
+    from node.cli.output import errors
+
+    with errors(as_json=as_json, config=config):
+        enrolment.invite(config, division=division, title=name, zone=zone, url=url, hours=hours, as_json=as_json)
+
+
+@app.command()
+def enrol(
+    invitation: Annotated[str, typer.Argument(help="邀请（一行）· the invitation, one line.")],
+    config: Config = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """凭邀请加入联邦 · Join a federation by an invitation.
+
+    Checks the policy against it, hands in this node's card, prints the fingerprint to read out by telephone.
+    """
+    from node.cli import enrol as enrolment
+    from node.cli.output import errors
+
+    with errors(as_json=as_json, config=config):
+        enrolment.enrol(invitation, config, as_json=as_json)
+
+
+@app.command()
+def enrolments(config: Config = HERE, as_json: AsJson = False) -> None:
+    """待确认的节点 · Nodes that were invited and wait."""
+    from node.cli import enrol as enrolment
+    from node.cli.output import errors
+
+    with errors(as_json=as_json, config=config):
+        enrolment.enrolments(config, as_json=as_json)
+
+
+@app.command()
 def rebuild(config: Config = HERE, as_json: AsJson = False) -> None:
     """重建查询表 · Make the read tables anew."""
     from node.cli import nodes
@@ -195,10 +280,14 @@ def receipt(
 
 @app.command()
 def verify(
-    file: Annotated[Path, typer.Argument(help="回执文件 · a .tlog-proof file.")],
+    file: Annotated[Path, typer.Argument(help="回执或证据文件 · a .tlog-proof file, or a file of evidence.")],
     policy: Annotated[Path, typer.Option(help="信任策略 · a trust policy, or a c2sp tlog-policy.")],
     payload: Annotated[Path | None, typer.Option(help="记录内容 · payload that must match the receipt.")] = None,
     fingerprint: Annotated[str, typer.Option(help="应有的策略指纹 · fingerprint that the policy file must have.")] = "",
+    consistency: Annotated[
+        Path | None,
+        typer.Option(help="一致性证明文件（密钥已吊销时）· consistency proof, where the log's key is revoked."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """离线核验 · Verify a receipt offline.
@@ -209,7 +298,25 @@ def verify(
     from node.cli.verify import verify as verify_receipt
 
     with errors(as_json=as_json):
-        verify_receipt(file, policy, payload, fingerprint=fingerprint, as_json=as_json)
+        verify_receipt(file, policy, payload, fingerprint=fingerprint, consistency=consistency, as_json=as_json)
+
+
+@app.command()
+def alarms(
+    config: Config = HERE,
+    ack: Annotated[int | None, typer.Option(help="确认一条告警 · acknowledge the alarm with this number.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="含已结束的 · also those that have ended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """告警 · What is not as it should be between nodes.
+
+    Alarms end by themselves; a proven fork ends when somebody has acknowledged it.
+    """
+    from node.cli import evidence
+    from node.cli.output import errors
+
+    with errors(as_json=as_json, config=config):
+        evidence.alarms(config, ack=ack, everything=everything, as_json=as_json)
 
 
 @app.command()

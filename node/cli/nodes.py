@@ -13,18 +13,25 @@ from sqlalchemy import Connection
 
 from node import provision
 from node.app import Node
+from node.cli.evidence import plain as plain_alarm
 from node.cli.opening import load, quiet_logs
 from node.cli.output import BEIJING, explain, result, say, warn
 from node.cli.progress import bar, counter
+from node.clock import utc_ms
 from node.domain import divisions
 from node.errors import Malformed, NodeError, Refused, all_errors
+from node.projections import fsck_views
+from node.projections.follow import Projector
 from node.publishing import fsck as judge
 from node.settings import CONFIG_NAME, Settings
-from node.store import checkpoints, cursors, logs, peers
+from node.store import alarms, checkpoints, cursors, logs, peers
 from node.store import migrate as schema
 from node.store.db import Store, require_database
+from node.sync.run import PassReport
+from node.tlog.note import parse_note
+from node.tlog.suites import SUITES
 from node.trusted import audiences_for, newest
-from node.wire.trust import ROLES
+from node.wire.trust import ROLES, parse
 
 # Options of `ggzy init` by the setting that each gives.
 _OPTIONS = {
@@ -36,6 +43,7 @@ _OPTIONS = {
     "host": "--host",
     "port": "--port",
     "name": "--federation",
+    "suite": "--suite",
 }
 _ALLOWED = {
     "role": ("可用 district（区县）、hub（市级枢纽）、national（国家级）。", f"Use one of {', '.join(ROLES)}."),
@@ -43,8 +51,11 @@ _ALLOWED = {
     "title": ("请给出中心名称，1 到 80 个字。", "Give the centre's name, 1 to 80 characters."),
     "upstream_url": ("请给出以 http:// 或 https:// 开头的网址。", "Give an address with http:// or https://."),
     "port": ("请给出 0 到 65535 的端口。", "Give a port from 0 to 65535."),
+    "suite": (f"可用 {'、'.join(SUITES)}。", f"Use one of {', '.join(SUITES)}."),
     "name": ("联邦名称不得含空格或加号，如 ggzy.example/cq。", "No spaces and no plus sign, as in ggzy.example/cq."),
 }
+_WAYS = {"push": "报送 up to", "pull": "拉取 down from", "witness": "独立见证 independent witness"}
+_OUTSIDE = "独立见证方 witness "
 # What a pass of sync does beside the logs, in words.
 _STEPS = {"policy": "交换信任策略", "hello": "核对身份", "list": "查询可拉取的日志"}
 
@@ -60,6 +71,7 @@ def init(
     federation: str,
     host: str,
     port: int,
+    suite: str,
     as_json: bool,
 ) -> None:
     fresh = not (directory / CONFIG_NAME).exists()
@@ -76,6 +88,7 @@ def init(
             upstream_url=upstream_url,
             host=host,
             port=port,
+            suite=suite,
         )
     except Malformed as error:
         raise _about_option(error) if fresh else error from None
@@ -164,8 +177,12 @@ def sync(config: Path, *, as_json: bool) -> None:
         node = Node(settings)
         try:
             await node.open()
-            _not_top(settings, node.trusted.policy.path_up(settings.name))
-            report = await node.sync_once()
+            above = node.trusted.policy.path_up(settings.name)
+            _not_top(settings, above)
+            # A node at the top has witnesses alone.
+            report = PassReport() if settings.witnesses and not above else await node.sync_once()
+            outside = await node.witnesses().run()
+            report.failures |= {f"{_OUTSIDE}{name}": why for name, why in outside.failures.items()}
         finally:
             await node.close()
         return {
@@ -174,6 +191,7 @@ def sync(config: Path, *, as_json: bool) -> None:
             "entries_down": report.entries_down,
             "payloads_down": report.payloads_down,
             "policies": report.policies,
+            "witnessed": outside.cosignatures,
             "unreachable": report.unreachable,
             "failures": report.failures,
         }
@@ -199,7 +217,7 @@ def sync(config: Path, *, as_json: bool) -> None:
 
 
 def _not_top(settings: Settings, above: list[str]) -> None:
-    if not above and not settings.upstream_url and settings.role != "district":
+    if not above and not settings.upstream_url and settings.role != "district" and not settings.witnesses:
         raise Refused(
             f"{settings.name} stands at the top and has no node above it",
             zh="本节点是顶层，没有上级",
@@ -212,7 +230,7 @@ def failure(what: str, why: str) -> tuple[str, str]:
     """What a pass could not do, in plain words of both languages; `why` begins with an error's code."""
     code, _, detail = why.partition(": ")
     known = next((cls for cls in all_errors() if cls.code == code), None)
-    step = _STEPS.get(what, f"日志 {what}")
+    step = _STEPS.get(what, what if what.startswith(_OUTSIDE) else f"日志 {what}")
     if known is None:
         return f"未完成：{step}（{why}）。系统会自动重试。", f"Not done: {what} ({why}). It is tried again by itself."
     return (
@@ -254,9 +272,11 @@ def fsck(config: Path, *, as_json: bool) -> None:
                 return await store.read(
                     partial(
                         judge.check,
-                        keys=policy.log_keys,
-                        cosigners=policy.cosigner_keys(),
+                        keys=policy.log_line_keys,
+                        cosigners=[*policy.cosigner_keys(), *(each.verifier for each in settings.witnesses)],
                         audiences=lambda origin: audiences_for(trusted, settings.name, origin),
+                        closures={each.origin: (each.size, each.root) for each in policy.closed}.get,
+                        views=partial(fsck_views.check, Projector(store, trusted)),
                         progress=show,
                     )
                 )
@@ -266,9 +286,11 @@ def fsck(config: Path, *, as_json: bool) -> None:
     findings = asyncio.run(work())
     for finding in findings:
         say(f"{finding.severity} {finding.code} {finding.origin} {finding.place}: {finding.zh} · {finding.en}")
+    for zh, en in dict.fromkeys((finding.advice_zh, finding.advice_en) for finding in findings):
+        say(f"→ {zh} · {en}")
     faults = sum(finding.severity == "fault" for finding in findings)
     if not findings:
-        say("全部日志与内容核查无误 · every log and payload is as it should be")
+        say("全部日志、内容与查询表核查无误 · every log, payload and read table is as it should be")
     if as_json:
         result(
             {
@@ -303,8 +325,17 @@ def _print_status(found: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     policy = found["policy_version"] or "—"
     console.print(f"[bold]{found['title']}[/bold]  {found['node']} ({found['role']})  策略 policy {policy}")
+    if found["policy_stale"]:
+        console.print(
+            "[bold red]信任策略已过期，应有新版 · the trust policy is stale, a newer one is due: "
+            "ggzy policy adopt[/bold red]"
+        )
     if found["audit"]:
         console.print(f"[bold red]自查发现问题 self-audit: {found['audit']} — ggzy fsck[/bold red]")
+    for alarm in found["alarms"]:
+        zh, en = alarms.TITLES.get(alarm["code"], (alarm["code"], alarm["code"]))
+        colour = "yellow" if alarm["severity"] == alarms.WARNING else "bold red"
+        console.print(f"[{colour}]告警 alarm {alarm['id']}: {zh} {en}[/{colour}] ({alarm['origin']}) — ggzy alarms")
     for log in found["logs"]:
         console.print(f"\n[bold]日志 log {log['origin']}[/bold]{'  (本节点 own)' if log['own'] else ''}")
         if log["frozen"]:
@@ -317,7 +348,7 @@ def _print_status(found: dict[str, Any]) -> None:
         for name, size in log["signed_by"].items():
             console.print(f"  签名 signed by {name} @ {size}")
         for peer in (peer for peer in found["peers"] if peer["origin"] == log["origin"]):
-            way = "报送 up to" if peer["direction"] == "push" else "拉取 down from"
+            way = _WAYS.get(peer["direction"], peer["direction"])
             console.print(
                 f"  {way} {peer['peer']}: 见证 witnessed {peer['witnessed']} · 镜像 mirrored {peer['mirrored']} · "
                 f"内容 payloads {peer['payloads']} · 滞后 lag {peer['lag']} · 最近成功 last ok {_here(peer['last_ok'])}"
@@ -356,7 +387,9 @@ def _status(conn: Connection, name: str) -> dict[str, Any]:
         )
     return {
         "policy_version": policy_version(conn),
+        "policy_stale": _policy_stale(conn),
         "audit": cursors.fact(conn, "audit") or "",
+        "alarms": [plain_alarm(each) for each in alarms.raised(conn)],
         "logs": rows,
         "peers": [
             {
@@ -374,6 +407,11 @@ def _status(conn: Connection, name: str) -> dict[str, Any]:
             for standing in peers.all_standings(conn)
         ],
     }
+
+
+def _policy_stale(conn: Connection) -> bool:
+    note = newest(conn)
+    return note is not None and parse(parse_note(note)).stale(utc_ms() // 1000)
 
 
 def _time(ms: int) -> str:

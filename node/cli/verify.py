@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from pathlib import Path
 
 from node.cli.output import explain, moment, result, say
 from node.errors import Malformed, NodeError, NotFound, Refused
 from node.tlog.proof import TlogProof
+from node.wire import evidence, evidence_check, trust
 from node.wire import receipt as receipts
-from node.wire import trust
 
 
-def verify(file: Path, policy: Path, payload: Path | None, *, fingerprint: str = "", as_json: bool) -> None:
+def verify(
+    file: Path,
+    policy: Path,
+    payload: Path | None,
+    *,
+    fingerprint: str = "",
+    consistency: Path | None = None,
+    as_json: bool,
+) -> None:
     data = _read(policy)
     found = _fingerprint(data)
     say(f"信任策略指纹 fingerprint of the trust policy: {found}")
@@ -25,8 +34,12 @@ def verify(file: Path, policy: Path, payload: Path | None, *, fingerprint: str =
             advice_en="Do not verify with it; get the policy and its fingerprint again from a source that you trust.",
         )
     held = _policy(policy, data)
+    if evidence.is_evidence(given := _read(file)):
+        _verify_evidence(given, held, found, as_json=as_json)
+        return
     content = None if payload is None else _read(payload)
-    verdict = receipts.verify(_receipt(file), held, content)
+    proof = None if consistency is None else _proof(consistency)
+    verdict = receipts.verify(_receipt(file), held, content, proof)
     say(f"核验通过：{verdict.origin} 第 {verdict.index} 条，树大小 {verdict.size}")
     say(f"Verified: entry {verdict.index} of {verdict.origin}, in a tree of {verdict.size}")
     for name, time_s in verdict.cosigners:
@@ -51,6 +64,38 @@ def verify(file: Path, policy: Path, payload: Path | None, *, fingerprint: str =
                 "custody": verdict.custody[0] if verdict.custody else None,
                 "section": verdict.section,
                 "policy_fingerprint": found,
+            }
+        )
+
+
+def _verify_evidence(data: bytes, policy: receipts.Policy, fingerprint: str, *, as_json: bool) -> None:
+    """Say what a file of evidence proves; one that proves nothing is an error with the reason."""
+    try:
+        verdict = evidence_check.verify(evidence.parse(data), policy)
+    except NodeError as error:
+        raise explain(
+            error,
+            zh="此证据文件不成立",
+            detail=f"the evidence does not hold: {error.detail}",
+            advice_zh="它不证明任何问题：请核对文件是否完整、策略是否适用。",
+            advice_en="It proves nothing: check that the file is whole and that the policy is the right one.",
+        ) from None
+    say(f"证据成立（{verdict.sort}，日志 {verdict.origin}） · The evidence holds")
+    for zh, en in verdict.proven:
+        say(f"  已证明：{zh}")
+        say(f"  Proven: {en}")
+    for zh, en in verdict.left_open:
+        say(f"  {zh}")
+        say(f"  {en}")
+    if as_json:
+        result(
+            {
+                "verified": True,
+                "evidence": verdict.sort,
+                "origin": verdict.origin,
+                "proven": [en for _, en in verdict.proven],
+                "not_proven": [en for _, en in verdict.left_open],
+                "policy_fingerprint": fingerprint,
             }
         )
 
@@ -88,6 +133,23 @@ def _receipt(file: Path) -> TlogProof:
             advice_zh="请从记录页原样下载回执（.tlog-proof）。",
             advice_en="Download the receipt (.tlog-proof) from the record's page and keep it unchanged.",
         ) from None
+
+
+def _proof(file: Path) -> list[bytes]:
+    """The hashes of a consistency proof, a line of base64 each."""
+    try:
+        proof = [base64.b64decode(line, validate=True) for line in _read(file).decode("ascii").splitlines()]
+        if any(len(value) != 32 for value in proof):
+            raise ValueError
+    except ValueError:
+        raise Malformed(
+            f"{file} is no consistency proof",
+            zh=f"{file} 不是一致性证明",
+            field="--consistency",
+            advice_zh="请从节点的 /api/logs/…/consistency?from=…&to=… 原样下载。",
+            advice_en="Download it unchanged from /api/logs/…/consistency?from=…&to=… of a node.",
+        ) from None
+    return proof
 
 
 def _read(file: Path) -> bytes:

@@ -38,8 +38,11 @@ class Federation:
         return self.nodes[samples.NATIONAL]
 
 
-def prepare(directory: Path, port: int | None) -> Federation:
-    """Make the five nodes, or open those that an earlier run made, under one trust policy."""
+def prepare(directory: Path, port: int | None, *, observe: bool = True) -> Federation:
+    """Make the five nodes, or open those that an earlier run made, under one trust policy.
+
+    Without `observe` the hub publishes nothing by itself, so that what is counted at the end is what was imported.
+    """
     first = _ports(directory, port)
     order = [samples.NATIONAL, samples.HUB, *samples.DISTRICTS]
     made: dict[str, Made] = {}
@@ -67,7 +70,10 @@ def prepare(directory: Path, port: int | None) -> Federation:
     assert isinstance(policy, TrustPolicy)
     for each in made.values():
         provision.adopt(each.settings, [file.read_bytes()])
-    nodes = {key: Node(load(directory / key)) for key in samples.NODES}
+    settings = {key: load(directory / key) for key in samples.NODES}
+    if not observe:
+        settings = {key: each.model_copy(update={"observe_interval_s": 0.0}) for key, each in settings.items()}
+    nodes = {key: Node(each) for key, each in settings.items()}
     return Federation(nodes, directory, policy)
 
 

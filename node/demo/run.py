@@ -69,7 +69,7 @@ async def _run(directory: Path, once: bool, port: int | None, records: int | Non
 
 
 async def _run_held(directory: Path, once: bool, port: int | None, records: int | None, started: float) -> int:
-    federation = await asyncio.to_thread(prepare, directory, port)
+    federation = await asyncio.to_thread(prepare, directory, port, observe=not once)
     runners: list[web.AppRunner] = []
     try:
         for node in reversed(federation.nodes.values()):

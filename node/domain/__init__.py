@@ -9,9 +9,12 @@ from node.domain.audience import Audience
 from node.domain.codes import Division, ExpertClass
 from node.domain.credit import BlacklistEntry, CreditBehaviour, CreditScore
 from node.domain.entities import Company
-from node.domain.experts import ExpertEmployment, ExpertProfile
+from node.domain.erasure import Erasure
+from node.domain.experts import ExpertEmployment, ExpertIdentity, ExpertProfile
+from node.domain.logs import Evidence, Observation
 from node.domain.record import Document
 from node.domain.trades import TradeCandidates, TradeListing, TradeNotice, TradeResult
+from node.domain.trust import PolicyVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Kind:
     """What a record kind is.
 
     `sections` maps a section's name to (shape, audience); `main` always holds a `Document` of the body's shape.
+    `sealed` names the sections that are stored and sent as ciphertext only: what is personal (DESIGN L23).
     `schema` rises when a shape changes so that an older node could misread it.
     """
 
@@ -27,10 +31,20 @@ class Kind:
     en: str
     sections: dict[str, tuple[Any, Audience]]
     schema: int = 1
+    sealed: frozenset[str] = frozenset()
 
 
-def _kind(name: str, zh: str, en: str, body: Any, audience: Audience = "public", **more: tuple[Any, Audience]) -> Kind:
-    return Kind(name, zh, en, {"main": (Document[body], audience), **more})
+def _kind(
+    name: str,
+    zh: str,
+    en: str,
+    body: Any,
+    audience: Audience = "public",
+    *,
+    sealed: tuple[str, ...] = (),
+    **more: tuple[Any, Audience],
+) -> Kind:
+    return Kind(name, zh, en, {"main": (Document[body], audience), **more}, sealed=frozenset(sealed))
 
 
 KINDS: dict[str, Kind] = {
@@ -52,7 +66,13 @@ KINDS: dict[str, Kind] = {
             ExpertProfile,
             "shared",
             employment=(ExpertEmployment, "restricted"),
+            identity=(ExpertIdentity, "restricted"),
+            sealed=("identity",),
         ),
+        _kind("record.erasure", "依法删除", "Erasure", Erasure),
+        _kind("log.observe", "日志观察", "Observed heads", Observation),
+        _kind("log.evidence", "日志证据", "Evidence against a log", Evidence),
+        _kind("trust.policy", "信任策略版本", "Version of the trust policy", PolicyVersion),
         _kind("code.division", "行政区划", "Administrative division", Division),
     )
 }

@@ -12,16 +12,17 @@ import binascii
 import hashlib
 import heapq
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, exists, select, text
+from sqlalchemy import Connection, Row, and_, exists, func, select, text
 
 from node.errors import BadSignature, NodeError
 from node.publishing.fsck_findings import Finding, Findings
 from node.publishing.fsck_records import Records
 from node.publishing.fsck_tree import FULL, Walk, strays
-from node.store.tables import Log, LogCheckpoint, LogSignature, table
+from node.store.migrate import strange_schema
+from node.store.tables import Log, LogCheckpoint, LogEvidence, LogSignature, table
 from node.tlog.note import KeyType, Signature, VerifierKey, parse_signature_lines
 
 __all__ = ["Finding", "check"]
@@ -29,12 +30,15 @@ __all__ = ["Finding", "check"]
 log = table(Log)
 checkpoint = table(LogCheckpoint)
 signature = table(LogSignature)
+evidence = table(LogEvidence)
 
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
+ClosureOf = Callable[[str], tuple[int, bytes] | None]
 KeysOf = Callable[[str], Sequence[VerifierKey]]
 AudiencesOf = Callable[[str], frozenset[str]]
 Progress = Callable[[int, int], None]
+ViewsOf = Callable[[Connection], Iterable[tuple[str, str, str]]]
 
 
 def check(
@@ -43,6 +47,8 @@ def check(
     keys: KeysOf | None,
     cosigners: Sequence[VerifierKey] = (),
     audiences: AudiencesOf | None = None,
+    closures: ClosureOf = lambda origin: None,
+    views: ViewsOf | None = None,
     progress: Progress | None = None,
 ) -> list[Finding]:
     """Check everything that the store holds; an empty list means that all of it agrees.
@@ -52,6 +58,9 @@ def check(
         keys: origin -> the log's keys, past ones too; None leaves log signatures unverified.
         cosigners: keys of witnesses and mirrors.
         audiences: origin -> audiences whose payloads are due here; None leaves open what is due.
+        closures: origin -> (size, root) where the trust policy has closed the log, None while it goes on.
+        views: gives (origin, place, what is wrong) where the read tables differ from what the logs say; they are not
+            looked at without it.
         progress: called with (entries done, entries in all).
     """
     found = _check_database(conn)
@@ -71,14 +80,25 @@ def check(
             with conn.begin_nested():
                 state = conn.execute(select(log).where(log.c.id == log_id)).one()
                 findings = Findings(state.origin)
-                _check_log(conn, state, keys, cosigners, audiences, findings, tell)
+                _check_log(conn, state, keys, cosigners, audiences, closures(state.origin), findings, tell)
         except Exception as error:  # whatever damage does to this log, the others are looked at too
             findings.add(
                 "log-unreadable", f"log {log_id}", f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
             )
         found += findings.all()
         done += max(0, stored)
-    return found
+    return found if views is None else found + _check_views(conn, views)
+
+
+def _check_views(conn: Connection, views: ViewsOf) -> list[Finding]:
+    found: dict[str, Findings] = {}
+    try:
+        with conn.begin_nested():
+            for origin, place, detail in views(conn):
+                found.setdefault(origin, Findings(origin)).add("view-differs", place, detail)
+    except Exception as error:  # a log that cannot be read has been named above
+        found.setdefault("", Findings("")).add("view-differs", "read tables", type(error).__name__)
+    return [finding for each in found.values() for finding in each.all()]
 
 
 def _check_database(conn: Connection) -> list[Finding]:
@@ -90,6 +110,8 @@ def _check_database(conn: Connection) -> list[Finding]:
                     found.add("database-damaged", "database", str(line))
             for row in conn.execute(text("PRAGMA foreign_key_check")):
                 found.add("database-reference", f"table {row[0]} row {row[1]}")
+            for name in strange_schema(conn):
+                found.add("database-damaged", "database", f"the schema of {name} is not this release's")
         except Exception as error:  # a file too damaged for its own check
             found.add("database-damaged", "database", str(error).splitlines()[0])
     return found.all()
@@ -101,15 +123,19 @@ def _check_log(
     keys: KeysOf | None,
     cosigners: Sequence[VerifierKey],
     audiences: AudiencesOf | None,
+    closed: tuple[int, bytes] | None,
     found: Findings,
     tell: Callable[[int], None],
 ) -> None:
     _check_state(state, found)
+    _check_evidence(conn, state, found)
+    if closed is not None and state.stored_size > closed[0]:
+        found.add("closed-beyond", f"entry {closed[0]}")
     _Signatures(conn, state, None if keys is None else keys(state.origin), cosigners, found).check()
     stored = max(0, state.stored_size)
     mine = None if audiences is None else audiences(state.origin)
     records = Records(conn, state.id, state.origin, own=state.own, mine=mine, found=found)
-    for first, entries in Walk(conn, state.id, stored, _roots(conn, state), found).stretches():
+    for first, entries in Walk(conn, state.id, stored, _roots(conn, state, closed), found).stretches():
         end = min(first + FULL, stored)
         if entries is not None:
             records.stretch(first, end, state.payload_next, entries)
@@ -129,6 +155,14 @@ def _check_state(state: Row[Any], found: Findings) -> None:
         found.add("log-state-wrong", "witnessed_size")
     if state.own and state.head_size < state.stored_size:
         found.add("log-unsigned-end", f"entry {state.head_size}")
+
+
+def _check_evidence(conn: Connection, state: Row[Any], found: Findings) -> None:
+    # A note beyond a restored head contradicts nothing: the frozen log says it, and recovery answers it.
+    which = and_(evidence.c.log_id == state.id, evidence.c.reason != "restored-from-backup")
+    kept = select(evidence.c.reason, func.count().label("times")).where(which)
+    for row in conn.execute(kept.group_by(evidence.c.reason).order_by(evidence.c.reason)):
+        found.add("log-evidence", row.reason, str(row.times))
 
 
 class _Head(NamedTuple):
@@ -151,12 +185,16 @@ def _read_head(data: str) -> _Head | None:
     return _Head(lines[0], int(lines[1]), root)
 
 
-def _roots(conn: Connection, state: Row[Any]) -> Iterator[tuple[int, bytes, str, str]]:
+def _roots(
+    conn: Connection, state: Row[Any], closed: tuple[int, bytes] | None
+) -> Iterator[tuple[int, bytes, str, str]]:
     """All roots that stored entries must give, smallest tree first."""
     heads = [
         (state.head_size, bytes(state.head_root), "head-root-wrong", f"head {state.head_size}"),
         (state.witnessed_size, bytes(state.witnessed_root), "witnessed-root-wrong", f"head {state.witnessed_size}"),
     ]
+    if closed is not None:
+        heads.append((*closed, "closed-root-wrong", f"head {closed[0]}"))
     return heapq.merge(sorted(heads), _checkpoint_roots(conn, state.id), key=lambda root: root[0])
 
 
@@ -186,8 +224,9 @@ class _Signatures:
         self._state = state
         self._verify_all = log_keys is not None
         # A log's key speaks for its own log only.
-        own = [key for key in log_keys or () if key.name == state.origin and key.type == KeyType.ED25519]
-        self._keys = [*own, *(key for key in cosigners if key.type == KeyType.COSIGNATURE)]
+        own = [key for key in log_keys or () if key.name == state.origin and key.type != KeyType.COSIGNATURE]
+        expected = [each for key in own for each in (key, *key.also)]
+        self._keys = [*expected, *(key for key in cosigners if key.type == KeyType.COSIGNATURE)]
         self._found = found
 
     def check(self) -> None:
@@ -246,11 +285,13 @@ class _Signatures:
         for key in self._keys:
             if key.made(line):
                 try:
-                    key.verify(data, line)
+                    if key.checkable:
+                        key.verify(data, line)
                 except BadSignature:
                     self._found.add("signature-wrong", place)
                     return False
-                return True
+                # A line that a suite adds says nothing without that of the log's own key.
+                return key.type != KeyType.SM2
         if self._verify_all:
             self._found.add("signature-key-unknown", place)
         return not (self._verify_all and self._state.own)

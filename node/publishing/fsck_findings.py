@@ -18,21 +18,49 @@ class Advice(NamedTuple):
 
 
 _STOP = Advice(
-    "请勿重新签名，停止写入；保留数据库副本作为证据，按 docs/recovery.md 从镜像恢复该日志。",
-    "Do not sign again, stop writing; keep a copy of the database, restore the log from a mirror, docs/recovery.md.",
+    "请勿重新签名；停止服务，检查磁盘，再运行 ggzy recover --fresh：旧库留作证据，从镜像重建，见 docs/recovery.md。",
+    "Do not sign again. Stop the service, check the disk, run ggzy recover --fresh: it keeps the database as evidence "
+    "and brings the log back from the mirror, docs/recovery.md.",
 )
 _PAYLOAD = Advice(
     "日志本身不受影响；请按 docs/recovery.md 从来源节点或镜像重新取回该内容。",
     "The log itself is not affected; fetch this content again from its origin or a mirror, docs/recovery.md.",
+)
+_ERASED = Advice(
+    "请勿读取或转发该内容；请运行 ggzy rebuild 再次执行删除，仍在时按 docs/operating.md 处理。",
+    "Neither read nor pass it on; run ggzy rebuild, which erases again, and see docs/operating.md if it stays.",
 )
 _KEY = Advice(
     "请核对信任策略中的公钥；公钥已更换时请先更新信任策略再检查。",
     "Compare the keys in the trust policy; if a key was replaced, update the policy first and check again.",
 )
 _LOOK = Advice("请按 docs/recovery.md 查明原因后再处理。", "Find out the reason first, docs/recovery.md.")
+_FROZEN = Advice(
+    "旧副本（restored-from-backup）请运行 ggzy recover；分叉（fork）请停止其他进程，按 docs/recovery.md 开启新纪元。",
+    "An old copy (restored-from-backup): ggzy recover. A fork: stop the other process and open a new epoch "
+    "(ggzy epoch), docs/recovery.md.",
+)
+_EVIDENCE = Advice(
+    "请保留数据库，把证据交监督部门核验，见 docs/recovery.md 的“分叉”。",
+    "Keep the database and have the evidence examined by the supervising department, see fork in docs/recovery.md.",
+)
+_CLOSED = Advice(
+    "其后的条目不计入任何页面；请以后继日志为准，见 docs/recovery.md。",
+    "What lies beyond is shown nowhere; the log that follows counts, docs/recovery.md.",
+)
+_MISSING = Advice(
+    "请运行 ggzy recover，从镜像取回本节点的内容，见 docs/recovery.md。",
+    "Run ggzy recover, which asks the node above for this node's own content, docs/recovery.md.",
+)
 _DISK = Advice(
-    "请停止服务，检查磁盘，并按 docs/recovery.md 恢复数据库。",
-    "Stop the service, check the disk and restore the database, docs/recovery.md.",
+    "请停止服务，检查磁盘；数据库确已损坏时运行 ggzy recover --fresh，见 docs/recovery.md。",
+    "Stop the service and check the disk; a database that is damaged is made anew by ggzy recover --fresh, "
+    "docs/recovery.md.",
+)
+_VIEW = Advice(
+    "日志本身不受影响；请运行 ggzy rebuild，从日志重建查询表；再次出现时请检查磁盘。",
+    "The log itself is not affected: run ggzy rebuild, which makes the read tables anew from the logs. If it comes "
+    "back, check the disk.",
 )
 _BUSINESS = Advice(
     "日志本身不受影响；请勿再次发布该记录，按 docs/recovery.md 重建发布索引。",
@@ -52,7 +80,16 @@ CODES: dict[str, Code] = {
     "database-reference": Code("数据库引用不完整", "a row refers to one that is not there", _DISK),
     "log-unreadable": Code("日志无法读取，检查中断", "the log cannot be read, its check was broken off", _DISK),
     "log-state-wrong": Code("日志状态行自相矛盾", "the log's own row contradicts itself", _STOP),
-    "log-frozen": Code("日志已冻结", "the log is frozen", _LOOK, "warning"),
+    "log-frozen": Code("日志已冻结", "the log is frozen", _FROZEN, "warning"),
+    "log-evidence": Code(
+        "存有互相矛盾的签名文书", "notes that cannot all be true are kept as evidence", _EVIDENCE, "warning"
+    ),
+    "closed-beyond": Code(
+        "日志在信任策略关闭之处以后仍有条目", "entries beyond where the trust policy closed the log", _CLOSED, "warning"
+    ),
+    "closed-root-wrong": Code(
+        "日志与信任策略关闭的日志头不符", "the log differs from the head that the trust policy closed it with", _STOP
+    ),
     "log-unsigned-end": Code(
         "日志末尾有未签名的条目", "entries at the end of the own log are not signed", _LOOK, "warning"
     ),
@@ -107,9 +144,12 @@ CODES: dict[str, Code] = {
     ),
     "payload-wrong": Code("内容与条目的承诺不符", "a payload does not match the entry's commitment", _PAYLOAD),
     "payload-lost": Code("应存的内容既未存也未列为缺失", "a payload is due, not held and not listed missing", _PAYLOAD),
+    "erased-held": Code("已依法删除的内容仍有留存", "a section erased by law is still held", _ERASED),
+    "payload-missing": Code("本节点自己的内容缺失", "a payload of the own log is missing", _MISSING, "warning"),
     "missing-held": Code("列为缺失的内容其实已存", "a payload that is held is listed missing", _PAYLOAD),
     "missing-extra": Code("缺失清单指向不存在的部分", "the missing list names a section that does not exist", _PAYLOAD),
     "issued-wrong": Code("发布索引与条目不符", "the index of issued records differs from the entry", _BUSINESS),
+    "view-differs": Code("查询表与日志不符", "a read table differs from what the log says", _VIEW),
     "issued-extra": Code("发布索引指向不存在的条目", "the index of issued records names no entry", _BUSINESS),
 }
 

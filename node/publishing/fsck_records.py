@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import msgpack
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, Row, and_, or_, select
 
 from node.errors import BadProof, NodeError
 from node.publishing.fsck_findings import Findings
 from node.publishing.fsck_tree import FULL, leaf, strays
-from node.store.tables import Issued, PayloadMissing, PayloadPack, PayloadRow, table
+from node.store.tables import Erased, Issued, PayloadMissing, PayloadPack, PayloadRow, table
 from node.wire import header as headers
 from node.wire import pack as packs
 from node.wire import payload as payloads
@@ -20,9 +22,20 @@ pack = table(PayloadPack)
 row = table(PayloadRow)
 missing = table(PayloadMissing)
 issued = table(Issued)
+erased = table(Erased)
 
 _BLOCK = 65536
 """So many entries' rows of `issued` are held at a time: the table is ordered by key, so each block reads all of it."""
+
+
+def _digest(read: Row[Any]) -> bytes:
+    """What a row's digest must be (`node.store.issued`); nothing fits a row whose values are not of their types."""
+    parts = (read.key_hash, read.version, read.said_hash, read.record_id, read.leaf, read.log_id, read.idx)
+    try:
+        data = [each.to_bytes(8, "big", signed=True) if isinstance(each, int) else bytes(each) for each in parts]
+    except (TypeError, ValueError, OverflowError):
+        return b""
+    return hashlib.sha256(b"".join(len(each).to_bytes(4, "big") + each for each in data)).digest()[:16]
 
 
 class Records:
@@ -40,7 +53,7 @@ class Records:
         self._own = own
         self._mine = mine
         self._found = found
-        self._issued: dict[int, list[tuple[bytes, bytes, int]]] = {}
+        self._issued: dict[int, list[tuple[bytes, bytes, int] | None]] = {}
         self._block_end = 0
         here = conn.execute(select(issued.c.idx).where(issued.c.log_id == log_id).limit(1)).first()
         self._any_issued = here is not None
@@ -51,7 +64,7 @@ class Records:
         if self._any_issued:
             self._check_issued(first, end, entries, read)
         refs = {
-            (index, section.name): (section.audience, section.commitment)
+            (index, section.name): (section.holding, section.commitment)
             for index, header in read.items()
             for section in (header.sections if header else ())
         }
@@ -59,10 +72,19 @@ class Records:
         self._check_packs(first, end, entries, refs, held)
         self._check_rows(first, end, entries, refs, held)
         listed = self._check_missing(first, end, entries, refs, held)
+        gone = self._erased(first, end)
+        self._found.add_all("erased-held", (f"entry {index} {section}" for index, section in sorted(gone & held)))
         for (index, section), (audience, _) in refs.items():
             due = self._mine is not None and audience in self._mine and index < payload_next
+            due = due and (index, section) not in gone
             if due and (index, section) not in held | listed:
                 self._found.add("payload-lost", f"entry {index} {section}")
+
+    def _erased(self, first: int, end: int) -> set[tuple[int, str]]:
+        which = and_(erased.c.log_id == self._id, erased.c.idx >= first, erased.c.idx < end)
+        return {
+            (each.idx, each.section) for each in self._conn.execute(select(erased.c.idx, erased.c.section).where(which))
+        }
 
     def extras(self, stored: int) -> None:
         """Rows outside the log."""
@@ -178,6 +200,9 @@ class Records:
                 self._found.add("missing-held", f"entry {index} {section}")
             elif index in entries and (index, section) not in refs:
                 self._found.add("missing-extra", f"entry {index} {section}")
+            elif self._own:
+                # What others' logs lack is theirs to bring, and told by the status; of our own nobody else will look.
+                self._found.add("payload-missing", f"entry {index} {section}")
         return listed
 
     def _check_issued(
@@ -197,10 +222,11 @@ class Records:
         self._block_end = first - first % _BLOCK + _BLOCK
         self._issued = {}
         rows = self._conn.execute(
-            select(issued.c.idx, issued.c.leaf, issued.c.record_id, issued.c.version).where(
+            select(issued).where(
                 and_(issued.c.log_id == self._id, issued.c.idx >= first, issued.c.idx < self._block_end)
             ),
             execution_options={"yield_per": 1024},
         )
         for each in rows:
-            self._issued.setdefault(each.idx, []).append((each.leaf, each.record_id, each.version))
+            said = (each.leaf, each.record_id, each.version)
+            self._issued.setdefault(each.idx, []).append(said if _digest(each) == each.digest else None)

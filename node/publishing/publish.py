@@ -15,25 +15,33 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+import structlog
+from sqlalchemy import Connection, Row, and_, select
 
 from node.clock import Clock
 from node.domain import KINDS
+from node.domain.audience import holding
 from node.domain.record import Amendment, Document, Draft, Outcome
 from node.errors import Frozen, Malformed, NodeError, NotFound, Rejected, StorageFailed
-from node.store import checkpoints, logs, payloads
+from node.publishing.recall import Place, Recall
+from node.publishing.sealing import ListOfWraps, Sealer, StoredList, require_not_erased
+from node.store import checkpoints, logs, payloads, wraps
+from node.store import issued as index_rows
 from node.store.db import Store
 from node.store.logs import LogState
 from node.store.tables import Issued, table
 from node.tlog.checkpoint import Checkpoint
 from node.tlog.merkle import leaf_hash
 from node.tlog.note import Ed25519Signer
+from node.tlog.suites import Sm2Signer
 from node.tlog.tiles import WIDTH, Edge
 from node.wire import header as headers
 from node.wire import payload as payload_bytes
 from node.wire.header import Header, SectionRef
 from node.wire.pack import PayloadRow
+from node.wire.sealed import SealedPlace
 
+_log = structlog.get_logger(__name__)
 issued = table(Issued)
 MAX_BATCH = 1024
 
@@ -46,6 +54,9 @@ class Publisher:
 
     Args:
         signer: the log's key; its name is the origin.
+        added: keys of the suite that sign every head beside it, under the same name (DESIGN L22).
+        choose: gives the key of the same name that signs a head of some size, where there are several (L19).
+        sealer: seals the sections that a kind calls sealed (L23); without one, a record that has such is rejected.
         guard: awaited before this process first signs: the last moment to find that the database is an old copy (L9),
             or that this node must not publish. When it raises, nothing is published, and it is asked again.
         on_signed: called with the size of each signed head after its commit.
@@ -58,6 +69,9 @@ class Publisher:
         signer: Ed25519Signer,
         clock: Clock,
         *,
+        added: Sequence[Sm2Signer] = (),
+        choose: Callable[[int], Ed25519Signer] | None = None,
+        sealer: Sealer | None = None,
         random: RandomBytes = os.urandom,
         guard: Callable[[], Awaitable[None]] | None = None,
         on_signed: Callable[[int], None] = lambda size: None,
@@ -65,6 +79,9 @@ class Publisher:
     ) -> None:
         self._store = store
         self._signer = signer
+        self._added = tuple(added)
+        self._choose = choose or (lambda _size: signer)
+        self._sealer = sealer
         self._clock = clock
         self._random = random
         self._on_publish = on_publish
@@ -82,7 +99,8 @@ class Publisher:
 
         Raises:
             Frozen: the log must not be signed, see docs/recovery.md.
-            StorageFailed, Unavailable: nothing of these items was published.
+            StorageFailed: whether these items were published shows after the restart; to say them again does no harm.
+            Unavailable: nothing of these items was published.
         """
         answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         self._waiting.append((items, answer))
@@ -95,10 +113,35 @@ class Publisher:
 
         def work(conn: Connection) -> None:
             state = logs.ensure(conn, self.origin, own=True)
-            if checkpoints.text(conn, state.id, state.head_size) is None:
+            # A frozen log signs nothing, not even that it is empty: it may be waiting for its entries to come back.
+            if not state.frozen and checkpoints.text(conn, state.id, state.head_size) is None:
                 self._sign(conn, state, [])
 
         await self._store.write(work)
+
+    async def renew_head(self) -> bool:
+        """Sign the head with the key that is now to sign it, where that has not: after a rotation or revocation (L19).
+
+        Says the same of the same tree, so nothing is asked before. Gives whether it signed. Raises Refused when no key
+        may sign.
+        """
+
+        def work(conn: Connection) -> bool:
+            state = logs.find(conn, self.origin)
+            if state is None or state.frozen or checkpoints.text(conn, state.id, state.head_size) is None:
+                return False
+            key = self._choose(state.head_size).verifier
+            if checkpoints.line_of(conn, state.id, state.head_size, key.name, key.key_id.hex()) is not None:
+                return False
+            if state.stored_size != state.head_size:
+                return False
+            self._sign(conn, state, [])
+            return True
+
+        signed = await self._store.write(work)
+        if signed:
+            self._on_publish()
+        return signed
 
     async def _drain(self) -> None:
         while self._waiting:
@@ -126,8 +169,15 @@ class Publisher:
                 if not answer.done():
                     answer.set_result(mine)
                 if published := [outcome.index for outcome in mine if outcome.state == "published"]:
-                    self._on_signed(max(index for index in published if index is not None) + 1)
-                    self._on_publish()
+                    self._announce(max(index for index in published if index is not None) + 1)
+
+    def _announce(self, size: int) -> None:
+        """Tell of a signed head. It is safe without being told of: a full disk here must not keep others waiting."""
+        try:
+            self._on_signed(size)
+        except OSError as error:
+            _log.warning("signed_head_not_noted", size=size, error=error.strerror)
+        self._on_publish()
 
     @staticmethod
     def _fail(taken: list[tuple[Sequence[Item], asyncio.Future[list[Outcome]]]], error: Exception) -> None:
@@ -139,16 +189,17 @@ class Publisher:
         state = logs.ensure(conn, self.origin, own=True)
         if state.frozen:
             raise Frozen(state.frozen)
-        batch = _Batch(conn, state, self._clock(), self._random)
+        batch = _Batch(conn, state, self._clock(), self._random, self._sealer)
         batch.look_up(items)
         outcomes = [batch.take(item) for item in items]
         if batch.entries:
             end = logs.append(conn, state.id, state.stored_size, batch.entries)
             for audience, rows in batch.payloads.items():
                 payloads.put_rows(conn, state.id, audience, rows)
+            wraps.put(conn, state.id, batch.wraps)
             for n in range(state.stored_size // WIDTH, end // WIDTH):
                 payloads.fold(conn, state.id, self.origin, n)
-            conn.execute(insert(issued), batch.issued)
+            index_rows.put(conn, batch.issued)
             logs.move_payload_next(conn, state.id, end)
             self._sign(conn, state, batch.entries)
         return outcomes
@@ -161,7 +212,8 @@ class Publisher:
         except (Malformed, NotFound) as error:
             raise StorageFailed(f"entries cannot be read back, nothing was signed: {error.detail}") from error
         text = Checkpoint(self.origin, size, root).text()
-        checkpoints.put(conn, state.id, size, text, [self._signer.sign_note(text)])
+        lines = [self._choose(size).sign_note(text), *(signer.sign_note(text) for signer in self._added)]
+        checkpoints.put(conn, state.id, size, text, lines)
         logs.move_head(conn, state, size, root)
 
 
@@ -195,52 +247,73 @@ def _read_back(conn: Connection, state: LogState, written: Sequence[bytes]) -> b
 
 @dataclass
 class _Known:
-    """The newest version of a record, and every `said` hash it ever had with the place it went to."""
+    """The newest version of a record, and every `said` hash it ever had with the place it went to.
+
+    The log may be one of an earlier epoch. `places` are those of all versions; `unsaid` are versions that came back
+    from a mirror, of which nobody knows what their source said.
+    """
 
     record_id: bytes
     version: int
     leaf: bytes
+    log_id: int
     index: int
     said: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     document: Document[Any] | None = None
+    places: dict[int, Place] = field(default_factory=dict)
+    unsaid: set[int] = field(default_factory=set)
 
 
 class _Batch:
     """Items on their way into one transaction: each is judged against the database and the items before it."""
 
-    def __init__(self, conn: Connection, state: LogState, now_ms: int, random: RandomBytes) -> None:
+    def __init__(
+        self, conn: Connection, state: LogState, now_ms: int, random: RandomBytes, sealer: Sealer | None
+    ) -> None:
         self.conn = conn
         self.state = state
         self.now_ms = now_ms
         self.random = random
         self.entries: list[bytes] = []
         self.payloads: dict[str, list[PayloadRow]] = {}
+        self.wraps: list[StoredList] = []
         self.issued: list[dict[str, Any]] = []
+        self._sealer = sealer
         self._known: dict[bytes, _Known] = {}
+        self._recall = Recall(conn)
 
     def look_up(self, items: Sequence[Item]) -> None:
-        """Load what is known of all keys at once."""
+        """Load what is known of all keys at once. Raises StorageFailed when it is not what was written (L8)."""
         keys = list({_key_hash(item) for item in items})
         for start in range(0, len(keys), 500):
             rows = self.conn.execute(
                 select(issued).where(issued.c.key_hash.in_(keys[start : start + 500])).order_by(issued.c.version)
             )
             for row in rows:
+                if not index_rows.is_whole(row):
+                    raise _index_damaged(row)
                 known = self._known.get(row.key_hash)
-                said = {} if known is None else known.said
-                said.setdefault(row.said_hash, (row.version, row.idx))
-                self._known[row.key_hash] = _Known(row.record_id, row.version, row.leaf, row.idx, said)
+                if known is None:
+                    known = self._known[row.key_hash] = _Known(row.record_id, 0, b"", 0, 0)
+                known.version, known.leaf, known.log_id, known.index = row.version, row.leaf, row.log_id, row.idx
+                known.places[row.version] = row.log_id, row.idx
+                if row.said_hash:
+                    known.said.setdefault(row.said_hash, (row.version, row.idx))
+                else:
+                    known.unsaid.add(row.version)
 
     def take(self, item: Item) -> Outcome:
         """Append the item, or say why not. A rejected item leaves no trace in the batch."""
         try:
             key_hash, said = _key_hash(item), said_hash(item)
             known = self._known.get(key_hash)
+            if known is not None and known.unsaid and said not in known.said:
+                self._recall_said(item, key_hash, said, known)
             if known is not None and said in known.said:
                 version, index = known.said[said]
                 return Outcome("unchanged", known.record_id, version, index)
             sections = self._sections(item, known)
-            header, rows = self._seal(item.kind, sections, known)
+            header, rows, lists = self._seal(item.kind, sections, known)
             entry = headers.encode(header)
         except Rejected as error:
             return Outcome("rejected", error=error)
@@ -251,13 +324,15 @@ class _Batch:
         index = self.state.stored_size + len(self.entries)
         leaf = leaf_hash(entry)
         self.entries.append(entry)
+        self.wraps += [listed(index, commitment) for listed, commitment in lists]
         for audience, row in rows:
             self.payloads.setdefault(audience, []).append(PayloadRow(index, row.section, row.salt, row.payload))
-        said_before = {} if known is None else known.said
-        said_before[said] = (header.version, index)
-        self._known[key_hash] = _Known(
-            header.record_id, header.version, leaf, index, said_before, document=sections["main"]
-        )
+        now = known or _Known(header.record_id, 0, b"", 0, 0)
+        now.version, now.leaf, now.log_id, now.index = header.version, leaf, self.state.id, index
+        now.said[said] = (header.version, index)
+        now.places[header.version] = self.state.id, index
+        now.document = sections["main"]
+        self._known[key_hash] = now
         self.issued.append(
             {
                 "key_hash": key_hash,
@@ -271,6 +346,17 @@ class _Batch:
         )
         return Outcome("published", header.record_id, header.version, index)
 
+    def _recall_said(self, item: Item, key_hash: bytes, said: bytes, known: _Known) -> None:
+        """Find the version that this very item made before the index was lost, and remember what was said."""
+        for version in sorted(known.unsaid):
+            place = known.places[version]
+            if self._recall.same(item, place, known.places.get(version - 1)):
+                which = and_(issued.c.key_hash == key_hash, issued.c.version == version)
+                index_rows.set_said(self.conn, which, said)
+                known.unsaid.discard(version)
+                known.said[said] = (version, place[1])
+                return
+
     def _sections(self, item: Item, known: _Known | None) -> dict[str, Any]:
         kind = KINDS.get(item.kind)
         if kind is None:
@@ -282,13 +368,15 @@ class _Batch:
         unknown = set(sections) - set(kind.sections)
         if unknown or "main" not in sections:
             raise Rejected(f"a {item.kind} has the sections {', '.join(kind.sections)}", field="sections")
+        if known is not None and kind.sealed & set(sections):
+            require_not_erased(self.conn, known.record_id, kind.sealed & set(sections))
         return sections
 
     def _current(self, item: Amendment, known: _Known | None) -> Document[Any] | None:
         if known is None:
             return None
         if known.document is None:
-            held = payloads.get(self.conn, self.state.id, known.index, "main")
+            held = payloads.get(self.conn, known.log_id, known.index, "main")
             if held is None:
                 raise Rejected("the version that this changes is no longer held here", field="key")
             known.document = msgspec.msgpack.decode(held[1], type=KINDS[item.kind].sections["main"][0])
@@ -296,27 +384,49 @@ class _Batch:
 
     def _seal(
         self, kind_name: str, sections: dict[str, Any], known: _Known | None
-    ) -> tuple[Header, list[tuple[str, PayloadRow]]]:
+    ) -> tuple[Header, list[tuple[str, PayloadRow]], list[tuple[ListOfWraps, bytes]]]:
         kind = KINDS[kind_name]
         refs: list[SectionRef] = []
         rows: list[tuple[str, PayloadRow]] = []
+        lists: list[tuple[ListOfWraps, bytes]] = []
+        record_id = uuid7(self.now_ms, self.random) if known is None else known.record_id
+        version = 1 if known is None else known.version + 1
         for name in sorted(sections, key=lambda section: (section != "main", section)):
-            audience = kind.sections[name][1]
+            audience, size_class = kind.sections[name][1], 0
             data = payload_bytes.encode(sections[name])
+            listed: ListOfWraps | None = None
+            if name in kind.sealed:
+                if self._sealer is None:
+                    raise Rejected(f"the section {name} can be published sealed only", field=name)
+                place = SealedPlace(self.state.origin, record_id, version, name)
+                data, size_class, listed = self._sealer.seal(data, place, audience, self.random)
             salt = self.random(payload_bytes.SALT_BYTES)
-            refs.append(SectionRef(name, audience, payload_bytes.commitment(salt, data)))
-            rows.append((audience, PayloadRow(0, name, salt, data)))
+            commitment = payload_bytes.commitment(salt, data)
+            refs.append(SectionRef(name, audience, commitment, size_class))
+            rows.append((holding(audience, size_class), PayloadRow(0, name, salt, data)))
+            if listed is not None:
+                lists.append((listed, commitment))
         header = Header(
             kind=kind_name,
             schema=kind.schema,
-            record_id=uuid7(self.now_ms, self.random) if known is None else known.record_id,
-            version=1 if known is None else known.version + 1,
+            record_id=record_id,
+            version=version,
             prev_leaf=None if known is None else known.leaf,
             claimed_ms=self.now_ms,
             audience="public",
             sections=tuple(refs),
         )
-        return header, rows
+        return header, rows, lists
+
+
+def _index_damaged(row: Row[Any]) -> StorageFailed:
+    return StorageFailed(
+        f"the index of issued records is damaged at version {row.version} of entry {row.idx}; nothing was signed",
+        zh="发布索引损坏，未签名",
+        advice_zh="请停止服务，检查磁盘，运行 ggzy fsck；再用 ggzy recover --fresh 重建，见 docs/recovery.md。",
+        advice_en="Stop the service, check the disk, run ggzy fsck; ggzy recover --fresh makes the index anew, "
+        "see docs/recovery.md.",
+    )
 
 
 def _key_hash(item: Item) -> bytes:

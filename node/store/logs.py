@@ -297,6 +297,29 @@ def freeze(conn: Connection, log_id: int, reason: str) -> None:
     conn.execute(update(log).where(log.c.id == log_id).values(frozen=reason))
 
 
+def thaw(conn: Connection, state: LogState, size: int, root: bytes) -> None:
+    """Let the log be signed again, with this head: only from what `state` says. Raises Conflict.
+
+    Whoever calls has proven that the head was signed by the log's own key and that all entries up to it are stored.
+    """
+    moved = conn.execute(
+        update(log)
+        .where(
+            and_(
+                log.c.id == state.id,
+                log.c.frozen == state.frozen,
+                log.c.head_size == state.head_size,
+                log.c.head_root == state.head_root,
+                log.c.head_size <= size,
+                log.c.stored_size == size,
+            )
+        )
+        .values(head_size=size, head_root=root, frozen="")
+    )
+    if moved.rowcount != 1:
+        raise Conflict("the log has changed meanwhile", size=by_id(conn, state.id).head_size)
+
+
 def move_payload_next(conn: Connection, log_id: int, position: int) -> None:
     """Payloads up to `position` are accounted for; never goes back."""
     conn.execute(

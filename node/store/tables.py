@@ -114,7 +114,12 @@ class LogSignature(SQLModel, table=True):
 
 
 class LogEvidence(SQLModel, table=True):
-    """Two notes that cannot both be true, or a note beyond our own head: kept for whoever judges it (L10)."""
+    """Two notes that cannot both be true, or a note beyond our own head: kept for whoever judges it (L10).
+
+    `file` is the evidence file (`node.wire.evidence`) that others can check, empty where two notes say it all or prove
+    nothing yet; `held` and `shown` are empty where evidence is no pair of notes. `digest` is that of what it is made
+    of. `judged_ms` is when the alarm was raised for it, `known_ms` when it was first found in a log that all can read.
+    """
 
     __tablename__ = "log_evidence"
     id: int | None = Field(default=None, sa_column=Column(_Id, primary_key=True, autoincrement=True))
@@ -123,7 +128,58 @@ class LogEvidence(SQLModel, table=True):
     reason: str = Field(sa_column=Column(Text, nullable=False))
     held: str = Field(sa_column=Column(Text, nullable=False))
     shown: str = Field(sa_column=Column(Text, nullable=False))
-    __table_args__ = (UniqueConstraint("log_id", "reason", "held", "shown"),)
+    digest: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    file: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    judged_ms: int | None = Field(default=None, sa_column=_big(nullable=True))
+    known_ms: int | None = Field(default=None, sa_column=_big(nullable=True))
+    __table_args__ = (UniqueConstraint("log_id", "reason", "digest", name="log_evidence_digest_key"),)
+
+
+class Alarm(SQLModel, table=True):
+    """Something that is not as it should be between nodes, from when to when (L10, L21).
+
+    Open while `cleared_ms` is nil, and told of once `raised_ms` is set: until then it is a suspicion that may pass.
+    `mark` is the size that it is about; `severity` is proven, suspected or warning.
+    """
+
+    __tablename__ = "alarm"
+    id: int | None = Field(default=None, sa_column=Column(_Id, primary_key=True, autoincrement=True))
+    code: str = Field(sa_column=Column(Text, nullable=False))
+    origin: str = Field(sa_column=Column(Text, nullable=False))
+    severity: str = Field(sa_column=Column(Text, nullable=False))
+    detail: str = Field(sa_column=Column(Text, nullable=False))
+    mark: int = Field(default=0, sa_column=_big())
+    since_ms: int = Field(sa_column=_big())
+    raised_ms: int | None = Field(default=None, sa_column=_big(nullable=True))
+    last_ms: int = Field(sa_column=_big())
+    cleared_ms: int | None = Field(default=None, sa_column=_big(nullable=True))
+    evidence_id: int | None = Field(default=None, sa_column=Column(_Id, ForeignKey("log_evidence.id"), nullable=True))
+    __table_args__ = (Index("ix_alarm_open", "cleared_ms", "code", "origin"),)
+
+
+class ObservedSize(SQLModel, table=True):
+    """How large a log (`origin`) is by the newest `log.observe` record of another (`log_id`), and where it says so."""
+
+    __tablename__ = "observed_size"
+    log_id: int = Field(sa_column=_log_id())
+    origin: str = Field(sa_column=Column(Text, primary_key=True))
+    size: int = Field(sa_column=_big())
+    idx: int = Field(sa_column=_big())
+    observed_ms: int = Field(sa_column=_big())
+
+
+class ObservedHead(SQLModel, table=True):
+    """A head in a `log.observe` record that could not be held against our own copy yet.
+
+    With an empty `origin` the record's payload has not come yet.
+    """
+
+    __tablename__ = "observed_head"
+    log_id: int = Field(sa_column=_log_id())
+    idx: int = Field(sa_column=_big(primary_key=True))
+    origin: str = Field(sa_column=Column(Text, primary_key=True))
+    size: int = Field(sa_column=_big())
+    note: str = Field(sa_column=Column(Text, nullable=False))
 
 
 # --- payloads -------------------------------------------------------------------------------------------------------
@@ -160,6 +216,55 @@ class PayloadMissing(SQLModel, table=True):
     section: str = Field(sa_column=Column(Text, primary_key=True))
 
 
+class SealedWraps(SQLModel, table=True):
+    """The newest signed list of key wraps of a sealed section (`node.wire.sealed`); a single row, so that it can go.
+
+    `holding` is the name under which the section may be held, `seq` counts changes in the order they came here.
+    """
+
+    __tablename__ = "sealed_wraps"
+    log_id: int = Field(sa_column=_log_id())
+    idx: int = Field(sa_column=_big(primary_key=True))
+    section: str = Field(sa_column=Column(Text, primary_key=True))
+    holding: str = Field(sa_column=Column(Text, nullable=False))
+    time_s: int = Field(sa_column=_big())
+    seq: int = Field(sa_column=_big())
+    note: str = Field(sa_column=Column(Text, nullable=False))
+    __table_args__ = (Index("ix_sealed_wraps_seq", "log_id", "seq"),)
+
+
+class Erased(SQLModel, table=True):
+    """A section that was erased by law: never stored again, never called missing (L23). Rows are never rebuilt.
+
+    `order_id` is that of the order; `by_log_id` and `by_idx` say where the order is logged.
+    """
+
+    __tablename__ = "erased"
+    log_id: int = Field(sa_column=_log_id())
+    idx: int = Field(sa_column=_big(primary_key=True))
+    section: str = Field(sa_column=Column(Text, primary_key=True))
+    record_id: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    order_id: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    by_log_id: int = Field(sa_column=Column(_Id, ForeignKey("log.id"), nullable=False))
+    by_idx: int = Field(sa_column=_big())
+    erased_ms: int = Field(sa_column=_big())
+    __table_args__ = (Index("ix_erased_record_id", "record_id"),)
+
+
+class SealedAccess(SQLModel, table=True):
+    """Who opened a sealed section at this node, or let another node read it; never what was in it."""
+
+    __tablename__ = "sealed_access"
+    id: int | None = Field(default=None, sa_column=Column(_Id, primary_key=True, autoincrement=True))
+    at_ms: int = Field(sa_column=_big())
+    who: str = Field(sa_column=Column(Text, nullable=False))
+    action: str = Field(sa_column=Column(Text, nullable=False))
+    log_id: int = Field(sa_column=Column(_Id, ForeignKey("log.id"), nullable=False))
+    idx: int = Field(sa_column=_big())
+    section: str = Field(sa_column=Column(Text, nullable=False))
+    detail: str = Field(sa_column=Column(Text, nullable=False))
+
+
 # --- what a node remembers ------------------------------------------------------------------------------------------
 
 
@@ -167,7 +272,7 @@ class Issued(SQLModel, table=True):
     """Every version that this node published: finds a record by its natural key, and a repeat by what was said.
 
     Written in the transaction that appends the entry (L5). `key_hash` is SHA-256 of kind, LF and key; `said_hash` of
-    what the source said.
+    what the source said; `digest` is over the other columns (`node.store.issued`).
     """
 
     __tablename__ = "issued"
@@ -178,6 +283,20 @@ class Issued(SQLModel, table=True):
     leaf: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     log_id: int = Field(sa_column=Column(_Id, ForeignKey("log.id"), nullable=False))
     idx: int = Field(sa_column=_big())
+    digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class Invited(SQLModel, table=True):
+    """An invitation that was given out: `public` is the key of its one-time code, `card` what came back (L20)."""
+
+    __tablename__ = "invited"
+    public: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    node: str = Field(sa_column=Column(Text, nullable=False))
+    title: str = Field(sa_column=Column(Text, nullable=False))
+    made_ms: int = Field(sa_column=_big())
+    expires_ms: int = Field(sa_column=_big())
+    used_ms: int = Field(sa_column=_big())
+    card: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class Cursor(SQLModel, table=True):

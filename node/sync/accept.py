@@ -8,7 +8,7 @@ follow apart, see `custody.py`. No signature leaves before what it states is dur
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -18,18 +18,31 @@ from node.errors import BadProof, Conflict, Malformed, NodeError, NotFound
 from node.keyring import Keyring
 from node.store import checkpoints, logs
 from node.store.db import Store
+from node.sync import proofs
 from node.tlog.checkpoint import Checkpoint, parse_checkpoint_text, read_checkpoint
-from node.tlog.merkle import leaf_hash, root_of, verify_consistency, verify_subtree_consistency
+from node.tlog.merkle import (
+    claimed_root,
+    leaf_hash,
+    root_of,
+    verify_consistency,
+    verify_subtree_consistency,
+)
 from node.tlog.mirror import AddEntriesReader, MirrorInfo, Package
-from node.tlog.note import Note, Signature, verify_note
+from node.tlog.note import Note, Signature
 from node.tlog.tiles import WIDTH
 from node.tlog.witness import AddCheckpointRequest
 from node.trusted import Trusted
 from node.wire import header as headers
+from node.wire.evidence import Branch, Fork
+from node.wire.heads import open_head
 
 MAX_EXCESS_ENTRIES = 8192
 PACKAGES_PER_COMMIT = 8
 MAX_PACKAGE_BYTES = WIDTH * (headers.MAX_HEADER_BYTES + 2)
+
+
+Admit = Callable[[str], None]
+"""Counts a submission of the log that it is given. Raises Overloaded when there were too many."""
 
 
 class MirrorConflict(NodeError):
@@ -66,21 +79,27 @@ class Acceptor:
 
     # --- step 1: the head -------------------------------------------------------------------------------------------
 
-    async def add_checkpoint(self, body: bytes) -> Signature:
+    async def add_checkpoint(self, body: bytes, *, admit: Admit = lambda origin: None) -> Signature:
         """Witness a log's new head and give the cosignature (tlog-witness, add-checkpoint).
+
+        `admit` counts the request against its sender's share once its log is known, before any signature is checked.
 
         Raises:
             Malformed: 400. NotFound: 404, unknown origin. BadSignature: 403.
             Conflict: 409, `.size` is the size that is held. BadProof: 422, the head does not extend what is held.
         """
         request = AddCheckpointRequest.parse(body)
+        admit(self._known(read_checkpoint(request.note)[0].origin))
         head, note, own_lines = self.open_head(request.note)
         if request.old_size > head.size:
             raise Malformed("the old size is larger than the checkpoint", field="old")
         try:
             return await self._store.write(lambda conn: self._witness(conn, request, head, note, own_lines))
-        except BadProof:
-            await self._store.write(lambda conn: self._contradiction(conn, head, Note(note.text, own_lines)))
+        except (BadProof, Conflict):
+            # A head that is refused may be refused because the log has signed two histories: then both notes are kept.
+            if await self._store.read(lambda conn: _contradicts(conn, request, head)):
+                shown = Note(note.text, own_lines)
+                await self._store.write(lambda conn: self._contradiction(conn, request, head, shown))
             raise
 
     def open_head(self, note_bytes: bytes) -> tuple[Checkpoint, Note, tuple[Signature, ...]]:
@@ -89,21 +108,9 @@ class Acceptor:
         Gives the head, the note and the lines that verified: the log's, and those of cosigners we know.
         Raises Malformed, NotFound for an origin that this node does not mirror, BadSignature.
         """
-        head, note = read_checkpoint(note_bytes)
-        policy = self._trusted.policy
-        if head.origin == self._own or policy.node_of_origin(head.origin) is None:
-            raise NotFound("this node does not mirror a log of that origin", field="origin")
-        verified = [line for _, line in verify_note(note, policy.log_keys(head.origin, head.size))]
-        # A cosigner's line that does not verify is simply not kept: the specification has us look at log keys only.
-        for key in policy.cosigner_keys():
-            for line in note.signatures:
-                if key.made(line):
-                    try:
-                        key.verify(note.text, line)
-                    except NodeError:
-                        continue
-                    verified.append(line)
-        return head, note, tuple(verified)
+        self._known(read_checkpoint(note_bytes)[0].origin)
+        head = open_head(self._trusted.policy, note_bytes)
+        return head.checkpoint, head.note, head.lines
 
     def _witness(
         self,
@@ -129,18 +136,31 @@ class Acceptor:
         """The witness's line on a checkpoint whose growth was checked; it leaves only once the head is stored."""
         return self._keys.witness.cosign(text, self._clock() // 1000)
 
-    def _contradiction(self, conn: Connection, head: Checkpoint, note: Note) -> None:
-        """Two heads of one size, both signed by the log: keep both notes as evidence (L10)."""
-        state = logs.find(conn, head.origin)
-        if state is None:
-            return  # nothing of this log was ever taken, so nothing is contradicted
-        if head.size == state.witnessed_size and head.root != state.witnessed_root:
-            held = checkpoints.note(conn, state.id, state.witnessed_size, state.origin)
-            checkpoints.keep_evidence(conn, state.id, self._clock(), "fork", held.encode(), note.encode())
+    def _contradiction(self, conn: Connection, request: AddCheckpointRequest, head: Checkpoint, shown: Note) -> None:
+        """Keep a refused head when it is another history than what is held: both are signed by the log (L10).
+
+        Two heads of one size show it by themselves. Of a larger one its own proof does, where it holds the older root:
+        the proof may be the sender's, but it leads to a head that the log signed.
+        """
+        state, old = logs.get(conn, head.origin), request.old_size
+        held = checkpoints.note(conn, state.id, state.witnessed_size, state.origin)
+        root = claimed_root(old, head.size, head.root, request.proof)
+        fork: Fork | None = None
+        if head.size == state.witnessed_size:
+            fork = proofs.fork_of_pair(proofs.text(held), proofs.text(shown))
+        elif head.size <= state.head_size:
+            fork = proofs.fork_of_stored(conn, state, shown)
+        elif root is not None and old == state.witnessed_size:
+            branches = Branch(root=state.witnessed_root), Branch(root=root, proof=tuple(request.proof))
+            fork = proofs.fork_at(state.origin, held, shown, old, branches)
+        elif root is not None and old <= state.head_size:
+            fork = proofs.fork_of_larger(conn, state, shown, old, root, tuple(request.proof))
+        if fork is None or proofs.keep_fork(conn, self._trusted.policy, self._clock(), fork) is None:
+            checkpoints.keep_evidence(conn, state.id, self._clock(), "fork", held.encode(), shown.encode())
 
     # --- step 2: the entries ----------------------------------------------------------------------------------------
 
-    async def add_entries(self, body: AsyncIterator[bytes]) -> EntriesOutcome:
+    async def add_entries(self, body: AsyncIterator[bytes], *, admit: Admit = lambda origin: None) -> EntriesOutcome:
         """Mirror entries of a pending checkpoint (tlog-mirror, add-entries). The body is streamed, never held whole.
 
         Raises:
@@ -153,6 +173,7 @@ class Acceptor:
             async for chunk in body:
                 reader.feed(chunk)
                 if reader.header is not None and upload is None:
+                    admit(self._known(reader.header.origin))
                     upload = await self._begin(
                         reader.header.origin, reader.header.upload_start, reader.header.upload_end
                     )
@@ -183,10 +204,13 @@ class Acceptor:
         return EntriesOutcome(cosignature, MirrorInfo(upload.end, upload.end))
 
     async def _begin(self, origin: str, start: int, end: int) -> _Upload:
-        policy = self._trusted.policy
-        if origin == self._own or policy.node_of_origin(origin) is None:
-            raise NotFound("this node does not mirror a log of that origin", field="origin")
         return await self._store.read(lambda conn: _begin(conn, origin, start, end))
+
+    def _known(self, origin: str) -> str:
+        """`origin` itself. Raises NotFound unless it is a log that this node mirrors."""
+        if origin == self._own or self._trusted.policy.node_of_origin(origin) is None:
+            raise NotFound("this node does not mirror a log of that origin", field="origin")
+        return origin
 
     async def _save(self, upload: _Upload, batch: Sequence[Package]) -> None:
         """Prove and store packages, several in one transaction; those before a bad one are kept."""
@@ -224,6 +248,27 @@ class Acceptor:
             return line
 
         return await self._store.write(work)
+
+
+def _contradicts(conn: Connection, request: AddCheckpointRequest, head: Checkpoint) -> bool:
+    """Whether a head, signed by its log, is no part and no growth of what the same log has signed before.
+
+    A smaller tree is held against the stored entries; of a larger one its own proof shows what it grew from. A proof
+    that does not even lead to the head says nothing.
+    """
+    state = logs.find(conn, head.origin)
+    if state is None or not state.witnessed_size:
+        return False  # nothing of this log was ever taken, so nothing is contradicted
+    if head.size == state.witnessed_size:
+        return head.root != state.witnessed_root
+    if head.size <= min(state.stored_size, state.witnessed_size):
+        return logs.stored_root(conn, state.id, head.size) != head.root
+    before = claimed_root(request.old_size, head.size, head.root, request.proof)
+    if before is None or request.old_size > state.witnessed_size:
+        return False
+    if request.old_size == state.witnessed_size:
+        return before != state.witnessed_root
+    return request.old_size <= state.stored_size and before != logs.stored_root(conn, state.id, request.old_size)
 
 
 @dataclass

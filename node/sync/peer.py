@@ -11,7 +11,8 @@ import io
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -99,6 +100,16 @@ class HttpTransport:
             raise Unavailable(f"{self._base} cannot be reached: {type(error).__name__}") from None
 
 
+MakeTransport = Callable[[aiohttp.ClientSession], Transport]
+
+
+@asynccontextmanager
+async def connection(make: MakeTransport) -> AsyncIterator[Transport]:
+    """A transport with a session of its own, for a command that has no node."""
+    async with aiohttp.ClientSession() as session:
+        yield make(session)
+
+
 @dataclass(frozen=True, slots=True)
 class LogSummary:
     """What a node says it holds of a log: a claim, checked when it is pulled."""
@@ -106,6 +117,7 @@ class LogSummary:
     origin: str
     size: int
     payload_next: int
+    wraps: int = 0
 
 
 class Peer:
@@ -120,12 +132,15 @@ class Peer:
     # --- writing: tlog-witness and tlog-mirror ----------------------------------------------------------------------
 
     async def add_checkpoint(self, body: bytes) -> list[Signature]:
-        """Submit a head; gives the cosignature lines. Raises Conflict with the size that the witness holds."""
+        """Submit a head; gives the cosignature lines. Raises Conflict with the size that the witness holds.
+
+        A mirror that is no witness may answer with nothing (c2sp.org/tlog-mirror): then there are no lines.
+        """
         reply = await self._send("POST", paths.ADD_CHECKPOINT, body, {"Content-Type": CHECKPOINT_CONTENT_TYPE})
         if reply.status == 409:
             raise Conflict("the witness holds another size", size=parse_size(reply.body))
         self._expect(reply, 200)
-        return parse_signature_lines(reply.body)
+        return parse_signature_lines(reply.body) if reply.body else []
 
     async def add_entries(self, body: bytes) -> tuple[list[Signature], MirrorInfo | None]:
         """Upload packages: the mirror's cosignature lines when all are there, else where to go on (202 and 409)."""
@@ -149,9 +164,20 @@ class Peer:
         for note in notes:
             self._expect(await self._send("POST", paths.POLICY, note, {"Content-Type": CHECKPOINT_CONTENT_TYPE}), 200)
 
+    async def put_wraps(self, origin: str, notes: Sequence[bytes]) -> bool:
+        """Bring lists of key wraps; tells whether one speaks of an entry that the peer does not hold yet."""
+        body = json.dumps({"wraps": [note.decode() for note in notes]}, ensure_ascii=False).encode()
+        reply = await self._send("POST", paths.wraps(origin), body, {"Content-Type": "application/json"}, signed=True)
+        return _read_json(self._expect(reply, 200)).get("early") is True
+
     async def hello(self) -> None:
         """Tell the peer that there is news, so that it does not wait for its own interval."""
         self._expect(await self._send("POST", paths.HELLO, b"", signed=True), 200)
+
+    async def news(self, after: int, wait_s: int) -> int:
+        """The number of the peer's newest news, once it is another than `after`, or after `wait_s` seconds."""
+        target = f"{paths.NEWS}?after={after}&wait={wait_s}"
+        return _number(_read_json(self._expect(await self._send("GET", target, signed=True), 200)), "number")
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -173,7 +199,15 @@ class Peer:
 
     async def logs(self) -> list[LogSummary]:
         rows = _list(_read_json(self._expect(await self._send("GET", paths.LOGS), 200)), "logs")
-        return [LogSummary(_text(row, "origin"), _number(row, "size"), _number(row, "payload_next")) for row in rows]
+        return [
+            LogSummary(
+                _text(row, "origin"),
+                _number(row, "size"),
+                _number(row, "payload_next"),
+                _number(row, "wraps") if "wraps" in row else 0,
+            )
+            for row in rows
+        ]
 
     async def payload_state(self, origin: str) -> PayloadState:
         return _payload_state(self._expect(await self._send("GET", paths.payload_state(origin), signed=True), 200))
@@ -183,8 +217,19 @@ class Peer:
         target = f"{paths.payloads(origin)}?start={start}&end={end}"
         return list(pack.unframe(self._expect(await self._send("GET", target, signed=True), 200).body))
 
+    async def wraps(self, origin: str, after: int) -> tuple[list[bytes], int]:
+        """Lists of key wraps that changed after a place of the peer's own count, and the place that they lead up to."""
+        target = f"{paths.wraps(origin)}?after={after}"
+        plain = _read_json(self._expect(await self._send("GET", target, signed=True), 200))
+        notes = [note.encode() for note in _list(plain, "wraps") if isinstance(note, str)]
+        return notes, _number(plain, "next")
+
     async def policy_version(self) -> int:
         return _number(_read_json(self._expect(await self._send("GET", paths.POLICY), 200)), "version")
+
+    async def enrol(self, card: bytes) -> None:
+        """Answer an invitation with a card that its code has signed. Raises NotAllowed when it is not valid there."""
+        self._expect(await self._send("POST", paths.ENROL, card, {"Content-Type": "text/plain; charset=utf-8"}), 200)
 
     async def policy(self, version: int) -> bytes:
         return await self._get(f"{paths.POLICY}/{version}")

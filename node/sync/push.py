@@ -6,7 +6,7 @@ verbatim, under the district's origin, and the entries with proofs from our own 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,7 +20,7 @@ from node.store.db import Store
 from node.store.logs import LogState
 from node.store.peers import Standing
 from node.sync.peer import Peer
-from node.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint_text
+from node.tlog.checkpoint import Checkpoint, parse_checkpoint_text
 from node.tlog.cosignature import cosignature_time
 from node.tlog.mirror import MAX_PACKAGES_PER_REQUEST, AddEntriesHeader, canonical_packages, encode_package
 from node.tlog.note import Note, Signature
@@ -28,6 +28,7 @@ from node.tlog.tiles import WIDTH, TileCache, consistency_proof, subtree_consist
 from node.tlog.witness import AddCheckpointRequest
 from node.trusted import Trusted, audiences_for
 from node.wire.custody import open_custody
+from node.wire.heads import cosignatures, open_head, open_own
 
 _log = structlog.get_logger(__name__)
 MAX_TURNS = 1000
@@ -53,16 +54,20 @@ class Pusher:
         self._trusted = trusted
         self._clock = clock
         self._refresh_ms = refresh_ms
+        self._shown: dict[int, tuple[int, int]] = {}
 
     async def push(self, origin: str) -> Pushed:
         """Bring the peer to our head of this log. Raises what the peer's answers and the network raise."""
-        state, standing, fresh = await self._store.read(partial(self._load, origin=origin))
+        state, standing, fresh, shown = await self._store.read(partial(self._load, origin=origin))
         now, size = self._clock(), state.head_size
         level = fresh and standing.mirrored_size == size and standing.payload_next >= min(size, state.payload_next)
+        level = level and not state.frozen
         # An idle link costs no write: its row is touched once a minute.
         if level and not standing.last_error and now - standing.last_ok_ms < TOUCH_MS:
             return Pushed()
         try:
+            if state.frozen:
+                raise Frozen(state.frozen)
             pushed, standing, good = await self._push(state, standing, fresh=fresh)
         except NodeError as error:
             failed = replace(standing, failures=standing.failures + 1, last_error=f"{error.code}: {error.detail}"[:500])
@@ -71,6 +76,7 @@ class Pusher:
         now = self._clock()
         standing = replace(standing, last_try_ms=now, last_ok_ms=now, failures=0, last_error="")
         await self._store.write(partial(_note, state=state, size=size, signatures=good, standing=standing))
+        self._shown[state.id] = size, shown
         return pushed
 
     async def _push(
@@ -80,7 +86,7 @@ class Pusher:
         note = await self._store.read(lambda conn: checkpoints.note(conn, state.id, size, state.origin))
         done, good = Pushed(), []
         if not fresh or standing.mirrored_size != size:
-            lines = await self._add_checkpoint(state, standing, note, size)
+            lines = await self.submit_head(state, standing.witnessed_size, note, size)
             standing = replace(standing, witnessed_size=size)
             entries, more = await self._add_entries(state, standing, size)
             standing = replace(standing, mirrored_size=size)
@@ -94,21 +100,29 @@ class Pusher:
             done = replace(done, payloads=moved)
         return done, standing, good
 
-    def _load(self, conn: Connection, origin: str) -> tuple[LogState, Standing, bool]:
-        """The log, what we know of it at the peer, and whether our head carries a fresh cosignature of its mirror."""
+    def _load(self, conn: Connection, origin: str) -> tuple[LogState, Standing, bool, int]:
+        """The log, what we know of it at the peer, whether our head carries a fresh cosignature of its mirror, and how
+        many lines of the log itself it bears."""
         state = logs.get(conn, origin)
-        if state.frozen:
-            raise Frozen(state.frozen)
-        mirrors = self._trusted.policy.grants(node=self._peer.name, use="mirror")
-        lines = [checkpoints.line_of(conn, state.id, state.head_size, grant.key.name) for grant in mirrors]
+        policy = self._trusted.policy
+        mirrors = [g.key for g in policy.grants(node=self._peer.name, use="mirror") if policy.retired_at(g.key) is None]
+        lines = [checkpoints.line_of(conn, state.id, state.head_size, key.name, key.key_id.hex()) for key in mirrors]
         newest_s = max((cosignature_time(line) for line in lines if line is not None), default=0)
         fresh = newest_s > 0 and abs(self._clock() - newest_s * 1000) < self._refresh_ms
-        return state, peers.get(conn, self._peer.name, state.id, "push"), fresh
+        # After a rotation the log signs its head again, with another key: the same tree, yet the peer lacks the line.
+        shown = checkpoints.own_lines(conn, state.id, state.head_size, state.origin)
+        fresh = fresh and (shown <= 1 or self._shown.get(state.id) == (state.head_size, shown))
+        return state, peers.get(conn, self._peer.name, state.id, "push"), fresh, shown
 
     # --- heads ------------------------------------------------------------------------------------------------------
 
-    async def _add_checkpoint(self, state: LogState, standing: Standing, note: Note, size: int) -> list[Signature]:
-        old = min(standing.witnessed_size, size)
+    async def submit_head(self, state: LogState, known_size: int, note: Note, size: int) -> list[Signature]:
+        """Submit the checkpoint of `size` to a witness that should hold `known_size`; gives its lines, not verified.
+
+        Raises Conflict when the witness is beyond `size`, BadProof when it refuses the proof: then its own note has
+        been looked at (L10). Raises what the network raises.
+        """
+        old = min(known_size, size)
         for _ in range(4):
             proof = await self._store.read(partial(_proof, log_id=state.id, old=old, new=size))
             try:
@@ -134,39 +148,30 @@ class Pusher:
             shown = await self._peer.witnessed(origin)
         except NotFound:
             return
-        head, note, _ = open_checkpoint(shown, self._trusted.policy.log_keys(origin))
-        await self._store.write(partial(self._judge_own, state=state, head=head, note=note))
+        head, note = open_own(self._trusted.policy, origin, shown)
+        if await self._store.write(partial(self._judge_own, state=state, head=head, note=note)):
+            await show_fork(self._store, self._peer, origin, head.size)
 
     async def _judge_peer(self, state: LogState, claim: str) -> None:
         """A status code freezes nothing (L10): look at the peer's note; freeze only on our own signature beyond us."""
         try:
             shown = await self._peer.witnessed(state.origin)
-            head, note, _ = open_checkpoint(shown, self._trusted.policy.log_keys(state.origin))
+            head, note = open_own(self._trusted.policy, state.origin, shown)
         except NodeError as error:
             _log.warning("peer_at_fault", peer=self._peer.name, origin=state.origin, claim=claim, error=error.code)
             return
-        if state.own:
-            await self._store.write(partial(self._judge_own, state=state, head=head, note=note))
+        if state.own and await self._store.write(partial(self._judge_own, state=state, head=head, note=note)):
+            await show_fork(self._store, self._peer, state.origin, head.size)
 
-    def _judge_own(self, conn: Connection, state: LogState, head: Checkpoint, note: Note) -> None:
-        now = logs.by_id(conn, state.id)
-        larger = head.size > now.head_size
-        if not larger and logs.stored_root(conn, state.id, head.size) == head.root:
-            return
-        held = checkpoints.note(conn, state.id, now.head_size, state.origin)
-        reason = "restored-from-backup" if larger else "fork"
-        checkpoints.keep_evidence(conn, state.id, self._clock(), reason, held.encode(), note.encode())
-        logs.freeze(conn, state.id, f"{reason}: {self._peer.name} holds a note under our key of size {head.size}")
-        _log.error("log_frozen", origin=state.origin, reason=reason, their_size=head.size, our_size=now.head_size)
+    def _judge_own(self, conn: Connection, state: LogState, head: Checkpoint, note: Note) -> bool:
+        return judge_own(conn, state, head, note, seen_ms=self._clock(), holder=self._peer.name)
 
     # --- entries ----------------------------------------------------------------------------------------------------
 
     async def _add_entries(self, state: LogState, standing: Standing, size: int) -> tuple[int, list[Signature]]:
         start, end, ticket, moved = min(standing.mirrored_size, size), size, b"", 0
         for _ in range(MAX_TURNS):
-            body, count = await self._store.read(
-                partial(_upload_body, state=state, start=start, end=end, ticket=ticket)
-            )
+            body, count = await self._store.read(partial(upload_body, state=state, start=start, end=end, ticket=ticket))
             lines, info = await self._peer.add_entries(body)
             if info is None:
                 return moved + count, lines
@@ -180,15 +185,10 @@ class Pusher:
 
     def _verified(self, note: Note, lines: Iterable[Signature]) -> list[Signature]:
         """The cosignatures that verify under a key of the policy; others are ignored, as the note format says."""
-        known = self._trusted.policy.cosigner_keys()
-        good = []
-        for line in lines:
-            for key in known:
-                if key.made(line):
-                    key.verify(note.text, line)
-                    good.append(line)
+        policy = self._trusted.policy
+        good = [line for _, line in cosignatures(policy, Note(note.text, tuple(lines)))]
         # Without its mirror's line nothing counts as safe there (L9), and every pass would bring all of it again.
-        mirrors = [grant.key for grant in self._trusted.policy.grants(node=self._peer.name, use="mirror")]
+        mirrors = [grant.key for grant in policy.grants(node=self._peer.name, use="mirror")]
         if not any(key.made(line) for key in mirrors for line in good):
             raise BadSignature(f"{self._peer.name} gave no cosignature of a mirror key that the trust policy knows")
         return good
@@ -205,7 +205,7 @@ class Pusher:
         while position < ours:
             stop = min(ours, (position // WIDTH + PAYLOAD_BUNDLES_PER_CALL) * WIDTH)
             made, stop = await self._store.read(
-                partial(_packs, state=state, start=position, end=stop, audiences=theirs)
+                partial(packs_of_stretch, state=state, start=position, end=stop, audiences=theirs)
             )
             try:
                 there = await self._peer.put_payloads(state.origin, position, stop, made)
@@ -251,13 +251,53 @@ class Pusher:
                 data = await self._peer.cosigned(origin, key.name)
             except NotFound:
                 continue
-            head, note, verified = open_checkpoint(data, [*policy.log_keys(origin), *policy.cosigner_keys()])
+            opened = open_head(policy, data)
+            head = opened.checkpoint
+            if head.origin != origin:
+                raise BadSignature("the peer serves another log's checkpoint at this address")
             if head.size > state.stored_size or (have is not None and head.size <= have):
                 continue
-            lines = [line for _, line in verified]
-            await self._store.write(partial(_keep_checked, log_id=state.id, head=head, note=note, lines=lines))
+            keep = partial(_keep_checked, log_id=state.id, head=head, note=opened.note, lines=opened.lines)
+            await self._store.write(keep)
             got += 1
         return got
+
+
+async def show_fork(store: Store, peer: Peer, origin: str, their_size: int) -> None:
+    """Show the peer our head too, once both histories are known: so that it holds both notes as evidence (L10).
+
+    It refuses the head, as a witness must; what it answers changes nothing here. Of a larger head only the proof shows
+    what it grew from, and a proof from a tree of 2^n entries does not hold that tree's root: so one from a tree of an
+    entry less is shown too.
+    """
+    state = await store.read(partial(logs.get, origin=origin))
+    size = state.head_size
+    note = await store.read(lambda conn: checkpoints.note(conn, state.id, size, origin))
+    for old in {min(their_size, size), max(0, min(their_size - 1, size))}:
+        proof = await store.read(partial(_proof, log_id=state.id, old=old, new=size))
+        try:
+            await peer.add_checkpoint(AddCheckpointRequest(old, tuple(proof), note.encode()).encode())
+        except NodeError as error:
+            _log.info("fork_shown", peer=peer.name, origin=origin, answer=error.code)
+
+
+def judge_own(conn: Connection, state: LogState, head: Checkpoint, note: Note, *, seen_ms: int, holder: str) -> bool:
+    """Freeze our log when `note`, verified under our own key, is larger than our head or of another root (L9, L10).
+
+    Both notes are kept. Gives whether they are a fork.
+    """
+    now = logs.by_id(conn, state.id)
+    larger = head.size > now.head_size
+    if not larger and logs.stored_root(conn, state.id, head.size) == head.root:
+        return False
+    held = checkpoints.note(conn, state.id, now.head_size, state.origin)
+    reason = "restored-from-backup" if larger else "fork"
+    checkpoints.keep_evidence(conn, state.id, seen_ms, reason, held.encode(), note.encode())
+    # A reason that is known stays, but for the graver one: what was found out before may say more.
+    if not now.frozen or not (larger or now.frozen.startswith("fork")):
+        logs.freeze(conn, state.id, f"{reason}: {holder} holds a note under our key of size {head.size}")
+        _log.error("log_frozen", origin=state.origin, reason=reason, their_size=head.size, our_size=now.head_size)
+    return not larger
 
 
 def _proof(conn: Connection, log_id: int, old: int, new: int) -> list[bytes]:
@@ -277,28 +317,38 @@ def _note(conn: Connection, state: LogState, size: int, signatures: list[Signatu
     peers.put(conn, standing)
 
 
-def _keep_checked(conn: Connection, log_id: int, head: Checkpoint, note: Note, lines: list[Signature]) -> None:
+def _keep_checked(conn: Connection, log_id: int, head: Checkpoint, note: Note, lines: Sequence[Signature]) -> None:
     logs.check_root(conn, log_id, head.size, head.root)
     checkpoints.put(conn, log_id, head.size, note.text, lines)
 
 
-def _upload_body(conn: Connection, state: LogState, start: int, end: int, ticket: bytes) -> tuple[bytes, int]:
-    """An add-entries body of at most 32 packages from `start` of the tree of `end`, and how many entries it holds."""
+def upload_body(
+    conn: Connection, state: LogState, start: int, end: int, ticket: bytes = b"", *, max_bytes: int | None = None
+) -> tuple[bytes, int]:
+    """An add-entries body of at most 32 packages from `start` of the tree of `end`, and how many entries it holds.
+
+    Beyond `max_bytes` no package is added to the first. Raises NotFound when no checkpoint of `end` is known.
+    """
     text = checkpoints.text(conn, state.id, end)
     if text is None or parse_checkpoint_text(text).size != end:
         raise NotFound(f"no checkpoint of size {end} here")
     cache = TileCache(logs.tile_reader(conn, state.id), end)
     parts, count = [AddEntriesHeader(state.origin, start, end, ticket).encode()], 0
+    total = len(parts[0])
     for place, (subtree, first, stop) in enumerate(canonical_packages(start, end)):
         if place == MAX_PACKAGES_PER_REQUEST:
             break
         entries = logs.entries(conn, state.id, first, stop)
-        parts.append(encode_package(entries, subtree_consistency_proof(cache, subtree, stop, end)))
+        package = encode_package(entries, subtree_consistency_proof(cache, subtree, stop, end))
+        total += len(package)
+        if max_bytes is not None and count and total > max_bytes:
+            break
+        parts.append(package)
         count += len(entries)
     return b"".join(parts), count
 
 
-def _packs(
+def packs_of_stretch(
     conn: Connection, state: LogState, start: int, end: int, audiences: frozenset[str]
 ) -> tuple[list[bytes], int]:
     """Packs from `start` on, and the end of what they cover: less than asked for when payloads are large."""

@@ -21,9 +21,11 @@ from node.store.db import Store
 from node.store.logs import LogState
 from node.sync.accept import Acceptor
 from node.sync.custody import Custodian
+from node.sync.oversight import Oversight, Served
 from node.sync.peer import LogSummary, Peer
 from node.sync.pull import Puller
 from node.sync.push import Pusher
+from node.sync.wraps import WrapCarrier
 from node.trusted import Trusted, versions_above
 
 _log = structlog.get_logger(__name__)
@@ -34,7 +36,8 @@ AT_ONCE = 4
 class PassReport:
     """What a pass moved, and what failed: origin (or "policy", "list") -> error text.
 
-    `unreachable` is true when the node above did not answer at all; then nothing else was tried.
+    `unreachable` is true when the node above did not answer at all; then nothing else was tried. `refused` are the
+    errors behind `failures`, and `listed` what the node above says it holds, None before it was asked.
     """
 
     entries_up: int = 0
@@ -42,12 +45,16 @@ class PassReport:
     entries_down: int = 0
     payloads_down: int = 0
     policies: int = 0
+    cosignatures: int = 0
+    wraps: int = 0
     unreachable: bool = False
     failures: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, NodeError] = field(default_factory=dict)
+    listed: dict[str, LogSummary] | None = None
 
     @property
     def moved(self) -> int:
-        return self.entries_up + self.payloads_up + self.entries_down + self.payloads_down + self.policies
+        return self.entries_up + self.payloads_up + self.entries_down + self.payloads_down + self.policies + self.wraps
 
 
 class Backoff:
@@ -94,15 +101,18 @@ class SyncPass:
         own_origin: str,
         refresh_ms: int,
         max_s: float = 600,
+        oversight: Oversight | None = None,
     ) -> None:
         self._store = store
-        self._peer = peer
+        self._oversight = oversight
+        self.peer = self._peer = peer
         self._trusted = trusted
         self._clock = clock
         self._own = own_origin
         self._max_s = max_s
         self._checked = False
         self._pusher = Pusher(store, peer, trusted, clock, refresh_ms=refresh_ms)
+        self._wraps = WrapCarrier(store, peer, trusted)
         self._puller = Puller(store, peer, trusted, acceptor, custodian, clock)
 
     async def run(self, *, down: bool = True) -> PassReport:
@@ -112,15 +122,25 @@ class SyncPass:
         if report.unreachable:
             await self._store.write(partial(self._note_outage, error=report.failures["policy"]))
             return report
+        if self._oversight is not None:
+            await self._one(report, "oversight", self._oversight.before(self._peer.name))
         if not self._checked:
             # A signed call first: a wrong clock or an unknown key is told before anything else fails for it.
             await self._one(report, "hello", self._peer.hello())
             await self._one(report, self._own, self.check_own())
         states = await self._store.read(logs.all_logs)
-        await self._each(report, [(state.origin, self._up(report, state)) for state in states if self._goes_up(state)])
+        await self._each(
+            report, [(state.origin, partial(self._up, report, state)) for state in states if self._goes_up(state)]
+        )
         if down:
             await self._one(report, "list", self._down(report))
+        if self._oversight is not None and down:
+            served = Served(report.listed, dict(report.failures), report.refused)
+            await self._one(report, "oversight", self._look(self._oversight, served))
         return report
+
+    async def _look(self, oversight: Oversight, served: Served) -> None:
+        await oversight.after(self._peer, served)
 
     def _note_outage(self, conn: Connection, error: str) -> None:
         """Every log's row tells that its peer does not answer, so that none looks level while nobody can know."""
@@ -143,17 +163,20 @@ class SyncPass:
         pushed = await self._pusher.push(state.origin)
         report.entries_up += pushed.entries
         report.payloads_up += pushed.payloads
-        await self._pusher.fetch_cosignatures(state.origin)
+        report.wraps += await self._wraps.push(state.origin)
+        report.cosignatures += await self._pusher.fetch_cosignatures(state.origin)
 
     async def _down(self, report: PassReport) -> None:
         wanted = await self._puller.wanted(own_origin=self._own)
+        report.listed = {summary.origin: summary for summary in wanted}
 
         async def pull(summary: LogSummary) -> None:
             pulled = await self._puller.pull(summary)
             report.entries_down += pulled.entries
             report.payloads_down += pulled.payloads
+            report.wraps += await self._wraps.pull(summary.origin, summary.wraps)
 
-        await self._each(report, [(summary.origin, pull(summary)) for summary in wanted])
+        await self._each(report, [(summary.origin, partial(pull, summary)) for summary in wanted])
 
     async def _exchange_policy(self, report: PassReport) -> None:
         """Both sides end with the newer policy; each checks every step by itself, so the order does not matter."""
@@ -165,12 +188,12 @@ class SyncPass:
         elif ours > theirs:
             await self._peer.put_policy(await self._store.read(lambda conn: versions_above(conn, theirs)))
 
-    async def _each(self, report: PassReport, works: list[tuple[str, Awaitable[None]]]) -> None:
+    async def _each(self, report: PassReport, works: list[tuple[str, Callable[[], Awaitable[None]]]]) -> None:
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def guarded(name: str, work: Awaitable[None]) -> None:
+        async def guarded(name: str, work: Callable[[], Awaitable[None]]) -> None:
             async with gate:
-                await self._one(report, name, work)
+                await self._one(report, name, work())
 
         await asyncio.gather(*(guarded(name, work) for name, work in works))
 
@@ -179,6 +202,7 @@ class SyncPass:
             await asyncio.wait_for(work, self._max_s)
         except NodeError as error:
             report.failures[name] = f"{error.code}: {error.detail}"
+            report.refused[name] = error
             report.unreachable |= name == "policy" and type(error) is Unavailable
             tell = _log.warning if isinstance(error, Frozen) else _log.info
             tell("sync_failed", peer=self._peer.name, what=name, code=error.code, detail=error.detail)

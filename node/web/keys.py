@@ -13,8 +13,11 @@ from node.publishing.publish import Publisher
 from node.settings import Settings
 from node.store.db import Store
 from node.sync.accept import Acceptor
+from node.sync.bulletin import Bulletin
 from node.sync.custody import Custodian
+from node.sync.enrol import Invitations
 from node.trusted import Trusted
+from node.web.limits import Limits
 
 if TYPE_CHECKING:
     from node.web.signed import Callers
@@ -30,5 +33,12 @@ CUSTODIAN = web.AppKey("custodian", Custodian)
 CALLERS: web.AppKey[Callers] = web.AppKey("callers")
 NEWS = web.AppKey("news", asyncio.Event)
 """Set when something arrived or was published, so that jobs run at once."""
+BULLETIN = web.AppKey("bulletin", Bulletin)
+"""What nodes below wait for, with a request held open."""
+LIMITS = web.AppKey("limits", Limits)
+"""How often one log may be submitted from one address."""
+ENROL_LIMITS = web.AppKey("enrol_limits", Limits)
+"""How often one address may answer an invitation."""
+INVITATIONS = web.AppKey("invitations", Invitations)
 UPLOADS = web.AppKey("uploads", asyncio.Semaphore)
 """Uploads that may run at the same time."""

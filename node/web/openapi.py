@@ -33,6 +33,10 @@ HTTP Message Signatures (RFC 9421), label `ggzy`, Ed25519, over exactly `"@metho
 counts once, for a few minutes around `created`. A bad signature is refused also where none is needed. \
 请求签名：使用信任策略中的请求密钥，每个请求仅有效一次。"""
 
+# Where the value of a parameter in an address is always found, for programs that walk by the description: (operation,
+# place). A list of records may be empty; a node always has a log.
+_FOUND_IN = {"origin_hash": ("listLogs", "$response.body#/logs/0/origin_hash")}
+
 _PATTERN = re.compile(r"\{(\w+):[^{}]+\}")
 
 
@@ -51,6 +55,7 @@ def _document() -> Json:
     paths: dict[str, Json] = {}
     for operation in OPERATIONS:
         paths.setdefault(template(operation.path), {})[operation.method] = operation.plain()
+    _link(paths)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -70,3 +75,14 @@ def _document() -> Json:
             },
         },
     }
+
+
+def _link(paths: dict[str, Json]) -> None:
+    """Say in the answer of each operation of `_FOUND_IN` where one may go on with what it gave (Link Object)."""
+    by_name = {plain["operationId"]: plain for item in paths.values() for plain in item.values()}
+    for name, plain in by_name.items():
+        for parameter in plain.get("parameters", ()):
+            if parameter.get("in") == "path" and parameter["name"] in _FOUND_IN:
+                source, place = _FOUND_IN[parameter["name"]]
+                links = by_name[source]["responses"]["200"].setdefault("links", {})
+                links[name] = {"operationId": name, "parameters": {parameter["name"]: place}}

@@ -112,7 +112,7 @@ def _search(name: str) -> Operation:
         f"Search {what}",
         PAGES,
         {200: page("a page of the search; the address is stable · 检索结果页"), 400: page(_NOT_UNDERSTOOD)},
-        (503,),
+        (400, 503),
         (*params, _PAGE, _LANG),
         browser=True,
     )

@@ -132,6 +132,7 @@ _PROBLEMS: dict[int, str] = {
     409: "the state has moved on · 状态已变化",
     413: "over a limit of this node · 超过大小限制",
     422: "a proof that does not hold, or against a rule · 证明不成立或按规则拒绝",
+    429: "too many for this log from this address; come back · 过于频繁",
     503: "cannot be done now; try again later · 暂时不可用",
     507: "the disk is full, nothing was written · 磁盘已满，未写入",
 }
@@ -177,6 +178,10 @@ class Operation:
             made["requestBody"] = self.body
         statuses = sorted({*self.answers, *self.problems})
         made["responses"] = {str(status): self._answer(status) for status in statuses}
+        if params:
+            # An address or header that is too long never reaches the program either.
+            too_long = made["responses"].setdefault("400", {"description": "too long to be read · 过长，无法读取"})
+            too_long.setdefault("content", {}).setdefault(TEXT, {"schema": string()})
         return made
 
     def _answer(self, status: int) -> Json:
@@ -189,7 +194,8 @@ class Operation:
                 content.setdefault(TEXT, {"schema": string()})
             if self.browser:
                 content.setdefault(HTML, {"schema": string()})
-            if status == HTTPStatus.SERVICE_UNAVAILABLE and self.busy:
+            busy = status == HTTPStatus.SERVICE_UNAVAILABLE and self.busy
+            if busy or status == HTTPStatus.TOO_MANY_REQUESTS:
                 plain.setdefault("headers", {}).update(RETRY_AFTER)
         return plain
 

@@ -10,6 +10,7 @@ import msgspec
 from node.domain import KINDS
 from node.domain.audience import AUDIENCES
 from node.errors import all_errors
+from node.store.alarms import SEVERITIES, TITLES
 from node.web.openapi_parts import (
     Json,
     array,
@@ -73,6 +74,7 @@ def schemas() -> dict[str, Json]:
             witnessed=integer("of the newest witnessed checkpoint · 最新见证检查点的大小"),
             stored=integer("entries stored · 已存条目数"),
             payload_next=integer("payloads accounted for up to here · 载荷已核到的位置"),
+            wraps=integer("changes of key wraps of sealed sections so far · 密封密钥封装的变更计数"),
             frozen=boolean("whether signing has stopped until a person has looked · 是否已冻结"),
         ),
         "PayloadState": record(
@@ -84,6 +86,16 @@ def schemas() -> dict[str, Json]:
             ),
         ),
         "PayloadConflict": record("Go on from here · 请从此处继续", size=integer()),
+        "Wraps": record(
+            "Key wraps of sealed sections, signed by the origin · 密封部分的密钥封装",
+            next=integer("ask for what came after this the next time · 下次从此处续取"),
+            wraps=array(string("a signed note, ggzy-node/wraps/v1 · 签名文本")),
+        ),
+        "WrapsGiven": record(wraps=array(string("a signed note, ggzy-node/wraps/v1 · 签名文本"), maxItems=500)),
+        "WrapsTaken": record(
+            taken=integer("lists that were new and good · 新收下的份数"),
+            early=boolean("one speaks of an entry that is not here yet · 有条目尚未到达"),
+        ),
         "Policy": record(
             "The trust policy that this node holds · 本节点所持的信任策略",
             federation=string(),
@@ -94,6 +106,8 @@ def schemas() -> dict[str, Json]:
             version=integer("held now · 现持版本", least=1), taken=integer("versions that were new · 新接收的版本数")
         ),
         "Hello": record(node=string("who answers · 应答节点"), caller=string("who called · 呼叫节点")),
+        "Enrolled": record(fingerprint=string("SHA-256 of the card's text · 名片指纹", pattern="^[0-9a-f]{64}$")),
+        "News": record(number=integer("rises with every news · 随消息递增")),
         "Records": record(
             records=array(ref("RecordRow")),
             cursor=string("give it back to go on, also later · 下一页游标，可稍后续取", pattern=CURSOR),
@@ -127,6 +141,7 @@ def schemas() -> dict[str, Json]:
             ),
         ),
         "RecordVersion": record(
+            origin=string("the log it lies in, of one epoch of its publisher · 所在日志"),
             index=integer("in its log · 日志序号"),
             version=integer(least=1, most=VERSION),
             kind=string(),
@@ -143,8 +158,9 @@ def schemas() -> dict[str, Json]:
             audience=string(f"{', '.join(AUDIENCES)}, or one of a newer node · 公开范围"),
             commitment=string("salted hash of the payload · 加盐承诺", pattern="^[0-9a-f]{64}$"),
             state=choice(
-                ("held", "missing", "withheld", "unreadable"),
-                "missing is a fault, withheld is by rule, unreadable has bytes that are no plain data · 状态",
+                ("held", "sealed", "missing", "erased", "withheld", "unreadable"),
+                "sealed is held as ciphertext, missing is a fault, erased was by law, withheld is by rule, unreadable "
+                "has bytes that are no plain data · 状态",
             ),
             content=either(
                 *({"$ref": target} for target in dict.fromkeys(kinds.values())),
@@ -159,6 +175,22 @@ def schemas() -> dict[str, Json]:
             "Whether this node may be sent work, and why not · 是否就绪及原因",
             status=choice(("ready", "not-ready")),
             problems=array(string()),
+            warnings=array(string("alarms and a stale policy, which do not make this one unready · 告警与策略过期")),
+        ),
+        "Alarms": record(
+            "alarms that are on, the gravest first · 当前告警",
+            alarms=array(
+                record(
+                    id=integer("number, for `ggzy alarms --ack` · 编号"),
+                    code=choice(TITLES, "what is not as it should be · 告警代码"),
+                    origin=_ORIGIN,
+                    severity=choice(SEVERITIES),
+                    detail=string("in English · 详情"),
+                    since_ms=integer("first seen, UTC milliseconds · 首次发现"),
+                    raised_ms=integer("told of since, UTC milliseconds · 告警起始"),
+                    evidence=either(integer("number, for `ggzy evidence export` · 证据编号"), NULL),
+                )
+            ),
         ),
         **{f"{name.title()}Export": _export(name) for name in COLUMNS},
     }

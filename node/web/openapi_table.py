@@ -5,6 +5,7 @@ from __future__ import annotations
 from node.domain import KINDS
 from node.tlog.mirror import INFO_CONTENT_TYPE
 from node.tlog.witness import MAX_REQUEST_BYTES, SIZE_CONTENT_TYPE
+from node.web.news_api import MAX_WAIT_S
 from node.web.openapi_parts import (
     BYTES,
     JSON,
@@ -56,6 +57,7 @@ _RANGE = (
         required=True,
     ),
 )
+_AFTER_WRAPS = in_query("after", "the `next` of the answer before; 0 at first · 上次应答的 next", integer(most=NUMBER))
 _RECORD = in_path("record_id", "32 hex digits or UUID text · 记录编号", string(pattern=RECORD_ID))
 _ORIGIN = in_query("origin", "the log to look in; without it this node's own first · 指定日志", string())
 _VERSION = in_query("version", "without it the newest · 版本，缺省为最新", integer(least=1, most=VERSION))
@@ -92,7 +94,7 @@ TABLE: tuple[Operation, ...] = (
                 "the old size is not the one witnessed here; this is · 已见证的大小", {SIZE_CONTENT_TYPE: _SIZE}
             ),
         },
-        (400, 403, 404, 413, 422, 503, 507),
+        (400, 403, 404, 413, 422, 429, 503, 507),
         body=body(
             TEXT,
             f"`old <size>`, proof, empty line, checkpoint; at most {MAX_REQUEST_BYTES} bytes · 旧大小、证明与检查点",
@@ -112,7 +114,7 @@ TABLE: tuple[Operation, ...] = (
             202: _info("a part is stored; go on from here · 已存一部分，请续传"),
             409: _info("the upload does not fit what is held; go on from here · 请从此处续传"),
         },
-        (400, 404, 413, 422, 503, 507),
+        (400, 404, 413, 422, 429, 503, 507),
         body=body(BYTES, f"header and packages of c2sp.org/tlog-mirror; streamed, {GZIP}"),
         about="c2sp.org/tlog-mirror. At most 32 packages a request. Open: each package proves itself. · 每包自带证明。",
         busy=True,
@@ -203,6 +205,8 @@ TABLE: tuple[Operation, ...] = (
         body(
             pack.CONTENT_TYPE,
             f"packs, each of at most {pack.MAX_PACKED_BYTES} bytes; no Content-Encoding · 载荷包，不压缩",
+            None,
+            BYTES,
         ),
         about="Only the log's origin and the nodes above it may. · 仅限该日志的节点及其上级。",
         signed="must",
@@ -228,6 +232,53 @@ TABLE: tuple[Operation, ...] = (
         {200: _note("ggzy-node/custody/v1: stored at this time · 此刻已保存")},
         (404, 503),
         (_LOG,),
+    ),
+    Operation(
+        "get",
+        paths.WRAPS,
+        "getWraps",
+        "Key wraps of sealed sections that changed · 密封部分的密钥封装",
+        PAYLOADS,
+        {200: json("at most 500 · 至多 500 份", ref("Wraps"))},
+        (400, 401, 404, 503),
+        (_LOG, _AFTER_WRAPS),
+        about="Only what the calling node may hold as ciphertext. · 仅限调用节点可持有密文的部分。",
+        signed="must",
+    ),
+    Operation(
+        "post",
+        paths.WRAPS,
+        "putWraps",
+        "Hand over key wraps of sealed sections · 提交密钥封装",
+        PAYLOADS,
+        {200: json("what was kept · 收下的情况", ref("WrapsTaken"))},
+        (400, 401, 403, 404, 413, 503, 507),
+        (_LOG,),
+        body("application/json", "lists of wraps · 密钥封装清单", ref("WrapsGiven")),
+        about="Only the log's origin and the nodes above it may; a list that is not good is left out. "
+        "· 仅限该日志的节点及其上级；不合格的清单不予收存。",
+        signed="must",
+    ),
+    Operation(
+        "get",
+        paths.CONSISTENCY,
+        "getConsistency",
+        "Proof that one tree of a log begins a larger one · 一致性证明",
+        PAYLOADS,
+        {
+            200: text(
+                "base64 hashes, a line each; none for equal sizes · 每行一个哈希",
+                string(pattern="^([A-Za-z0-9+/]{43}=\n)*$"),
+                **{"Cache-Control": header(IMMUTABLE)},
+            )
+        },
+        (400, 404, 503),
+        (
+            _LOG,
+            in_query("from", "the smaller size · 较小的树", integer(most=NUMBER), required=True),
+            in_query("to", "the larger size · 较大的树", integer(most=NUMBER), required=True),
+        ),
+        about="RFC 6962 2.1.2, for `ggzy verify --consistency`. · 用于 ggzy verify --consistency。",
     ),
     # --- policy and news --------------------------------------------------------------------------------------------
     Operation(
@@ -262,6 +313,17 @@ TABLE: tuple[Operation, ...] = (
     ),
     Operation(
         "post",
+        paths.ENROL,
+        "enrol",
+        "Answer an invitation with a node's card · 凭邀请提交节点名片",
+        FEDERATION,
+        {200: json("what two people compare · 供双方核对的指纹", ref("Enrolled"))},
+        (400, 403, 413, 429, 503, 507),
+        body=body(TEXT, "a card that the invitation's code has signed too · 由邀请码另行签名的名片", string(), BYTES),
+        about="Open; the one-time code is the proof. It counts once a person has confirmed it. · 经人工确认后生效。",
+    ),
+    Operation(
+        "post",
         paths.HELLO,
         "hello",
         "Say that you are there and may have news · 问候",
@@ -270,6 +332,21 @@ TABLE: tuple[Operation, ...] = (
         (400, 401, 404, 413),
         body={"required": False, "description": "at most 1024 bytes, ignored · 内容忽略", "content": {BYTES: {}}},
         signed="must",
+    ),
+    Operation(
+        "get",
+        paths.NEWS,
+        "waitForNews",
+        "Wait until there is something to fetch · 等待新消息",
+        FEDERATION,
+        {200: json("a number that rises with every news · 随消息递增的编号", ref("News"))},
+        (400, 401, 404, 503),
+        (
+            in_query("after", "the number of the answer before · 上次答复的编号", integer(most=2**53 - 1, default=0)),
+            in_query("wait", "seconds to wait at most · 最长等待秒数", integer(most=MAX_WAIT_S, default=0)),
+        ),
+        signed="must",
+        busy=True,
     ),
     # --- records ----------------------------------------------------------------------------------------------------
     Operation(
@@ -361,6 +438,15 @@ TABLE: tuple[Operation, ...] = (
             200: json("ready · 就绪", ref("Readiness")),
             503: Answer("not ready, and why · 未就绪及原因", {JSON: ref("Readiness")}),
         },
+        (503,),
+    ),
+    Operation(
+        "get",
+        paths.ALARMS,
+        "listAlarms",
+        "Alarms about logs and nodes that are on · 当前告警",
+        OPERATIONS,
+        {200: json("what is not as it should be, with the numbers of evidence · 告警及证据编号", ref("Alarms"))},
         (503,),
     ),
     Operation(

@@ -10,13 +10,15 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from sqlalchemy import Connection, func, select
 
 from node import __version__
-from node.store import cursors, logs, migrate, peers
+from node.store import alarms, cursors, logs, migrate, peers
+from node.store.alarms import AlarmState
 from node.store.logs import LogState
 from node.store.peers import Standing
 from node.store.tables import PayloadMissing, Quarantine, table
 from node.trusted import newest
-from node.web.keys import CLOCK, SETTINGS, STORE
+from node.web.keys import CLOCK, SETTINGS, STORE, TRUSTED
 from node.web.openapi import document
+from node.wire import paths
 
 routes = web.RouteTableDef()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -57,9 +59,13 @@ async def healthz(request: web.Request) -> web.Response:
 
 @routes.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
-    """Whether this node may be sent work: schema current, disk good, log not frozen, last audit clean."""
+    """Whether this node may be sent work: schema current, disk good, log not frozen, last audit clean.
+
+    Alarms about other nodes are warnings beside that.
+    """
     store = request.app[STORE]
     problems: list[str] = []
+    warnings: list[str] = []
     if store.failed:
         problems.append("storage-failed")
     else:
@@ -71,22 +77,46 @@ async def readyz(request: web.Request) -> web.Response:
             problems.extend(f"frozen: {state.origin}" for state in logs.all_logs(conn) if state.own and state.frozen)
             if faults := cursors.fact(conn, "audit"):
                 problems.append(f"audit: {faults}")
+            if request.app[TRUSTED].stale():
+                warnings.append("trust-policy-stale")
+            # Another node's fault, or a suspicion of one, keeps nobody from using this one.
+            warnings.extend(f"alarm: {each.code} {each.origin}" for each in alarms.raised(conn))
 
         await store.read(work)
-    status = {"status": "ready" if not problems else "not-ready", "problems": problems}
+    status = {"status": "ready" if not problems else "not-ready", "problems": problems, "warnings": warnings}
     return web.json_response(status, status=200 if not problems else 503)
+
+
+@routes.get(paths.ALARMS)
+async def list_alarms(request: web.Request) -> web.Response:
+    """Alarms that are on, the gravest first."""
+    found = await request.app[STORE].read(alarms.raised)
+    rows = [
+        {
+            "id": each.id,
+            "code": each.code,
+            "origin": each.origin,
+            "severity": each.severity,
+            "detail": each.detail,
+            "since_ms": each.since_ms,
+            "raised_ms": each.raised_ms,
+            "evidence": each.evidence_id,
+        }
+        for each in found
+    ]
+    return web.json_response({"alarms": rows}, headers={"Cache-Control": "no-cache"})
 
 
 @routes.get("/metrics")
 async def metrics(request: web.Request) -> web.Response:
     """Prometheus text: sizes, lag, faults and request counts. No personal data, no search words."""
 
-    def work(conn: Connection) -> tuple[list[LogState], list[Standing], int, int]:
+    def work(conn: Connection) -> tuple[list[LogState], list[Standing], int, int, list[AlarmState]]:
         missing = conn.execute(select(func.count()).select_from(table(PayloadMissing))).scalar_one()
         quarantined = conn.execute(select(func.count()).select_from(table(Quarantine))).scalar_one()
-        return logs.all_logs(conn), peers.all_standings(conn), int(missing), int(quarantined)
+        return logs.all_logs(conn), peers.all_standings(conn), int(missing), int(quarantined), alarms.raised(conn)
 
-    states, standings, missing, quarantined = await request.app[STORE].read(work)
+    states, standings, missing, quarantined, on = await request.app[STORE].read(work)
     registry = CollectorRegistry()
     sizes = Gauge("ggzy_log_entries", "Entries of a log", ["origin", "kind"], registry=registry)
     names = {}
@@ -111,6 +141,10 @@ async def metrics(request: web.Request) -> web.Response:
             age.labels(standing.peer, names[standing.log_id]).set((now - standing.last_ok_ms) / 1000)
     Gauge("ggzy_payloads_missing", "Payloads that should be here and are not", registry=registry).set(missing)
     Gauge("ggzy_quarantined", "Entries that could not be read", registry=registry).set(quarantined)
+    alarm = Gauge("ggzy_alarms", "Alarms about logs that are on", ["code", "severity"], registry=registry)
+    for code in alarms.TITLES:
+        for severity in alarms.SEVERITIES:
+            alarm.labels(code, severity).set(sum((each.code, each.severity) == (code, severity) for each in on))
     body = generate_latest(registry) + generate_latest(request.app[REGISTRY])
     return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 

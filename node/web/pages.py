@@ -18,7 +18,7 @@ from node.domain.trades import CATEGORIES
 from node.errors import NodeError, NotFound
 from node.web import portal_format as form
 from node.web.i18n import Words, language, remember, switch
-from node.web.keys import CLOCK, SETTINGS
+from node.web.keys import CLOCK, SETTINGS, TRUSTED
 from node.web.portal_text import NAVIGATION, ROLES
 
 CACHE_FOR_EVER = "public, max-age=31536000, immutable"
@@ -94,6 +94,7 @@ def render(request: web.Request, template: str, *, status: int = 200, **context:
         "navigation": [(path, t.pick(title), _within(request.path, path)) for path, title in NAVIGATION],
         "switch_url": switch(request),
         "now_ms": now_ms,
+        "policy_stale": TRUSTED in request.app and request.app[TRUSTED].stale(),
         "ago": lambda ms: t.pick(form.ago(ms, now_ms)),
         "money": lambda fen: t.pick(form.money(fen)),
         "category": lambda value: t.name(CATEGORIES, value),

@@ -9,6 +9,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from node.store import views
+from node.store.alarms import raised
 from node.store.logs import all_logs
 from node.store.view_record import record
 from node.store.view_status import counts, federation, policy_version, quarantine
@@ -34,7 +35,7 @@ from node.web.portal_query import (
     version_number,
 )
 from node.web.portal_record import page_of
-from node.web.portal_status import home_tables, quiet_ms, status_tables
+from node.web.portal_status import alarm_rows, home_tables, quiet_ms, status_tables
 from node.wire import trust
 
 routes = web.RouteTableDef()
@@ -130,7 +131,8 @@ async def status(request: web.Request) -> web.Response:
         who = people(conn, request)
         held = quarantine(conn, limit=QUARANTINE_ROWS)
         stale_ms = request.app[CLOCK]() - quiet_ms(request.app[SETTINGS].sync_interval_s)
-        return status_tables(federation(conn), held, who, stale_ms=stale_ms) | {"policy": policy_version(conn)}
+        shown = {"policy": policy_version(conn), "alarms": alarm_rows(raised(conn), who)}
+        return status_tables(federation(conn), held, who, stale_ms=stale_ms) | shown
 
     found = await request.app[STORE].read(read)
     return pages.render(request, "status.html", quarantine_limit=QUARANTINE_ROWS, **found)

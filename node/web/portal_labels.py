@@ -11,6 +11,11 @@ LABELS: dict[str, Pair] = {
     "document.as_of": ("数据日期", "Facts as of"),
     "document.source": ("来源", "Source"),
     "valid": ("有效", "Valid"),
+    # orders to erase
+    "order": ("删除令", "Order to erase"),
+    "hash": ("指纹", "Fingerprint"),
+    "note": ("签名文书", "Signed note"),
+    "version": ("版本", "Version"),
     "withdrawn": ("已撤回", "Withdrawn"),
     # trades
     "category": ("交易类别", "Category"),
@@ -87,6 +92,13 @@ LABELS: dict[str, Pair] = {
     "list_name": ("名单", "List"),
     "sanction": ("惩戒内容", "Sanction"),
     "decided_on": ("认定日期", "Decided on"),
+    # observations and evidence
+    "observed_ms": ("观察时间（UTC 毫秒）", "Observed at (UTC milliseconds)"),
+    "sizes": ("各日志大小", "Size of each log"),
+    "heads": ("变化的树头", "Heads that changed"),
+    "origin": ("日志名称", "Log"),
+    "sort": ("证据种类", "Sort of evidence"),
+    "file": ("证据文件", "Evidence file"),
     # experts and code tables
     "alias": ("专家编号", "Expert number"),
     "classes": ("专业分类", "Classes"),

@@ -42,6 +42,7 @@ class People:
 
     def __init__(self, settings: Settings, note: bytes | None) -> None:
         self._me = settings
+        self._outside = {witness.verifier.name for witness in settings.witnesses}
         self._policy = _parse(note) if note else None
 
     def title(self, node: str) -> str:
@@ -68,6 +69,8 @@ class People:
         node, _, use = name.rpartition("/")
         if name == origin:
             use = "log"
+        elif name in self._outside:
+            node, use = name, "witness"
         elif use not in STATEMENTS or not node:
             node, use = name, "other"
         return Signer(name, self.title(node), self.tier(node), use, STATEMENTS[use], USES[use])

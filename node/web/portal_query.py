@@ -15,6 +15,8 @@ from decimal import Decimal
 from urllib.parse import urlencode
 from uuid import UUID
 
+from multidict import MultiMapping
+
 from node.domain import KINDS
 from node.domain.trades import CATEGORIES
 from node.errors import NotFound
@@ -198,10 +200,19 @@ def version_number(text: str | None) -> int | None:
 
 
 def _form(given: Mapping[str, str], names: tuple[str, ...]) -> Form:
-    return Form({name: _clean(given.get(name, "")) for name in names})
+    form = Form({name: _clean(given.get(name, "")) for name in names})
+    for name in names:
+        # Which of two values was meant, nobody can tell.
+        if isinstance(given, MultiMapping) and len(given.getall(name, ())) > 1:
+            form.errors[name] = ("此项在网址中重复出现，请只填一次。", "The address gives this twice; give it once.")
+    return form
 
 
 def _clean(text: str) -> str:
-    """Without what no form can send and no database can take: control characters and half pairs."""
+    """Without what no database can take, control characters and half pairs: each becomes a space, as a tab does."""
     whole = text.encode("utf-8", "replace").decode("utf-8")
-    return "".join(char for char in whole if unicodedata.category(char) not in ("Cc", "Cs")).strip()
+    spaced = "".join(" " if unicodedata.category(char) in ("Cc", "Cs") else char for char in whole)
+    if len(spaced) > MAX_QUERY:
+        return spaced  # what is too long stays so, whatever it ends with
+    # Something that vanishes whole would be another query: it is shown as what it is, a sign that nobody can read.
+    return spaced.strip() or ("\ufffd" if text.strip(" \t\r\n") else "")

@@ -20,14 +20,14 @@ from node.web.portal_text import CONTENTS, SECTION_STATES, SECTIONS, STATES, Pai
 
 def page_of(history: RecordHistory, shown: VersionView, people: People, *, asked: str) -> dict[str, Any]:
     """Everything `record.html` shows; `asked` is the origin in the address, kept in the links to other versions."""
-    documents = {version.index: document(version) for version in history.versions}
-    found = documents[shown.index]
+    documents = {version.version: document(version) for version in history.versions}
+    found = documents[shown.version]
     kind = KINDS.get(shown.kind)
     origin = {"origin": asked} if asked else {}
     version = {} if shown is history.versions[0] else {"version": shown.version}
     signers = [
         {
-            "who": people.signer(each.name, history.log.origin),
+            "who": people.signer(each.name, shown.log.origin),
             "size": each.size,
             "at_ms": None if each.signed_s is None else each.signed_s * 1000,
         }
@@ -48,7 +48,7 @@ def page_of(history: RecordHistory, shown: VersionView, people: People, *, asked
         "no_content": CONTENTS[shown.content],
         "versions": _versions(history, shown, documents),
         "signers": signers,
-        "only_own": [each.name for each in history.cosigners] == [history.log.origin],
+        "only_own": [each.name for each in history.cosigners] == [shown.log.origin],
         "sections": [_section(section) for section in shown.sections],
         "elsewhere": [(other, people.of_origin(other)) for other in history.elsewhere],
         "origin_query": _query(origin),
@@ -64,7 +64,7 @@ def _versions(
     rows = []
     for version in history.versions:
         before = by_number.get(version.version - 1)
-        new, old = documents[version.index], documents[before.index] if before else None
+        new, old = documents[version.version], documents[before.version] if before else None
         rows.append(
             {
                 "number": version.version,

@@ -7,6 +7,7 @@ from typing import Any
 
 from node.domain import KINDS
 from node.projections.reasons import REASONS
+from node.store.alarms import SEVERITIES, TITLES, WARNING, AlarmState
 from node.store.view_status import Federated, Peer, Quarantined
 from node.web.portal_people import People, trouble
 from node.web.portal_text import DIRECTIONS, Pair
@@ -41,6 +42,20 @@ def status_tables(
         "peers": [_peer(each, peer, people) | {"unknown": unknown(peer)} for each in logs for peer in each.peers],
         "quarantine": [_quarantined(row, people) for row in held],
     }
+
+
+def alarm_rows(found: Sequence[AlarmState], people: People) -> list[dict[str, Any]]:
+    """Alarms as the status page shows them."""
+    return [
+        {
+            "state": each,
+            "title": TITLES.get(each.code, (each.code, each.code)),
+            "severity": SEVERITIES.get(each.severity, (each.severity, each.severity)),
+            "log_title": people.of_origin(each.origin),
+            "grave": each.severity != WARNING,
+        }
+        for each in found
+    ]
 
 
 def _frozen(logs: Sequence[Federated]) -> str:
@@ -80,9 +95,10 @@ def _above(each: Federated) -> Peer | None:
 
 
 def _peer(each: Federated, peer: Peer, people: People) -> dict[str, Any]:
-    # What we push the peer may lack, what we pull we may lack.
+    # What we push or have witnessed the peer may lack, what we pull we may lack.
     told = peer.mirrored_size or peer.witnessed_size
-    lag = each.log.stored_size - peer.mirrored_size if peer.direction == "push" else told - each.log.stored_size
+    there = {"push": peer.mirrored_size, "witness": peer.witnessed_size}.get(peer.direction)
+    lag = told - each.log.stored_size if there is None else each.log.stored_size - there
     return {
         "state": peer,
         "direction": DIRECTIONS.get(peer.direction, (peer.direction, peer.direction)),

@@ -24,7 +24,11 @@ ROLES: Final[dict[str, Pair]] = {
 }
 
 # What an exchange with a peer does, by `peer_state.direction`.
-DIRECTIONS: Final[dict[str, Pair]] = {"push": ("报送", "Push"), "pull": ("拉取", "Pull")}
+DIRECTIONS: Final[dict[str, Pair]] = {
+    "push": ("报送", "Push"),
+    "pull": ("拉取", "Pull"),
+    "witness": ("独立见证", "Witness"),
+}
 
 # What a signature on a checkpoint says, by the use of its key (DESIGN L13).
 STATEMENTS: Final[dict[str, Pair]] = {
@@ -52,7 +56,9 @@ STATES: Final[dict[str, Pair]] = {
 
 SECTION_STATES: Final[dict[str, Pair]] = {
     "held": ("本节点持有", "Held here"),
+    "sealed": ("本节点仅存密文", "Held here as ciphertext only"),
     "missing": ("应有而未到（故障）", "Missing (a fault)"),
+    "erased": ("已依法删除", "Erased by law"),
     "withheld": ("不对本节点公开", "Not for this node"),
 }
 
@@ -63,6 +69,10 @@ CONTENTS: Final[dict[str, Pair]] = {
         "Its publisher has not opened this content to this node, which holds only the header and the commitment.",
     ),
     "sealed": ("内容已密封，到期解封后可读。", "The content is sealed until it is opened."),
+    "erased": (
+        "该内容已依法删除：条目头与回执仍可核验，内容在各节点均不再保存。",
+        "This content was erased by law: header and receipts still verify, and no node keeps the content.",
+    ),
     "missing": (
         "内容尚未送达本节点，系统会继续索取；请稍后再看，或到来源节点查看。",
         "The content has not reached this node and is asked for again; come back later or see its origin.",
@@ -76,6 +86,7 @@ CONTENTS: Final[dict[str, Pair]] = {
 SECTIONS: Final[dict[str, Pair]] = {
     "main": ("主体", "Main"),
     "employment": ("任职单位", "Employment"),
+    "identity": ("身份信息", "Identity"),
 }
 
 TEXT: Final[dict[str, Pair]] = {
@@ -95,6 +106,11 @@ TEXT: Final[dict[str, Pair]] = {
     "footer_zone": ("北京时间", "Beijing time"),
     "footer_software": ("软件版本", "Software version"),
     "none": ("暂无", "None"),
+    "policy_stale": (
+        "信任策略已过期：应有新版本，可能未送达或被扣留。本节点业务照常；请管理员核对并取得新版。",
+        "The trust policy is stale: a newer one is due, and may be late or held back. Work goes on here; the"
+        " administrator should ask for the new version.",
+    ),
     "frozen_banner": (
         "本节点的日志已冻结，暂停签名，等待人工核查。已公布的记录不受影响。",
         "This node's log is frozen: nothing is signed until a person has looked. What was published is not affected.",
@@ -309,6 +325,16 @@ TEXT: Final[dict[str, Pair]] = {
     "missing": ("缺失内容", "Missing"),
     "quarantined": ("隔离", "Quarantined"),
     "evidence": ("冲突证据", "Evidence"),
+    "alarms": ("告警", "Alarms"),
+    "alarm": ("告警", "Alarm"),
+    "alarm_since": ("自", "Since"),
+    "alarms_none": ("没有告警：本节点所见各日志前后一致。", "None: what this node sees of every log agrees."),
+    "alarms_lead": (
+        "告警会在情况消除后自行结束；已证实的分叉须由人确认（ggzy alarms）。证据文件可交任何人用 ggzy verify 核验。",
+        "Alarms end by themselves; a proven fork must be acknowledged (ggzy alarms). Anybody can check a file of "
+        "evidence with ggzy verify.",
+    ),
+    "alarms_caption": ("当前告警、所涉日志、起始时间与证据", "Alarms, the log, since when, and the evidence"),
     "health": ("状况", "Health"),
     "healthy": ("正常", "Good"),
     "frozen": ("已冻结", "Frozen"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,16 +12,16 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from node.errors import Conflict, Malformed, NotAllowed, NotFound, Overloaded, TooLarge
-from node.store import checkpoints, logs, payloads
+from node.store import checkpoints, logs, payloads, wraps
 from node.store.logs import LogState
-from node.sync.accept import MirrorConflict
+from node.sync.accept import Admit, MirrorConflict
 from node.sync.custody import PayloadState
 from node.tlog.mirror import INFO_CONTENT_TYPE
-from node.tlog.tiles import WIDTH, parse_tile_path, tile_width
+from node.tlog.tiles import WIDTH, consistency_proof, parse_tile_path, tile_width
 from node.tlog.witness import MAX_REQUEST_BYTES, SIZE_CONTENT_TYPE, encode_size
 from node.trusted import audiences_for
 from node.trusted import version as policy_note
-from node.web.keys import ACCEPTOR, CALLERS, CUSTODIAN, KEYRING, NEWS, SETTINGS, STORE, TRUSTED, UPLOADS
+from node.web.keys import ACCEPTOR, CALLERS, CUSTODIAN, KEYRING, LIMITS, NEWS, SETTINGS, STORE, TRUSTED, UPLOADS
 from node.wire import pack, paths
 
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -39,7 +40,7 @@ routes = web.RouteTableDef()
 async def add_checkpoint(request: web.Request) -> web.Response:
     body = await read_body(request, MAX_REQUEST_BYTES)
     try:
-        line = await request.app[ACCEPTOR].add_checkpoint(body)
+        line = await request.app[ACCEPTOR].add_checkpoint(body, admit=_admit(request))
     except Conflict as conflict:
         return web.Response(body=encode_size(conflict.size), status=409, content_type=SIZE_CONTENT_TYPE)
     return _text(line.line())
@@ -49,7 +50,7 @@ async def add_checkpoint(request: web.Request) -> web.Response:
 async def add_entries(request: web.Request) -> web.Response:
     async with _upload(request):
         try:
-            outcome = await request.app[ACCEPTOR].add_entries(_chunks(request))
+            outcome = await request.app[ACCEPTOR].add_entries(_chunks(request), admit=_admit(request))
         except MirrorConflict as conflict:
             return _info(conflict.info.encode(), 409)
     request.app[NEWS].set()
@@ -58,6 +59,11 @@ async def add_entries(request: web.Request) -> web.Response:
     answer = _text(outcome.cosignature.line())
     answer.headers.update(ENCODINGS)
     return answer
+
+
+def _admit(request: web.Request) -> Admit:
+    """Counts a submission of a log against its sender's share (L12); only of logs that we know."""
+    return partial(request.app[LIMITS].admit, address=request.remote or "")
 
 
 def _info(body: bytes, status: int) -> web.Response:
@@ -131,7 +137,7 @@ async def cosigned(request: web.Request) -> web.Response:
 
 @routes.get(paths.LOGS)
 async def list_logs(request: web.Request) -> web.Response:
-    def row(state: LogState) -> dict[str, object]:
+    def row(state: LogState, changes: int) -> dict[str, object]:
         return {
             "origin": state.origin,
             "origin_hash": state.origin_hash,
@@ -140,11 +146,15 @@ async def list_logs(request: web.Request) -> web.Response:
             "witnessed": state.witnessed_size,
             "stored": state.stored_size,
             "payload_next": state.payload_next,
+            "wraps": changes,
             "frozen": bool(state.frozen),
         }
 
-    states = await request.app[STORE].read(logs.all_logs)
-    return web.json_response({"logs": [row(state) for state in states]}, headers={"Cache-Control": MUTABLE})
+    def work(conn: Connection) -> list[dict[str, object]]:
+        return [row(state, wraps.newest_seq(conn, state.id)) for state in logs.all_logs(conn)]
+
+    rows = await request.app[STORE].read(work)
+    return web.json_response({"logs": rows}, headers={"Cache-Control": MUTABLE})
 
 
 # --- payloads -------------------------------------------------------------------------------------------------------
@@ -211,6 +221,25 @@ async def custody(request: web.Request) -> web.Response:
 def _payload_state(state: PayloadState) -> web.Response:
     plain = {"next": state.next, "missing": [list(place) for place in state.missing]}
     return web.json_response(plain, headers={"Cache-Control": MUTABLE})
+
+
+@routes.get(paths.CONSISTENCY)
+async def consistency(request: web.Request) -> web.Response:
+    """The proof that one tree of a log lies at the beginning of a larger one, a hash a line (DESIGN L19)."""
+    old, new = (_number(request.query.get(name, ""), name) for name in ("from", "to"))
+    if old > new:
+        raise Malformed("from is larger than to", field="from")
+
+    def work(conn: Connection) -> list[bytes]:
+        state = _log(conn, request)
+        if new > state.stored_size:
+            raise NotFound("this node holds no tree of that size")
+        return consistency_proof(logs.tile_reader(conn, state.id), old, new)
+
+    proof = await request.app[STORE].read(work)
+    answer = _text("".join(base64.b64encode(value).decode("ascii") + "\n" for value in proof))
+    answer.headers["Cache-Control"] = IMMUTABLE
+    return answer
 
 
 # --- policy and news ------------------------------------------------------------------------------------------------

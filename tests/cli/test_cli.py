@@ -66,6 +66,8 @@ def test_every_command_has_help_in_both_languages() -> None:
         "sync",
         "fsck",
         "rebuild",
+        "recover",
+        "epoch",
         "import",
         "receipt",
         "verify",

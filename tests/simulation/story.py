@@ -73,10 +73,16 @@ class Story:
             await self.world.publish(place, self._count())
         elif draw < 0.85:
             await self.world.sync(place)
-        elif draw < 0.90:
+        elif place.restored:
+            await self.world.recover(place)
+        elif draw < 0.87:
+            self.world.back_up(place)
+        elif draw < 0.89:
+            await self.world.restore(place)
+        elif draw < 0.92:
             place.weather = self.chance.choice([FINE, FINE, BAD, CUT])
             self.world.note(f"{place.name} weather {'cut' if place.weather is CUT else place.weather is BAD}")
-        elif draw < 0.94:
+        elif draw < 0.95:
             place.skew_ms = self.chance.choice([0, 0, 1000, -1000, 200_000, -200_000, 31_536_000_000, -31_536_000_000])
             self.world.note(f"{place.name} clock {place.skew_ms}")
         elif place.node is not None:

@@ -29,7 +29,9 @@ from node.domain.record import Document, Draft, Source
 from node.errors import Frozen, NodeError, Unavailable
 from node.provision import Made
 from node.publishing.receipts import assemble
+from node.recovery import again
 from node.store import logs, payloads
+from node.store.db import Store
 from node.store.logs import LogState
 from node.store.tables import Quarantine, RecordView, table
 from node.sync.peer import Reply, Request
@@ -84,6 +86,8 @@ class Place:
     handling: set[asyncio.Task[Reply]] = field(default_factory=set)
     passes: set[asyncio.Task[PassReport]] = field(default_factory=set)
     published: int = 0
+    backup: Path | None = None
+    restored: bool = False
     checked: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
@@ -186,6 +190,54 @@ class World:
     def _clock(self, place: Place) -> int:
         return START_MS + int(asyncio.get_running_loop().time() * 1000) + place.skew_ms
 
+    # --- backups --------------------------------------------------------------------------------------------------
+
+    def back_up(self, place: Place) -> None:
+        """Keep a copy of the database as it is now, as an operator would who does not know better."""
+        place.backup = self.directory / f"{place.name}.backup"
+        place.backup.unlink(missing_ok=True)
+        source, copy = sqlite3.connect(_file(place)), sqlite3.connect(place.backup)
+        source.backup(copy)
+        copy.close()
+        source.close()
+        self.note(f"{place.name} is backed up")
+
+    async def restore(self, place: Place) -> None:
+        """Put the old copy back, when nothing is lost by it: all that was signed lies at the mirror (L9)."""
+        above = place.above
+        if place.backup is None or place.node is None or place.restored or above is None or above.node is None:
+            return
+        await self.crash(place)
+        self._read_dead(place)
+        mirrored = above.node.store.read_now(partial(_mirrored, origin=place.origin))
+        if mirrored == len(self.truth[place.origin].entries):
+            self.note(f"{place.name} is put back to its backup")
+            _put_back(place)
+        await self.boot(place)
+
+    def _read_dead(self, place: Place) -> None:
+        """Take notice of what a process committed in its last moment, before its database is replaced."""
+        store = Store(place.made.settings.database)
+        store._writer = store._readers = Inline()
+        try:
+            self._learn(place, store)
+        finally:
+            store.close()
+
+    async def recover(self, place: Place) -> None:
+        """`ggzy recover`; when the line is bad it is run again later."""
+        node = place.node
+        if node is None or not place.restored:
+            return
+        try:
+            done = await again.recover(node)
+        except NodeError:
+            return
+        if not done.thawed:
+            raise Broken(f"{place.name} does not thaw though all of it is mirrored: {done}")
+        place.restored = False
+        self.note(f"{place.name} is recovered to {done.size}")
+
     # --- lines ----------------------------------------------------------------------------------------------------
 
     def _line(self, place: Place) -> Line:
@@ -229,9 +281,13 @@ class World:
         try:
             outcomes = await node.publisher.publish(drafts)
         except Frozen:
-            raise Broken(f"{place.name} is frozen without a cause") from None
+            if not place.restored:
+                raise Broken(f"{place.name} is frozen without a cause") from None
+            return
         except NodeError:
             return
+        if place.restored:
+            raise Broken(f"{place.name} published from an old copy of its database")
         for outcome in outcomes:
             if outcome.index is None or outcome.record_id is None:
                 raise Broken(f"{place.name} did not publish: {outcome.error}")
@@ -279,6 +335,12 @@ class World:
         self.shown.clear()
 
     def _check_own(self, place: Place) -> None:
+        assert place.node is not None
+        if not place.restored:
+            self._learn(place, place.node.store)
+
+    def _learn(self, place: Place, store: Store) -> None:
+        """What the origin has beyond what is known; it must go on from just that."""
         truth = self.truth[place.origin]
 
         def read(conn: Connection) -> tuple[LogState, list[bytes], bytes]:
@@ -289,8 +351,7 @@ class World:
             fresh = logs.entries(conn, state.id, known, state.stored_size)
             return state, fresh, logs.stored_root(conn, state.id, known)
 
-        assert place.node is not None
-        state, entries, root = place.node.store.read_now(read)
+        state, entries, root = store.read_now(read)
         if root != truth.roots[-1]:
             raise Broken(f"{place.name} has another history of its own log")
         if state.frozen:
@@ -356,6 +417,10 @@ class World:
             place.weather, place.skew_ms = FINE, 0
             if place.node is None:
                 await self.boot(place)
+        for place in self.places.values():
+            await self.recover(place)
+            if place.restored:
+                raise Broken(f"{place.name} cannot be recovered over a good line")
         for _ in range(turns):
             before = len(self.trace)
             for place in sorted(self.places.values(), key=lambda p: {"hub": 1, "national": 2}.get(p.name, 0)):
@@ -378,6 +443,25 @@ class World:
                 raise Broken(f"{place.name} has not converged: {sizes} of {whole}")
             if missing or unread or shown != sum(whole.values()):
                 raise Broken(f"{place.name}: {missing} missing, {unread} in quarantine, {shown} of {whole} shown")
+
+
+def _file(place: Place) -> str:
+    return place.made.settings.database.removeprefix("sqlite:///")
+
+
+def _put_back(place: Place) -> None:
+    assert place.backup is not None
+    for leftover in ("-wal", "-shm"):
+        Path(f"{_file(place)}{leftover}").unlink(missing_ok=True)
+    shutil.copyfile(place.backup, _file(place))
+    place.checked.clear()
+    place.restored = True
+
+
+def _mirrored(conn: Connection, origin: str) -> int:
+    """How much of a log lies here with all its payloads."""
+    state = logs.find(conn, origin)
+    return 0 if state is None else min(state.head_size, state.payload_next)
 
 
 def _summary(conn: Connection) -> tuple[dict[str, int], int, int, int]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from node import keyring
 from node import settings as configuration
 from node.app import Node, build
+from node.clock import Clock
 from node.domain.credit import CreditScore
 from node.domain.experts import ExpertEmployment, ExpertProfile
 from node.domain.record import Amount, Document, Draft, Party, Source
@@ -60,7 +61,8 @@ class Served:
 
     def signed(self, method: str, target: str, body: bytes = b"", **changes: Any) -> dict[str, str]:
         """Headers of the district's signature; `changes` go to `auth.sign`."""
-        values: dict[str, Any] = {"to": HUB, "created_s": NOW_MS // 1000, "nonce": f"nonce-{next(self._nonces):020d}"}
+        values: dict[str, Any] = {"to": HUB, "created_s": self.hub.clock() // 1000, "nonce": ""}
+        values["nonce"] = f"nonce-{next(self._nonces):020d}"
         return auth.sign(self.east.keys.request, method, target, body, **(values | changes))
 
 
@@ -69,11 +71,18 @@ def policy_note(policy: TrustPolicy, signer: Ed25519Signer) -> bytes:
 
 
 @asynccontextmanager
-async def served(directory: Path, **settings: Any) -> AsyncIterator[Served]:
+async def served(directory: Path, *, clock: Clock = lambda: NOW_MS, **settings: Any) -> AsyncIterator[Served]:
     """A hub with records of its own and of a district that has just brought its log. `settings` are the hub's."""
     signer = keyring.policy_signer(directory / "policy", FEDERATION, create=True)
     hub = _node(
-        directory / "hub", HUB, "hub", "500000", title="重庆市公共资源交易中心", max_body_bytes=2 << 20, **settings
+        directory / "hub",
+        clock,
+        HUB,
+        "hub",
+        "500000",
+        title="重庆市公共资源交易中心",
+        max_body_bytes=2 << 20,
+        **settings,
     )
     members = (
         Member(HUB, "hub", "500000", "", "重庆市公共资源交易中心"),
@@ -83,7 +92,9 @@ async def served(directory: Path, **settings: Any) -> AsyncIterator[Served]:
     try:
         await client.start_server()
         url = str(client.make_url("")).rstrip("/")
-        east = _node(directory / "east", EAST, "district", "500103", title="渝中区公共资源交易中心", upstream_url=url)
+        east = _node(
+            directory / "east", clock, EAST, "district", "500103", title="渝中区公共资源交易中心", upstream_url=url
+        )
         policy = TrustPolicy(FEDERATION, 1, "none", 1, (signer.verifier,), members, hub_and(hub, east))
         for node in (hub, east):
             await node.trusted.adopt([policy_note(policy, signer)])
@@ -106,12 +117,12 @@ def hub_and(*nodes: Node) -> tuple[Any, ...]:
     return tuple(grant for node in nodes for grant in node.keys.grants())
 
 
-def _node(directory: Path, name: str, role: str, division: str, **more: Any) -> Node:
+def _node(directory: Path, clock: Clock, name: str, role: str, division: str, **more: Any) -> Node:
     directory.mkdir()
     made = configuration.build(directory, {"name": name, "role": role, "division": division, **more})
     keyring.make(made.keys, name, made.epoch)
     migrate.upgrade(made.database)
-    return Node(made, clock=lambda: NOW_MS)
+    return Node(made, clock=clock)
 
 
 def _drafts(prefix: str) -> list[Draft]:

@@ -50,6 +50,17 @@ def test_every_path_parameter_is_described_and_every_reference_leads_somewhere()
             place = place[part]
 
 
+def test_links_lead_to_operations_that_need_what_they_carry() -> None:
+    made = openapi.document("")
+    needs = {
+        operation["operationId"]: {each["name"] for each in operation.get("parameters", ()) if "in" in each}
+        for _, _, operation in _operations(made)
+    }
+    links = made["paths"]["/api/logs"]["get"]["responses"]["200"]["links"].values()
+    assert {link["operationId"] for link in links} == {name for name, each in needs.items() if "origin_hash" in each}
+    assert all(set(link["parameters"]) <= needs[link["operationId"]] for link in links)
+
+
 def test_what_must_be_signed_says_so() -> None:
     signed = {
         operation["operationId"]: {} not in operation["security"]
@@ -60,7 +71,10 @@ def test_what_must_be_signed_says_so() -> None:
         "getPayloads": False,
         "putPayloads": True,
         "getPayloadState": False,
+        "getWraps": True,
+        "putWraps": True,
         "hello": True,
+        "waitForNews": True,
         "getRecord": False,
         "getReceipt": False,
         "getPayload": False,

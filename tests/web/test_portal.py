@@ -163,7 +163,7 @@ def test_every_text_has_both_languages_and_is_used():
     source += "".join(Path(module.__file__).read_text("utf-8") for module in (exports, portal_columns))
     used = set(re.findall(r"\bt\(['\"](\w+)['\"]", source))
     assert used <= set(TEXT)
-    in_loops = {"latest_results", "latest_notices", "missing", "quarantined", "evidence"}
+    in_loops = {"latest_results", "latest_notices", "missing", "quarantined"}
     in_loops |= {"unknown_failed", "unknown_quiet"}
     assert set(TEXT) - used == in_loops
     with pytest.raises(KeyError):

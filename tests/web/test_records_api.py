@@ -15,7 +15,7 @@ import pytest_asyncio
 from node.domain.record import Draft
 from node.tlog.proof import TlogProof
 from node.wire import receipt as receipts
-from node.wire.trust import plain_policy
+from node.wire.trust_plain import plain_policy
 from tests.interop.client import Answer, Policy, VKey, Wrong, commitment, leaf, open_custody, open_receipt
 from tests.web.api_node import EAST, HUB, NOW_MS, Served, served
 

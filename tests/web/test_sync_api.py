@@ -179,6 +179,7 @@ async def test_the_list_of_logs_says_what_is_here(narrow: World) -> None:
         "witnessed": 5,
         "stored": 3,
         "payload_next": 0,
+        "wraps": 0,
         "frozen": False,
     }
     assert rows[narrow.hub.settings.origin]["own"] is True
@@ -226,3 +227,18 @@ async def test_a_node_without_a_policy_takes_none_from_the_net(tmp_path: Path) -
         world.hub.trusted._policy = None
         is_problem(await world.remote.send("POST", "/api/policy", note), 404, "not-found")
         is_problem(await world.remote.get("/api/policy"), 404, "not-found")
+
+
+async def test_L12_too_many_submissions_of_one_log_are_told_to_come_back(tmp_path: Path) -> None:
+    """429 with Retry-After; another log's share, and logs that nobody knows, are another matter."""
+    async with hub_world(tmp_path, max_log_requests_per_s=0.2) as slow:
+        log, other = slow.log(3), slow.log(3)
+        await slow.pending(log, 3)
+        again = log.checkpoint_body(3, 3)
+        assert (await slow.remote.add_checkpoint(again)).status == 200
+        refused = await slow.remote.add_checkpoint(again)
+        is_problem(refused, 429, "rate-limited")
+        assert 1 <= int(refused.headers["Retry-After"]) <= 300
+        is_problem(await slow.remote.add_entries(log.entries_body(0, 3)), 429, "rate-limited")
+        await slow.pending(other, 3)
+        (await slow.remote.add_entries(other.entries_body(0, 3))).cosignature(slow.mirror, other.text(3))
