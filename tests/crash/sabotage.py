@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import event
 
 from node.errors import StorageFailed
-from node.publishing import publish
+from node.publishing import batch
 from node.store import db
 from tests.crash.places import Place
 
@@ -28,8 +28,8 @@ def _no_sync(place: Place) -> None:
 def _forget(place: Place) -> None:
     """After the restart, what was published before is not recognised."""
     if place.attempt:
-        real = publish.said_hash
-        vars(publish)["said_hash"] = lambda item: bytes(reversed(real(item)))
+        real = batch.said_hash
+        vars(batch)["said_hash"] = lambda item: bytes(reversed(real(item)))
 
 
 def _swallow(place: Place) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from node.domain.record import Amendment, Outcome
 from node.errors import Conflict, NodeError
-from node.publishing.publish import Item
+from node.publishing.batch import Item
 from node.store import logs
 from node.sync.accept import MirrorConflict
 from tests.crash.judge import Verdict, entries_of, judge_notes, judge_payloads, judge_records

@@ -14,7 +14,8 @@ from node.domain.codes import Division
 from node.domain.record import Amendment, Document, Draft, Outcome
 from node.errors import Frozen, Rejected, StorageFailed
 from node.publishing import publish as publishing
-from node.publishing.publish import Publisher, uuid7
+from node.publishing.batch import uuid7
+from node.publishing.publish import Publisher
 from node.store import checkpoints, logs, payloads
 from node.store.db import Store
 from node.store.tables import METADATA, Issued, LogCheckpoint, LogTail, PayloadPack, PayloadRow, table
