@@ -193,6 +193,26 @@ def test_rules_that_the_code_cites_are_there() -> None:
     assert decisions <= {path.name[:4] for path in (DOCS / "decisions").glob("*.md")}
 
 
+def test_every_attack_of_the_threat_model_has_tests_that_exist() -> None:
+    """Each row ends in the tests that show it; a test that is renamed has to be renamed there too."""
+    cells = [line.strip().strip("|").split("|") for line in page("threat-model.md").splitlines() if line[:2] == "| "]
+    table = [row for row in cells if row[0].strip() not in ("attack", "attack or accident")]
+    assert {len(row) for row in table} == {5}
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    there = set(re.findall(r"^(?:async )?def (test_\w+)\(", code, re.MULTILINE))
+    for row in table:
+        named = re.findall(r"`(test_\w+)`", row[-1])
+        assert named and set(named) <= there, (row[0], set(named) - there)
+
+
+def test_every_rule_answers_an_attack_of_the_threat_model() -> None:
+    rules = set(re.findall(r"\*\*(L\d+)\*\*", page("design.md")))
+    rows_of = [line.split("|") for line in page("threat-model.md").splitlines() if line[:2] == "| "]
+    answering = {rule for row in rows_of for rule in re.findall(r"L\d+", row[2])}
+    assert len(rules) == 23
+    assert not rules - answering
+
+
 def test_documents_that_the_code_names_exist() -> None:
     """Advice in errors sends people to `docs/…`; a comment may too."""
     text = "\n".join(path.read_text("utf-8") for path in (ROOT / "node").rglob("*.py"))

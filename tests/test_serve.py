@@ -110,7 +110,8 @@ class Connection:
 async def serving(directory: Path, **changes: object) -> AsyncIterator[tuple[Node, web.AppRunner]]:
     made = make(directory / "hub", "hub", "500000")
     signer = keyring.policy_signer(made.settings.keys, made.settings.name, create=True)
-    provision.adopt(made.settings, [provision.first_policy(FEDERATION, signer, [made], {})])
+    policy = provision.first_policy(FEDERATION, signer, [made], {})
+    await asyncio.to_thread(provision.adopt, made.settings, [policy])
     settings = made.settings.model_copy(update={"port": 0, **changes})
     node = Node(settings)
     runner = await start(node, jobs=False)

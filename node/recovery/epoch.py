@@ -33,10 +33,9 @@ from node.sync.recover import Lacking, Progress
 from node.sync.salvage import salvage
 from node.tlog.checkpoint import Checkpoint
 from node.tlog.merkle import EMPTY_ROOT
-from node.tlog.note import Note, parse_note
-from node.trusted import Trusted, newest
+from node.tlog.note import Note
+from node.trusted import Trusted
 from node.wire import card as cards
-from node.wire import trust
 from node.wire.heads import open_own
 from node.wire.trust import Closure, Member, TrustPolicy
 from node.wire.trust_steps import open_first, open_next
@@ -74,7 +73,7 @@ async def request(
     Raises Refused for a log that is sound: a closed log is never opened again. Raises what the network raises: the head
     to close with is what the node above holds now.
     """
-    held = _held_policy(settings)
+    held = fresh.held_policy(settings)
     _require_reason(settings)
     keys = _next_keys(settings)
     async with fresh.peer_of(settings, clock, make_transport, epoch=settings.epoch + 1) as peer:
@@ -131,21 +130,6 @@ async def _mirrored(peer: Peer, policy: TrustPolicy, origin: str) -> Checkpoint:
     return head
 
 
-def _held_policy(settings: Settings) -> list[TrustPolicy]:
-    """The newest policy in this node's database, as a list of none or one."""
-    try:
-        store = Store(settings.database)
-    except NodeError:
-        return []
-    try:
-        note = store.read_now(newest)
-    except Exception:  # a database may be damaged in any way; the files of the directory vouch then
-        return []
-    finally:
-        store.close()
-    return [] if note is None else [trust.parse(parse_note(note))]
-
-
 def _newest(notes: list[bytes]) -> TrustPolicy:
     policy = open_first(notes[0])
     for note in notes[1:]:
@@ -177,7 +161,7 @@ async def open_epoch(
             _raise_epoch(settings, following)
             return Opened(origin, (), (), 0, _lost_file(settings), files.newest_aside(file))
         async with fresh.peer_of(settings, clock, make_transport, epoch=following) as peer:
-            known = {policy.text() for policy in _held_policy(settings)}
+            known = {policy.text() for policy in fresh.held_policy(settings)}
             notes = await fresh.policies_from(peer, settings, fingerprint, known=known)
             policy = _newest(notes)
             closures = _require_granted(settings, policy, origin)

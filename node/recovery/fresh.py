@@ -24,7 +24,7 @@ from node.store import files, logs, migrate
 from node.store.db import Store
 from node.sync.peer import HttpTransport, MakeTransport, Peer, connection
 from node.tlog.note import parse_note
-from node.trusted import Trusted
+from node.trusted import Trusted, newest
 from node.wire import trust
 from node.wire.trust import TrustPolicy
 from node.wire.trust_steps import open_first, open_next
@@ -62,8 +62,9 @@ async def policies_from(
     """Every version of the trust policy as the node above has it, from the first on, each step checked.
 
     `fingerprint` is that of version 1, read out by a person. Without it one of the versions must be the one in a file
-    `trust-policy*.note` of this node's directory, or one of the texts in `known`. Raises Refused, BadSignature,
-    Malformed, and what the network raises.
+    `trust-policy*.note` of this node's directory, or one of the texts in `known`. All of `known` must be among them:
+    what this node held once is never given up for an older one. Raises Refused, BadSignature, Malformed, and what the
+    network raises.
     """
     notes = [await peer.policy(version) for version in range(1, await peer.policy_version() + 1)]
     if not notes:
@@ -71,8 +72,18 @@ async def policies_from(
     chain: list[TrustPolicy] = [open_first(notes[0], expected_hash=fingerprint or None)]
     for note in notes[1:]:
         chain.append(open_next(note, chain[-1]))
-    vouched = {text for file in settings.directory.glob("trust-policy*.note") if (text := _text(file))} | set(known)
-    if not fingerprint and not vouched & {policy.text() for policy in chain}:
+    known = set(known)
+    texts = {policy.text() for policy in chain}
+    if not known <= texts:
+        raise Refused(
+            f"the node above serves {len(notes)} versions of the trust policy, and not the one that was held here",
+            zh="上级给出的信任策略比本节点曾持有的旧，或与之不同",
+            advice_zh="请待上级更新策略后重试；如上级策略确与本节点不同，请保留两者并通知策略签署方。",
+            advice_en="Try again once the node above has the newer policy; if theirs is another, keep both and tell "
+            "whoever signs it.",
+        )
+    vouched = {text for file in settings.directory.glob("trust-policy*.note") if (text := _text(file))} | known
+    if not fingerprint and not vouched & texts:
         raise Refused(
             "no trust policy in this directory vouches for the one of the node above",
             field="--fingerprint",
@@ -81,6 +92,21 @@ async def policies_from(
             advice_en="Add --fingerprint with the fingerprint of version 1 that the hub reads out (ggzy policy show).",
         )
     return notes
+
+
+def held_policy(settings: Settings) -> list[TrustPolicy]:
+    """The newest policy in this node's database, as a list of none or one: the database may be gone or damaged."""
+    try:
+        store = Store(settings.database)
+    except NodeError:
+        return []
+    try:
+        note = store.read_now(newest)
+    except Exception:  # a database may be damaged in any way; the files of the directory vouch then
+        return []
+    finally:
+        store.close()
+    return [] if note is None else [trust.parse(parse_note(note))]
 
 
 def _text(file: Path) -> str:
@@ -165,7 +191,8 @@ async def replace(
     file = file_of(settings)
     with alone(settings):
         async with peer_of(settings, clock, make_transport, epoch=settings.epoch) as peer:
-            notes = await policies_from(peer, settings, fingerprint)
+            known = {policy.text() for policy in held_policy(settings)}
+            notes = await policies_from(peer, settings, fingerprint, known=known)
         fresh = files.begin(file)
         await make(settings, f"sqlite:///{fresh}", notes, clock, origin=settings.origin, frozen=WAITING)
         aside = files.set_aside(file)

@@ -48,8 +48,3 @@ def use(conn: Connection, public: bytes, card: str, now_ms: int) -> bool:
         return True
     held: str | None = conn.execute(select(invited.c.card).where(invited.c.public == public)).scalar()
     return held is not None and held != "" and held == card
-
-
-def withdraw(conn: Connection, node: str) -> int:
-    """Forget all invitations of a node; gives how many."""
-    return conn.execute(delete(invited).where(invited.c.node == node)).rowcount

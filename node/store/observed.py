@@ -24,6 +24,8 @@ MAX_GROWTH_READ = 4096
 """More new entries than this are a change without being read."""
 MAX_WAITING = 64
 """Most heads of one log, by one observer, that wait to be compared."""
+MAX_UNREAD = 1024
+"""Most records of one log that wait for their payloads: who withholds these must not grow our tables without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +73,16 @@ def everything(conn: Connection) -> list[Seen]:
 
 
 def wait(conn: Connection, rows: Iterable[Waiting]) -> None:
-    """Keep heads until they can be compared, of one log and observer no more than a few, the newest."""
+    """Keep heads until they can be compared, records until they can be read; of each no more than some, the newest."""
     for row in rows:
         values = {name: getattr(row, name) for name in Waiting.__slots__}
         insert_or_ignore(conn, heads, [values])
-        if row.origin:
-            mine = and_(heads.c.log_id == row.log_id, heads.c.origin == row.origin)
-            newest = select(heads.c.idx).where(mine).order_by(heads.c.idx.desc()).offset(MAX_WAITING).limit(1)
-            limit = conn.execute(newest).scalar()
-            if limit is not None:
-                conn.execute(delete(heads).where(and_(mine, heads.c.idx <= limit)))
+        most = MAX_WAITING if row.origin else MAX_UNREAD
+        mine = and_(heads.c.log_id == row.log_id, heads.c.origin == row.origin)
+        newest = select(heads.c.idx).where(mine).order_by(heads.c.idx.desc()).offset(most).limit(1)
+        limit = conn.execute(newest).scalar()
+        if limit is not None:
+            conn.execute(delete(heads).where(and_(mine, heads.c.idx <= limit)))
 
 
 def waiting(conn: Connection) -> list[Waiting]:

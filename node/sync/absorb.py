@@ -71,12 +71,14 @@ def _take(conn: Connection, look: Look, state: LogState, index: int) -> bool:
         return True
     if header.kind not in ("log.observe", "log.evidence"):
         return True
+    if header.kind == "log.observe" and not _observes(look.policy, state.origin):
+        return True
     held = payloads.get(conn, state.id, index, "main")
     if held is None:
         return False
     try:
         if header.kind == "log.observe":
-            _take_observation(conn, state, index, held[1])
+            _take_observation(conn, look.policy, state, index, held[1])
         else:
             _take_evidence(conn, look, held[1])
     except NodeError as error:
@@ -84,15 +86,24 @@ def _take(conn: Connection, look: Look, state: LogState, index: int) -> bool:
     return True
 
 
-def _take_observation(conn: Connection, state: LogState, index: int, payload: bytes) -> None:
+def _observes(policy: TrustPolicy, origin: str) -> bool:
+    """Whether the node of a log has members: any other has nothing to observe, and could only fill our tables."""
+    node = policy.node_of_origin(origin)
+    return node is not None and bool(policy.below(node))
+
+
+def _take_observation(conn: Connection, policy: TrustPolicy, state: LogState, index: int, payload: bytes) -> None:
     body = read_observation(payload)
     if any(not 0 <= size < 2**63 for size in body.sizes.values()) or not 0 <= body.observed_ms < 2**63:
         raise Malformed("an observation with numbers that are none")
-    observed.put_sizes(conn, state.id, index, body.observed_ms, body.sizes)
+    # An observer holds no logs but those of the policy: other names would only grow the tables, without end.
+    sizes = {origin: size for origin, size in body.sizes.items() if policy.node_of_origin(origin) is not None}
+    observed.put_sizes(conn, state.id, index, body.observed_ms, sizes)
     rows = []
     for note in body.heads:
         head, _ = read_checkpoint(note.encode())
-        rows.append(Waiting(state.id, index, head.origin, head.size, note))
+        if policy.node_of_origin(head.origin) is not None:
+            rows.append(Waiting(state.id, index, head.origin, head.size, note))
     observed.wait(conn, rows)
 
 

@@ -106,14 +106,16 @@ class Recovery:
             Frozen: the log is forked, or turns out to be: a new epoch is the way on.
             StorageFailed: what is stored here is damaged, and must be set aside.
             BadProof: the node above serves something else than what we signed.
+            Refused: nothing is here, and the node above knows nothing either: then nobody can say what was signed.
             NotFound, Unavailable and other errors of the network.
         """
         state = await self._store.read(partial(logs.get, origin=self._origin))
         if state.frozen.startswith(FORK):
             raise _forked(state.frozen)
         await self._store.read(partial(_check_stored, state=state))
-        shown = await self._shown()
-        mirror = shown[0] if shown else None
+        mirror, shown = await self._shown()
+        if not shown and not self._signed and state.frozen and not state.stored_size:
+            raise _unknown_above(self._peer.name)
         signed = max([self._signed, state.head_size, *(each.head.size for each in shown)])
         if signed > state.head_size and not state.frozen:
             await self._store.write(partial(_freeze, state=state, reason=f"{RESTORED}: ggzy recover is at work"))
@@ -144,13 +146,14 @@ class Recovery:
 
     # --- what the node above shows ----------------------------------------------------------------------------------
 
-    async def _shown(self) -> list[Shown]:
-        """Its mirrored checkpoint first, then what it witnessed and what nodes above it cosigned."""
-        found: list[Shown] = []
+    async def _shown(self) -> tuple[Shown | None, list[Shown]]:
+        """Its mirrored checkpoint, if there is one, and all it shows: what it witnessed and others cosigned as well."""
+        mirror: Shown | None = None
         try:
-            found.append(self._open(await self._peer.checkpoint(self._origin)))
+            mirror = self._open(await self._peer.checkpoint(self._origin))
         except NotFound:
-            return []  # it has never heard of this log, so it holds nothing of it
+            pass  # it may have witnessed what it does not mirror yet
+        found = [] if mirror is None else [mirror]
         policy = self._trusted.policy
         above = [grant.key.name for name in policy.path_up(self._trusted.me) for grant in policy.grants(node=name)]
         calls = [partial(self._peer.witnessed, self._origin)]
@@ -160,7 +163,7 @@ class Recovery:
                 found.append(self._open(await call()))
             except NotFound:
                 continue
-        return found
+        return mirror, found
 
     def _open(self, data: bytes) -> Shown:
         head, note = open_own(self._trusted.policy, self._origin, data)
@@ -236,6 +239,16 @@ def _forked(reason: str) -> Frozen:
         advice_zh="不能从镜像恢复。请停止持有该密钥的所有进程，保留证据，开新纪元（ggzy epoch），见 docs/recovery.md。",
         advice_en="It cannot be recovered. Stop every process with this key, keep the evidence, open a new epoch with "
         "ggzy epoch, see docs/recovery.md.",
+    )
+
+
+def _unknown_above(name: str) -> Refused:
+    return Refused(
+        f"{name} knows nothing of this log and nothing is here: nobody can say what was signed",
+        zh="上级与本地均无此日志的记录，无法判断曾签过什么；日志保持冻结",
+        advice_zh="请核对 upstream_url；确实从未同步过时，请开新纪元（ggzy epoch request），见 docs/recovery.md。",
+        advice_en="Check upstream_url; if nothing ever reached it, open a new epoch (ggzy epoch request), see "
+        "docs/recovery.md.",
     )
 
 

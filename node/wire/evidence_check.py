@@ -134,7 +134,7 @@ def _withheld(evidence: Withheld, policy: Policy) -> Found:
             f"of {evidence.origin}.",
         ),
     ]
-    dated = before.index is None or after.index is None
+    dated = before.index is None or after.index is None or before.log != after.log
     return proven, [_CLOCK] if dated else []
 
 

@@ -37,19 +37,21 @@ _observation = msgspec.msgpack.Decoder(Document[Observation])
 class Said:
     """`who` (a node, or a log where only log keys are known) said at `time_ms` that the log had `size` entries.
 
-    `index` is the place of the statement in the log of `who`, where it is a record.
+    `index` is the place of the statement in `log`, a log of `who`, where it is a record.
     """
 
     who: str
     size: int
     time_ms: int
     index: int | None = None
+    log: str = ""
 
     def contradicts(self, later: Said) -> bool:
         """Whether `later` takes back what this says."""
         if self.who != later.who or self.size <= later.size:
             return False
-        if self.index is not None and later.index is not None:
+        # Each epoch of a node counts from 0: places in two logs say nothing of which came first.
+        if self.index is not None and later.index is not None and self.log == later.log:
             return self.index < later.index
         return self.time_ms + SLACK_MS < later.time_ms
 
@@ -75,7 +77,7 @@ def said(statement: Statement, origin: str, policy: Policy) -> list[Said]:
 def _said_observed(statement: Statement, origin: str, policy: Policy) -> Said:
     log, index, body = open_observation(statement, policy)
     who = policy.node_of_origin(log) if isinstance(policy, TrustPolicy) else log
-    return Said(who or log, body.sizes.get(origin, 0), body.observed_ms, index)
+    return Said(who or log, body.sizes.get(origin, 0), body.observed_ms, index, log)
 
 
 def open_custody_of(note: str, policy: Policy, origin: str) -> tuple[str, Custody]:
@@ -86,6 +88,9 @@ def open_custody_of(note: str, policy: Policy, origin: str) -> tuple[str, Custod
     custody, _, key = open_custody(note.encode(), [grant.key for grant in grants])
     if custody.origin != origin:
         raise Malformed("the custody note speaks of another log")
+    until_s = policy.retired_at(key)
+    if until_s is not None and custody.time_s > until_s:
+        raise BadSignature("the custody key was retired before this note: it may be a thief's")
     return next(grant.node for grant in grants if grant.key == key), custody
 
 

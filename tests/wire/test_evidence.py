@@ -14,7 +14,10 @@ from node.tlog.note import Ed25519Signer, KeyType, Note
 from node.tlog.policy import NONE, LogPolicy, PolicyLog
 from node.tlog.tiles import TileCache, consistency_proof
 from node.wire import evidence, evidence_check
+from node.wire.custody import Custody
 from node.wire.evidence import Branch, ChangedHeader, Fork, Statement, Withheld
+from node.wire.statement import Said
+from node.wire.trust import KeyGrant, Member, Retirement, TrustPolicy
 
 ORIGIN = "ggzy.example/t/1/1"
 SIGNER = Ed25519Signer(ORIGIN, KeyType.ED25519, bytes(range(32)))
@@ -172,3 +175,32 @@ def test_proofs_that_hold_no_older_root(old: int, new: int) -> None:
     leaves = tree("ours", max(new, 0))
     steps = proof(leaves, old) if 0 <= old <= new else ()
     assert claimed_root(old, new, root_of(leaves), steps) is None
+
+
+def test_a_custody_note_of_a_key_that_was_retired_before_proves_nothing() -> None:
+    """Who finds a retired key could else show two contradicting notes of an honest node."""
+    hub, leaves = "hub.example", tree("ours", 9)
+    custody_key = Ed25519Signer(f"{hub}/custody", KeyType.ED25519, bytes(range(1, 33)))
+    members = (Member(hub, "hub", "500000", "", "枢纽"), Member("ggzy.example/t", "district", "500103", hub, "区"))
+    keys = (KeyGrant(hub, "custody", custody_key.verifier), KeyGrant("ggzy.example/t", "log", SIGNER.verifier))
+    retired = (Retirement(custody_key.verifier, 1_000),)
+    policy = TrustPolicy("f", 1, "none", 1, (), members, keys, retired=retired)
+
+    def said(size: int, time_s: int) -> Statement:
+        text = Custody(ORIGIN, size, root_of(leaves[:size]), time_s, 0, size).text()
+        return Statement(form="custody", note=Note(text, (custody_key.sign_note(text),)).encode().decode())
+
+    in_time = Withheld(origin=ORIGIN, statements=(said(9, 500), said(3, 900)))
+    assert evidence_check.verify(in_time, policy).proven
+    for late in ((said(9, 500), said(3, 1_100)), (said(9, 1_100),)):
+        with pytest.raises(BadSignature, match="retired"):
+            evidence_check.verify(Withheld(origin=ORIGIN, statements=late), policy)
+
+
+def test_places_in_logs_of_two_epochs_say_nothing_of_their_order() -> None:
+    """An honest observer that opened a new epoch counts from 0 again: its older record has the larger index."""
+    before = Said("hub.example", 100, 1_000_000, 500, "hub.example/1")
+    later = Said("hub.example", 120, 2_000_000, 3, "hub.example/2")
+    assert not later.contradicts(before) and not before.contradicts(later)
+    shrunk = Said("hub.example", 90, 3_000_000, 4, "hub.example/2")
+    assert later.contradicts(shrunk) and before.contradicts(shrunk)
