@@ -6,6 +6,7 @@ A number that rises is all there is to tell: what is new they find out in a pass
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 from node.errors import NodeError, Overloaded
@@ -13,6 +14,8 @@ from node.sync.peer import Peer
 
 MAX_WAITING = 512
 """Requests held open at once; there are fewer members than this below any node."""
+MAX_EACH = 4
+"""Of these, by one caller: one that is held open, and those of earlier lines that broke unnoticed."""
 
 
 class Bulletin:
@@ -21,7 +24,7 @@ class Bulletin:
     def __init__(self, first: int) -> None:
         self.number = first
         self._changed = asyncio.Event()
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
 
     def bump(self) -> None:
         """There is news: everybody who waits is answered."""
@@ -29,23 +32,24 @@ class Bulletin:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def after(self, number: int, wait_s: float) -> int:
+    async def after(self, number: int, wait_s: float, caller: str = "") -> int:
         """The newest number, as soon as it is another than `number`, at the latest after `wait_s` seconds.
 
-        Raises Overloaded when too many wait already.
+        Raises Overloaded when too many wait already, of all or of this caller.
         """
         if self.number != number or wait_s <= 0:
             return self.number
-        if self._waiting >= MAX_WAITING:
+        if self._waiting.total() >= MAX_WAITING or self._waiting[caller] >= MAX_EACH:
             raise Overloaded("too many requests are held open", retry_after_s=10)
-        self._waiting += 1
+        self._waiting[caller] += 1
         try:
             async with asyncio.timeout(wait_s):
                 await self._changed.wait()
         except TimeoutError:
             pass
         finally:
-            self._waiting -= 1
+            self._waiting[caller] -= 1
+            self._waiting += Counter()  # forgets callers of whom none is left
         return self.number
 
 

@@ -1,9 +1,9 @@
 """What a signed checkpoint is worth under the trust policy: the one place where heads of logs are opened (DESIGN L19).
 
 A head counts when a log key that the policy grants for its size has signed it, in the second suite too where that is
-granted, and no closure of the log and no revocation of the key speaks against it. Under a revoked key it counts up to
-the revoked size, when it is that very head, or is proven to lie before it, or enough nodes above have cosigned it: who
-has only the key cannot make one of these.
+granted, and no closure of the log and no revocation of the key speaks against it. Under a revoked key, and of a log
+that was closed, it counts up to the size named there, when it is that very head, or is proven to lie before it, or
+enough nodes above have cosigned it: who has only the key, or signed two histories, cannot make one of these.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _judge(
     """A check of one key that signed `head`: raises BadSignature or BadProof when its revocation speaks against it."""
 
     def check(key: VerifierKey) -> None:
-        revoked = policy.revocation(key)
+        revoked = policy.revocation(key) or _as_revocation(policy, key, head.origin)
         if revoked is None or (head.size, head.root) == (revoked.size, revoked.root):
             return
         if head.size >= revoked.size:
@@ -176,13 +176,20 @@ def _judge(
             _prove(head, revoked, consistency)
         elif len(nodes_above(policy, head.origin, cosigned)) < policy.quorum:
             raise BadSignature(
-                f"the key of {head.origin} is revoked, and fewer than {policy.quorum} nodes above cosigned this head",
-                zh=f"日志 {head.origin} 的签名密钥已吊销，且此检查点的上级共同签名不足 {policy.quorum} 个",
+                f"the log {head.origin} is closed or its key revoked, and fewer than {policy.quorum} nodes above"
+                " cosigned this head",
+                zh=f"日志 {head.origin} 已关闭或其签名密钥已吊销，且此检查点的上级共同签名不足 {policy.quorum} 个",
                 advice_zh=_PROVE_ZH,
                 advice_en=_PROVE_EN,
             )
 
     return check
+
+
+def _as_revocation(policy: TrustPolicy, key: VerifierKey, origin: str) -> Revocation | None:
+    """A log is closed because its key has signed, or may have signed, two histories: only one of them counts on."""
+    ended = policy.closure(origin)
+    return None if ended is None else Revocation(key, ended.size, ended.root)
 
 
 def _prove(head: Checkpoint, revoked: Revocation, consistency: Sequence[bytes]) -> None:

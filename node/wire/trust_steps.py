@@ -92,8 +92,15 @@ def check_only_adds_nodes(policy: TrustPolicy, held: TrustPolicy) -> None:
         raise Refused("a registrar may add nodes, and change nothing else", field="registrar")
     if any(not member.upstream or member.role != "district" for member in added):
         raise Refused("a registrar may add districts below other nodes, and no others", field="registrar")
+    # A node of such a name could be granted the key names that another node will want, of its next epoch for one.
+    if any(_within(name, other.name) or _within(other.name, name) for name in names for other in held.members):
+        raise Refused("a registrar may not add a node whose name lies within another's", field="registrar")
     if any(grant.node not in names or grant.use in NO_REGISTRAR for grant in granted):
         raise Refused("a registrar may grant keys to the nodes that it adds, and none for erasure", field="registrar")
+
+
+def _within(name: str, other: str) -> bool:
+    return name.startswith(f"{other}/")
 
 
 def has_threshold(note: Note, keys: Iterable[VerifierKey], threshold: int) -> bool:

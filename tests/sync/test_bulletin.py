@@ -50,6 +50,20 @@ async def test_too_many_waiters_are_told_to_come_back(monkeypatch: pytest.Monkey
     assert await board.after(2, 0.01) == 2
 
 
+async def test_one_caller_never_takes_all_places() -> None:
+    board = Bulletin(1)
+    held = [asyncio.create_task(board.after(1, 3600, "east")) for _ in range(bulletin.MAX_EACH)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await board.after(1, 3600, "east")
+    other = asyncio.create_task(board.after(1, 3600, "west"))
+    await asyncio.sleep(0)
+    assert not other.done()
+    board.bump()
+    assert await asyncio.gather(*held, other) == [2] * (bulletin.MAX_EACH + 1)
+    assert not board._waiting
+
+
 class _Told:
     """A peer that answers with what it is given: numbers, or errors to raise."""
 

@@ -183,11 +183,21 @@ CLOSED = replace(POLICY, closed=(Closure(ORIGIN, 9, root_of(LEAVES[:9])),))
 
 
 def test_L10_a_closed_log_has_no_later_head_and_no_other() -> None:
-    assert open_head(CLOSED, note(head(5), OLD)).checkpoint.size == 5
+    assert open_head(CLOSED, note(head(5), OLD, HUB_MIRROR)).checkpoint.size == 5
     assert open_head(CLOSED, note(head(9), NEW)).checkpoint.size == 9
     for wrong in (head(10), head(9, OTHER)):
         with pytest.raises(BadSignature, match="closed"):
             open_head(CLOSED, note(wrong, OLD, NEW, HUB_MIRROR, TOP_WITNESS))
+
+
+def test_L10_of_two_histories_before_the_end_only_the_cosigned_or_proven_one_counts() -> None:
+    """A log is closed mostly because its key has signed two histories: the key alone says nothing about either."""
+    assert open_head(CLOSED, note(head(5), OLD), consistency=proof(5, 9)).checkpoint.size == 5
+    for branch in (head(5), head(5, OTHER)):
+        with pytest.raises(BadSignature, match="closed"):
+            open_head(CLOSED, note(branch, OLD))
+    with pytest.raises(BadProof):
+        open_head(CLOSED, note(head(5, OTHER), OLD), consistency=proof(5, 9))
 
 
 # --- a second suite -------------------------------------------------------------------------------------------------

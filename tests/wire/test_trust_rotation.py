@@ -216,6 +216,10 @@ NOT_FOR_A_REGISTRAR: dict[str, TrustPolicy] = {
     "a key of a node that was there": grown(keys=(*JOINED.keys, KeyGrant(NODE, "log", FOREIGN))),
     "a range changed": grown(keys=(*HELD.keys[:5], replace(HELD.keys[5], from_size=0), *HELD.keys[6:], *CARD)),
     "a key for erasure": grown(keys=(*JOINED.keys, KeyGrant(NEW.name, "erasure", key(f"{NEW.name}/e", 96).verifier))),
+    "a node within another's name": grown(members=(*HELD.members, replace(NEW, name=f"{NODE}/9")), keys=HELD.keys),
+    "a node around another's name": grown(
+        members=(*HELD.members, replace(NEW, name=NODE.rpartition("/")[0])), keys=HELD.keys
+    ),
     "a key revoked": grown(revoked=(*HELD.revoked, Revocation(LOG, 5000, ROOT))),
     "a key retired": grown(retired=(*HELD.retired, Retirement(CARD[4].key, 5))),
     "a log closed": grown(closed=(*HELD.closed, Closure(ORIGIN, 5000, ROOT))),
