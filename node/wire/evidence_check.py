@@ -64,6 +64,18 @@ def verify(evidence: Evidence, policy: Policy) -> Verdict:
 Found = tuple[list[Pair], list[Pair]]
 
 
+def _maybe_a_thiefs(policy: Policy, *logs: str) -> list[Pair]:
+    """What to say when a key of one of these logs is revoked: it may not have been the node that signed."""
+    if not isinstance(policy, TrustPolicy) or not any(each.key.name in logs for each in policy.revoked):
+        return []
+    return [
+        (
+            "其中有密钥已被吊销：吊销之后的签名可能出自盗用者。",
+            "One of the keys is revoked: what it signed after that may be a thief's.",
+        )
+    ]
+
+
 # --- two heads of one log -------------------------------------------------------------------------------------------
 
 
@@ -90,14 +102,7 @@ def _fork(evidence: Fork, policy: Policy) -> Found:
             "Not proven: which one is right, or what led to it: a restored backup, a stolen key, intent.",
         )
     ]
-    if isinstance(policy, TrustPolicy) and any(policy.revocation(key) for _, found in opened for key in found):
-        left_open.append(
-            (
-                "其中有密钥已被吊销：吊销之后的签名可能出自盗用者。",
-                "One of the keys is revoked: what it signed after that may be a thief's.",
-            )
-        )
-    return proven, left_open
+    return proven, left_open + _maybe_a_thiefs(policy, evidence.origin)
 
 
 # --- more said before, less said later ------------------------------------------------------------------------------
@@ -112,12 +117,11 @@ def _withheld(evidence: Withheld, policy: Policy) -> Found:
         if first.size == 0:
             raise _harmless("the statement claims nothing of that log")
         proven = [_words_said(first, evidence.origin)]
-        return proven, [
-            (
-                "未证明：该节点后来拒绝提供；请任何人自行向其索取核对。",
-                "Not proven: that the node refused to hand it out; anybody may ask it and compare.",
-            )
-        ]
+        refused = (
+            "未证明：该节点后来拒绝提供；请任何人自行向其索取核对。",
+            "Not proven: that the node refused to hand it out; anybody may ask it and compare.",
+        )
+        return proven, [refused, *_maybe_a_thiefs(policy, first.log)]
     if len(spoken) != 2:
         raise Malformed("this sort of evidence has one or two statements", field="statements")
     pairs = [(a, b) for a in spoken[0] for b in spoken[1] if a.contradicts(b)]
@@ -135,7 +139,7 @@ def _withheld(evidence: Withheld, policy: Policy) -> Found:
         ),
     ]
     dated = before.index is None or after.index is None or before.log != after.log
-    return proven, [_CLOCK] if dated else []
+    return proven, ([_CLOCK] if dated else []) + _maybe_a_thiefs(policy, before.log, after.log)
 
 
 def _claimed_payload(evidence: Withheld, policy: Policy) -> Found:
@@ -195,7 +199,8 @@ def _false_observation(evidence: FalseObservation, policy: Policy) -> Found:
                 (
                     "未证明：所用策略是最新的；该日志若已换用新密钥，请以较新策略再核。",
                     "Not proven: that the policy is the newest. If the log has a newer key, verify again with it.",
-                )
+                ),
+                *_maybe_a_thiefs(policy, log),
             ]
     raise _harmless("the record names no head of that log with a wrong signature")
 

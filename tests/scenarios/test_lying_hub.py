@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from node.domain.record import Document, Draft, Source
 from node.store import alarms, checkpoints
 from node.sync.peer import Reply, Request
 from node.tlog.tiles import decode_bundle, encode_bundle
-from node.wire import pack, paths
+from node.wire import evidence, evidence_check, pack, paths
 from node.wire.pack import Pack, PayloadRow
+from node.wire.trust_lines import Revocation
 
 
 async def proves(net: Net, running: Running, code: str, sort: str) -> str:
@@ -306,6 +308,13 @@ async def test_l21_a_record_that_takes_back(net: Net, monkeypatch: pytest.Monkey
     for node in (east, west, net.nodes["national"]):
         assert (await codes(node))["retracted"] == "proven", node.name
     assert west.origin in await proves(net, east, "retracted", "withheld")
+    # Had the hub's key been stolen, the hub may not have said it: the verdict must not accuse it then.
+    shown = evidence.parse((await export(east, net.directory, code="retracted")).read_bytes())
+    policy = east.node.trusted.policy
+    (key,) = policy.log_keys(hub.origin)
+    stolen = replace(policy, revoked=(Revocation(key, 10_000, bytes(32)),))
+    left_open = [str(evidence_check.verify(shown, each).left_open) for each in (policy, stolen)]
+    assert ["thief" in words for words in left_open] == [False, True]
 
 
 async def test_l21_a_record_with_a_root_that_nobody_signed(net: Net) -> None:
