@@ -30,7 +30,7 @@ from node.errors import Frozen, NodeError, Unavailable
 from node.provision import Made
 from node.publishing.receipts import assemble
 from node.recovery import again
-from node.store import logs, payloads
+from node.store import alarms, logs, payloads
 from node.store.db import Store
 from node.store.logs import LogState
 from node.store.tables import Quarantine, RecordView, table
@@ -437,6 +437,9 @@ class World:
         for place in self.places.values():
             assert place.node is not None
             sizes, missing, unread, shown = place.node.store.read_now(_summary)
+            proven = [each for each in place.node.store.read_now(alarms.history) if each.severity == "proven"]
+            if proven:
+                raise Broken(f"{place.name} accuses somebody though nobody lied: {proven}")
             whole = {origin: len(truth.entries) for origin, truth in self.truth.items()}
             # A log in which nothing was ever published need not be known to others.
             if {k: v for k, v in sizes.items() if v} != {k: v for k, v in whole.items() if v}:
