@@ -50,6 +50,7 @@ from tests.simulation.virtual import Inline
 
 START_MS = 1_764_000_000_000
 FEDERATION = "ggzy.example/sim"
+SPOILT = ("changed-header", "swapped-payload")
 records, quarantine = table(RecordView), table(Quarantine)
 
 
@@ -437,7 +438,9 @@ class World:
         for place in self.places.values():
             assert place.node is not None
             sizes, missing, unread, shown = place.node.store.read_now(_summary)
-            proven = [each for each in place.node.store.read_now(alarms.history) if each.severity == "proven"]
+            # A byte spoilt on the line is proven to be wrong, and nobody to have changed it: that is no accusation.
+            told = [each for each in place.node.store.read_now(alarms.history) if each.code not in SPOILT]
+            proven = [each for each in told if each.severity == "proven"]
             if proven:
                 raise Broken(f"{place.name} accuses somebody though nobody lied: {proven}")
             whole = {origin: len(truth.entries) for origin, truth in self.truth.items()}
