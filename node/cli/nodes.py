@@ -20,9 +20,11 @@ from node.cli.progress import bar, counter
 from node.clock import utc_ms
 from node.domain import divisions
 from node.errors import Malformed, NodeError, Refused, all_errors
+from node.keyring import SignedMark
 from node.projections import fsck_views
 from node.projections.follow import Projector
 from node.publishing import fsck as judge
+from node.publishing.restart import compare_mark
 from node.settings import CONFIG_NAME, Settings
 from node.store import alarms, checkpoints, cursors, logs, peers
 from node.store import migrate as schema
@@ -308,8 +310,12 @@ def fsck(config: Path, *, as_json: bool) -> None:
 
 def status(config: Path, *, as_json: bool) -> None:
     settings = load(config)
+    signed = SignedMark(settings.keys, settings.epoch).read()
     store = Store(settings.database)
     try:
+        if signed > store.read_now(partial(_head_size, origin=settings.origin)):
+            # An old copy of the database: said here too, before anything has opened the node (L9).
+            store.write_now(partial(compare_mark, origin=settings.origin, signed=signed))
         found = store.read_now(partial(_status, name=settings.name))
     finally:
         store.close()
@@ -318,6 +324,11 @@ def status(config: Path, *, as_json: bool) -> None:
         result(found)
         return
     _print_status(found)
+
+
+def _head_size(conn: Connection, origin: str) -> int:
+    state = logs.find(conn, origin)
+    return 0 if state is None else state.head_size
 
 
 def _print_status(found: dict[str, Any]) -> None:

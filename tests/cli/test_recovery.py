@@ -118,6 +118,8 @@ def test_l09_an_operator_recovers_from_an_old_copy(federation: Federation, tmp_p
     assert federation.sync()["failures"] == {}
     federation.put_back(copy)
     # Frozen before anything is signed, and said so.
+    # Before anything else has opened the node.
+    assert "FROZEN" in ggzy("status", "--config", federation.east).stdout
     assert "frozen" in ggzy("import", "company", tmp_path / "first.csv", "--config", federation.east, status=1).stderr
     assert federation.own_log(federation.east)["frozen"].startswith("restored-from-backup")
     assert "FROZEN" in ggzy("status", "--config", federation.east).stdout
