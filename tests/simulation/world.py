@@ -204,7 +204,12 @@ class World:
         self.note(f"{place.name} is backed up")
 
     async def restore(self, place: Place) -> None:
-        """Put the old copy back, when nothing is lost by it: all that was signed lies at the mirror (L9)."""
+        """Put a district's old copy back, when nothing is lost by it: all that was signed lies at the mirror (L9).
+
+        Not a hub's: that would lose its members' logs as well, and its cosigner keys would have to go (L11).
+        """
+        if place.name in ("hub", "national"):
+            return
         above = place.above
         if place.backup is None or place.node is None or place.restored or above is None or above.node is None:
             return
