@@ -1,29 +1,41 @@
-"""The database: one writer thread, a few readers, transactions as plain functions.
+"""The database: writers, a few readers, transactions as plain functions.
 
-Work is given as a function of a SQLAlchemy connection. `write` runs it on the single writer thread inside BEGIN
-IMMEDIATE and commits durably before it returns (SQLite WAL, synchronous=FULL); `read` runs it on a reader thread,
-against a snapshot. One writer thread made one-row durable writes two to three times faster than an asynchronous driver.
+Work is given as a function of a SQLAlchemy connection. `write` runs it on a writer thread and commits durably before it
+returns; `read` runs it on a reader thread, against a snapshot. SQLite (WAL, synchronous=FULL) has a single writer,
+inside BEGIN IMMEDIATE: one thread made one-row durable writes two to three times faster than an asynchronous driver.
+On PostgreSQL writers take turns by advisory locks, a lane each where they name one (docs/decisions/0018).
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
+import random
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from node.errors import DiskFull, Malformed, NotFound, StorageFailed, Unavailable
+from node.errors import StorageFailed, Unavailable
+from node.store import engine_postgres
+from node.store.address import require_database
+from node.store.faults import may_pass_again, postgres_fault, sqlite_fault
+from node.store.locks import READ_TABLES, key, lane_around, lane_of, take_lane
+from node.store.turns import Turns
+
+__all__ = ["READ_TABLES", "Store", "lane_of", "require_database"]
 
 T = TypeVar("T")
 
 READERS = 4
+ATTEMPTS = 5
 BUSY_TIMEOUT_S = 30
 CLEAR_TIMEOUT_MS = 1000
 WAL_BYTES = 4 << 20
@@ -47,28 +59,46 @@ class Store:
         memory = isinstance(self._engine.pool, StaticPool)
         on_disk = self._engine.dialect.name == "sqlite" and not memory
         self._wal = Path(url.removeprefix("sqlite:///") + "-wal") if on_disk else None
+        # Several processes write to one SQLite database: the server, and a command line beside it.
+        self._turns = Turns(url.removeprefix("sqlite:///"), BUSY_TIMEOUT_S) if on_disk else None
         self._fold_at = WAL_BYTES
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         # A database in memory has one connection, so its readers take turns with the writer.
         self._readers: Executor = self._writer if memory else ThreadPoolExecutor(READERS, "store-reader")
+        lanes = 0 if self._engine.dialect.name == "sqlite" else engine_postgres.LANES
+        self._lanes = [ThreadPoolExecutor(1, f"store-lane-{number}") for number in range(lanes)]
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in one durable transaction; its return value is handed on only after the commit."""
+    async def write(self, work: Callable[[Connection], T], lane: str = "", *, snapshot: bool = False) -> T:
+        """Run `work` in one durable transaction; its return value is handed on only after the commit.
+
+        A `lane` (`lane_of`) says that `work` writes nothing but what belongs to that lane, so that it need not wait for
+        other lanes; without one it writes alone. `snapshot` is for a lane that reads what other lanes write: all of it
+        is then seen as of one moment. On SQLite there is one writer and no difference.
+        On PostgreSQL `work` is run again when the server undid it for no fault of its own (a deadlock, a connection
+        lost before the commit), so it must not mind.
+        """
         loop = asyncio.get_running_loop()
+        writer = self._writer_of(lane, snapshot)
         # Shielded: a cancelled caller must not leave a half-awaited transaction; it commits or rolls back by itself.
-        return await asyncio.shield(loop.run_in_executor(self._writer, self._write, work))
+        return await asyncio.shield(loop.run_in_executor(writer, partial(self._write, work, lane, snapshot)))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` against a snapshot."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
-    def write_now(self, work: Callable[[Connection], T]) -> T:
+    def write_now(self, work: Callable[[Connection], T], lane: str = "", *, snapshot: bool = False) -> T:
         """`write` for callers without an event loop."""
-        return self._writer.submit(self._write, work).result()
+        return self._writer_of(lane, snapshot).submit(partial(self._write, work, lane, snapshot)).result()
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
         """`read` for callers without an event loop."""
         return self._readers.submit(self._read, work).result()
+
+    def _writer_of(self, lane: str, snapshot: bool) -> Executor:
+        # The same lane on the same thread: two threads would only wait for each other's lock. What looks at other lanes
+        # takes long and stays off their threads.
+        many = lane and self._lanes and not snapshot
+        return self._lanes[key(lane) % len(self._lanes)] if many else self._writer
 
     async def truncate_wal(self) -> bool:
         """Bring every change into the database file and empty the log beside it; tells whether that was possible.
@@ -129,102 +159,87 @@ class Store:
             raw.close()
 
     def close(self) -> None:
-        self._writer.shutdown()
-        self._readers.shutdown()
+        for each in (self._writer, *self._lanes, self._readers):
+            each.shutdown()
         self._engine.dispose()
+        if self._turns is not None:
+            self._turns.close()
 
-    def _write(self, work: Callable[[Connection], T]) -> T:
-        if self.failed:
-            raise StorageFailed(self.failed)
-        try:
-            with self._engine.connect().execution_options(ggzy_write=True) as connection, connection.begin():
-                done = work(connection)
-        except DatabaseError as error:
-            self._judge(error.orig, error)
-            raise
+    def _write(self, work: Callable[[Connection], T], lane: str = "", snapshot: bool = False) -> T:
+        apart = snapshot and bool(lane) and self._engine.dialect.name != "sqlite"
+        with self._turns.mine() if self._turns is not None else nullcontext():
+            done = self._try_again(partial(self._write_apart if apart else self._write_once, work, lane))
         self._fold()
         return done
 
+    def _write_once(self, work: Callable[[Connection], T], lane: str, stage: _Stage) -> T:
+        with self._engine.connect().execution_options(ggzy_write=True) as connection, connection.begin():
+            take_lane(connection, lane)
+            done = work(connection)
+            stage.committing = True
+        return done
+
+    def _write_apart(self, work: Callable[[Connection], T], lane: str, stage: _Stage) -> T:
+        with self._engine.connect() as connection, lane_around(connection, lane):
+            with connection.begin():
+                done = work(connection)
+                stage.committing = True
+            stage.committing = False
+        return done
+
     def _read(self, work: Callable[[Connection], T]) -> T:
-        if self.failed:
-            raise StorageFailed(self.failed)
+        return self._try_again(partial(self._read_once, work))
+
+    def _read_once(self, work: Callable[[Connection], T], _stage: _Stage) -> T:
         # SQLite keeps one snapshot for a transaction by itself; PostgreSQL would take a new one for each statement.
         options = {} if self._engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-        try:
-            with self._engine.connect().execution_options(**options) as connection, connection.begin():
-                return work(connection)
-        except DatabaseError as error:
-            self._judge(error.orig, error)
-            raise
+        with self._engine.connect().execution_options(**options) as connection, connection.begin():
+            return work(connection)
 
-    def _judge(self, said: BaseException | None, error: Exception) -> None:
+    def _try_again(self, once: Callable[[_Stage], T]) -> T:
+        """Run a transaction, on PostgreSQL again when it certainly left nothing and may pass."""
+        for attempt in range(1, ATTEMPTS + 1):
+            if self.failed:
+                raise StorageFailed(self.failed)
+            stage = _Stage()
+            try:
+                return once(stage)
+            except DBAPIError as error:
+                # A pooled connection may have died while it lay there; the pool has thrown out all of that age by now.
+                lost = error.connection_invalidated and not stage.committing
+                if attempt == ATTEMPTS or not (may_pass_again(error.orig) or (lost and attempt <= 2)):
+                    self._judge(error.orig, error, committing=stage.committing)
+                    raise
+            time.sleep(random.uniform(0, 0.02 * 2**attempt))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _judge(self, said: BaseException | None, error: Exception, *, committing: bool = False) -> None:
         """Raise our own error for those of the database that somebody can do something about.
 
         `said` is what the driver raised, `error` what is to be named as the cause.
         """
-        text = str(said)
-        if "Could not decode to UTF-8" in text:
-            # The driver's words hold the text itself, which is nobody's business: not even as the cause.
-            place = re.search(r"column '(\w+)'", text)
-            raise _damaged_text(place[1] if place else "?") from None
-        if "database is locked" in text:
-            raise Unavailable(f"another process holds the database: {text}") from error
-        if "disk is full" in text or "No space left on device" in text:
-            raise DiskFull(text) from error
-        if "unable to open database file" in text:
-            raise Unavailable(
-                f"the database cannot be opened: {text}",
-                zh="无法打开数据库文件",
-                advice_zh="请检查磁盘是否挂载、目录权限是否正确，然后重试。",
-                advice_en="Check that the disk is mounted and the directory's permissions are right, then try again.",
-            ) from error
-        if any(
-            sign in text for sign in ("disk I/O error", "database disk image is malformed", "file is not a database")
-        ):
-            self.failed = text
-            raise StorageFailed(text) from error
+        if self._engine.dialect.name == "sqlite":
+            fault = sqlite_fault(said)
+        else:
+            lost = isinstance(error, DBAPIError) and error.connection_invalidated
+            fault = postgres_fault(said, lost=lost, committing=committing)
+        if fault is None:
+            return
+        if isinstance(fault, StorageFailed):
+            self.failed = fault.detail
+        # The driver's words about a damaged text hold the text itself, which is nobody's business, not even as a cause.
+        raise fault from (None if "Could not decode to UTF-8" in str(said) else error)
 
 
-def _damaged_text(column: str) -> Unavailable:
-    return Unavailable(
-        f"a stored text is damaged: column {column}",
-        zh=f"数据库中有文字损坏（{column} 列）",
-        advice_zh="请运行 ggzy fsck 查明位置；只涉及查询表时运行 ggzy rebuild 即可修复，否则按 docs/recovery.md 处理。",
-        advice_en="Run ggzy fsck to see where; if only read tables are named, ggzy rebuild mends it, "
-        "else see docs/recovery.md.",
-    )
+class _Stage:
+    """How far a transaction has come: whether all that is left is the commit."""
 
-
-def require_database(url: str) -> None:
-    """Raise unless `url` is of an engine that this release knows and, for SQLite, names a database that is there.
-
-    Only the making of a node makes a database: an empty one under keys that have signed before would begin a second
-    history, and a disk that is not mounted looks just like that. Raises Malformed, NotFound.
-    """
-    if url in ("sqlite://", "sqlite:///:memory:") or url.startswith("postgresql"):
-        return
-    if not url.startswith("sqlite:///"):
-        raise Malformed(
-            "database_url must begin with sqlite:/// or postgresql+psycopg://",
-            field="database_url",
-            zh="database_url 应以 sqlite:/// 或 postgresql+psycopg:// 开头",
-            advice_zh="请修改 config.toml；区县节点可删去这一项，使用节点目录下的 node.db。",
-            advice_en="Correct config.toml; a district may leave it out and use node.db in its directory.",
-        )
-    file = Path(url.removeprefix("sqlite:///"))
-    if not file.is_file() or file.stat().st_size == 0:
-        raise NotFound(
-            f"no database at {file}",
-            zh=f"数据库文件不存在或为空：{file}",
-            advice_zh="请检查磁盘是否挂载；确已丢失时用 ggzy recover --fresh 从镜像取回，勿自行新建。",
-            advice_en="Check that the disk is mounted. If it is gone for good, ggzy recover --fresh brings it back "
-            "from the mirror; never make one yourself, see docs/recovery.md.",
-        )
+    committing = False
 
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, poolclass=QueuePool, pool_size=READERS + 1, max_overflow=0, hide_parameters=True)
+        return engine_postgres.engine(url, READERS + 1 + engine_postgres.LANES)
     memory = url in ("sqlite://", "sqlite:///:memory:")
     options: dict[str, Any] = (
         {"poolclass": StaticPool}
@@ -250,7 +265,7 @@ def _engine(url: str) -> Engine:
             "wal_autocheckpoint=0",
             f"journal_size_limit={WAL_BYTES // 2}",
             "trusted_schema=OFF",
-            "cache_size=-32000",
+            "cache_size=-16000",
             "temp_store=MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}")

@@ -11,9 +11,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
 
 from node.errors import Unavailable
 from node.resources import migrations_dir
+from node.store import engine_postgres
+from node.store.faults import postgres_fault
+from node.store.locks import take_lane
 from node.store.tables import METADATA
 
 
@@ -40,9 +44,27 @@ def differences(url: str) -> list[Any]:
     engine = _engine(url)
     try:
         with engine.connect() as connection:
-            return list(compare_metadata(MigrationContext.configure(connection), METADATA))
+            parts = _partitions(connection)
+
+            def counts(name: str | None, type_: str, _parents: Any) -> bool:
+                return not ((type_ == "table" and name in parts) or _of_word_index(name or ""))
+
+            context = MigrationContext.configure(connection, opts={"include_name": counts})
+            return list(compare_metadata(context, METADATA))
     finally:
         engine.dispose()
+
+
+def _of_word_index(name: str) -> bool:
+    """Whether this is of `node.store.word_index`: a column and its index, or the tables of FTS5."""
+    return name == "terms" or name.endswith("_view_terms") or "_view_words" in name
+
+
+def _partitions(connection: Connection) -> frozenset[str]:
+    """Tables that are part of another: one a log, made as logs come."""
+    if connection.dialect.name != "postgresql":
+        return frozenset()
+    return frozenset(connection.execute(text("SELECT relname FROM pg_class WHERE relispartition")).scalars())
 
 
 def head() -> str:
@@ -113,26 +135,36 @@ def _run(url: str, step: Any) -> None:
     engine = _engine(url)
     try:
         with engine.begin() as connection:
+            take_lane(connection, "")  # a node that is still running waits, or is waited for
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
             _require_known(MigrationContext.configure(connection).get_current_revision())
             made = config()
             made.attributes["connection"] = connection
             step(made)
+    except DBAPIError as error:
+        if engine.dialect.name == "postgresql":
+            fault = postgres_fault(error.orig, lost=error.connection_invalidated, committing=False)
+            if fault is not None:
+                raise fault from error
+        raise
     finally:
         engine.dispose()
 
 
 def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return engine_postgres.engine(url, 1)
     engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
 
-        @event.listens_for(engine, "connect")
-        def _prepare(connection: Any, _record: object) -> None:
-            # The driver would commit before each CREATE; with our own BEGIN a step is all or nothing.
-            connection.isolation_level = None
-            connection.execute("PRAGMA journal_mode=WAL")
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        # The driver would commit before each CREATE; with our own BEGIN a step is all or nothing.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
 
-        @event.listens_for(engine, "begin")
-        def _begin(connection: Connection) -> None:
-            connection.execute(text("BEGIN IMMEDIATE"))
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.execute(text("BEGIN IMMEDIATE"))
 
     return engine

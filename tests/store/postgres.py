@@ -19,8 +19,8 @@ needs_postgres = pytest.mark.skipif(
 
 
 @contextmanager
-def postgres_url() -> Iterator[str]:
-    """The address of a database that is made now and dropped afterwards."""
+def postgres_url(template: str = "template1") -> Iterator[str]:
+    """The address of a database that is made now, as a copy of another, and dropped afterwards."""
     if not SERVER:
         pytest.fail("CI is set, but GGZY_TEST_POSTGRES names no PostgreSQL")
     server = make_url(SERVER)
@@ -28,7 +28,7 @@ def postgres_url() -> Iterator[str]:
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as conn:
-            conn.execute(text(f"CREATE DATABASE {name}"))
+            conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
         try:
             yield server.set(database=name).render_as_string(hide_password=False)
         finally:

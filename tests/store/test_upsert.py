@@ -12,7 +12,8 @@ from node.store.peers import Standing
 from node.store.tables import Meta, PayloadMissing, PayloadRow, table
 from node.store.upsert import insert_or_ignore, insert_or_replace
 from tests.publishing.made import ORIGIN, memory_store
-from tests.store.postgres import needs_postgres, postgres_url
+from tests.store.postgres import needs_postgres
+from tests.store.servers import migrated_url
 
 meta = table(Meta)
 missing = table(PayloadMissing)
@@ -25,9 +26,8 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
         yield opened
         opened.close()
         return
-    with postgres_url() as url:
+    with migrated_url() as url:
         opened = Store(url)
-        opened.write_now(table(Meta).metadata.create_all)
         yield opened
         opened.close()
 
