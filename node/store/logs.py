@@ -6,16 +6,27 @@ cost of a record does not grow with the log. All functions run inside the caller
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, or_, select, update
 
 from node.errors import BadProof, Conflict, Malformed, NotFound, StorageFailed
+from node.store.bulk import insert_many, make_room
+from node.store.locks import take_room
 from node.store.tables import Log, LogBundle, LogNode, LogTail, LogTile, table
 from node.tlog.merkle import EMPTY_ROOT, leaf_hash, root_of
-from node.tlog.tiles import MAX_ENTRY_BYTES, WIDTH, Edge, ReadTile, decode_bundle, encode_bundle, tree_root
+from node.tlog.tiles import (
+    MAX_ENTRY_BYTES,
+    WIDTH,
+    Edge,
+    ReadTile,
+    decode_bundle,
+    encode_bundle,
+    split_hashes,
+    tree_root,
+)
 from node.wire import paths
 
 log = table(Log)
@@ -79,11 +90,15 @@ def by_hash(conn: Connection, origin_hash: str) -> LogState:
 def ensure(conn: Connection, origin: str, *, own: bool = False) -> LogState:
     """The log's state; an empty log is made when there is none yet."""
     state = find(conn, origin)
-    if state is None:
+    if state is not None:
+        return state
+    take_room(conn)
+    if (state := find(conn, origin)) is None:
         values = {"origin": origin, "origin_hash": paths.origin_hash(origin), "own": own, "frozen": ""}
         sizes: dict[str, Any] = {name: 0 for name in ("stored_size", "payload_next", "head_size", "witnessed_size")}
         conn.execute(insert(log).values(**values, **sizes, head_root=EMPTY_ROOT, witnessed_root=EMPTY_ROOT))
         state = get(conn, origin)
+        make_room(conn, state.id)
     return state
 
 
@@ -141,23 +156,42 @@ def read_bundle(conn: Connection, log_id: int, n: int, width: int) -> bytes:
 def entries(conn: Connection, log_id: int, start: int, end: int) -> list[bytes]:
     """The entries `[start, end)`. Raises NotFound when one is not stored."""
     found: list[bytes] = []
+    if start >= end:
+        return found
+    full = bundles(conn, log_id, start // WIDTH, (end - 1) // WIDTH)
     place = start
     while place < end:
         n, offset = divmod(place, WIDTH)
         stop = min(end, (n + 1) * WIDTH)
-        data: bytes | None = conn.execute(
-            select(bundle.c.data).where(and_(bundle.c.log_id == log_id, bundle.c.n == n))
-        ).scalar()
-        part = (
-            decode_bundle(data)[offset : offset + stop - place]
-            if data is not None
-            else _tail(conn, log_id, place, stop)
-        )
+        data = full.get(n)
+        part = _tail(conn, log_id, place, stop) if data is None else decode_bundle(data)[offset : offset + stop - place]
         if len(part) != stop - place:
             raise NotFound(f"entries from {place} are not stored here")
         found += part
         place = stop
     return found
+
+
+def framed(conn: Connection, log_id: int, start: int, end: int) -> list[tuple[int, bytes]]:
+    """(index of the first, entry bundle) of each bundle that `[start, end)` touches, its bytes as they lie.
+
+    Of the bundle that is not full the entries inside alone. Raises NotFound when one is not stored.
+    """
+    full = bundles(conn, log_id, start // WIDTH, (end - 1) // WIDTH)
+    found = []
+    for n in range(start // WIDTH, (end - 1) // WIDTH + 1):
+        data, low = full.get(n), n * WIDTH
+        if data is None:
+            low = max(start, low)
+            data = encode_bundle(entries(conn, log_id, low, min(end, (n + 1) * WIDTH)))
+        found.append((low, data))
+    return found
+
+
+def bundles(conn: Connection, log_id: int, first: int, last: int) -> dict[int, bytes]:
+    """Number -> bytes of the full entry bundles among `first` to `last`."""
+    here = and_(bundle.c.log_id == log_id, bundle.c.n >= first, bundle.c.n <= last)
+    return {n: data for n, data in conn.execute(select(bundle.c.n, bundle.c.data).where(here))}
 
 
 def entry(conn: Connection, log_id: int, index: int) -> bytes:
@@ -188,14 +222,31 @@ def _tail(conn: Connection, log_id: int, start: int, end: int) -> list[bytes]:
 # --- appending ------------------------------------------------------------------------------------------------------
 
 
-def append(conn: Connection, log_id: int, start: int, new: Sequence[bytes]) -> int:
+@dataclass(frozen=True, slots=True)
+class FullBundle:
+    """256 entries as they are stored: the bytes of the entry bundle, those of the tile of level 0, and the root."""
+
+    data: bytes
+    hashes: bytes
+    root: bytes
+
+    @classmethod
+    def of(cls, full: Sequence[bytes]) -> FullBundle:
+        leaves = [leaf_hash(item) for item in full]
+        return cls(encode_bundle(full), b"".join(leaves), root_of(leaves))
+
+
+def append(
+    conn: Connection, log_id: int, start: int, new: Sequence[bytes], known: Mapping[int, FullBundle] | None = None
+) -> int:
     """Append entries whose first has index `start`; gives the new stored size. The one door.
 
-    Whoever calls has verified the entries (a mirror) or is about to sign them (the sequencer).
+    Whoever calls has verified the entries (a mirror) or is about to sign them (the sequencer). `known` are bundles, by
+    number, that the caller has made from these very entries already, so that nothing is hashed twice.
     Raises Conflict when `start` is not the stored size, so that two writers can never both append; Malformed for an
     entry that would fit into no bundle; StorageFailed when entries before it are gone.
     """
-    if any(len(item) > MAX_ENTRY_BYTES for item in new):
+    if max(map(len, new), default=0) > MAX_ENTRY_BYTES:
         raise Malformed(f"an entry has at most {MAX_ENTRY_BYTES} bytes")
     end = start + len(new)
     moved = conn.execute(
@@ -211,38 +262,57 @@ def append(conn: Connection, log_id: int, start: int, new: Sequence[bytes]) -> i
         # A bundle made of what is left would put every later entry at a wrong index, for ever.
         raise StorageFailed(f"entries between {base} and {start} have vanished; nothing was appended")
     waiting += new
-    done = 0
-    while base % WIDTH == 0 and len(waiting) - done >= WIDTH:
-        _put_bundle(conn, log_id, base // WIDTH, waiting[done : done + WIDTH], had_tail=base < start)
-        base += WIDTH
-        done += WIDTH
+    full: list[FullBundle] = []
+    first = base // WIDTH
+    while base % WIDTH == 0 and len(waiting) - len(full) * WIDTH >= WIDTH:
+        done = len(full) * WIDTH
+        made = known.get(first + len(full)) if known else None
+        full.append(made or FullBundle.of(waiting[done : done + WIDTH]))
+    if full:
+        _put_bundles(conn, log_id, first, full, had_tail=base < start)
+    done = len(full) * WIDTH
     rest = waiting[done:]
-    if rest:
-        conn.execute(
-            insert(tail), [{"log_id": log_id, "idx": base + offset, "entry": item} for offset, item in enumerate(rest)]
-        )
+    insert_many(
+        conn,
+        tail,
+        ("log_id", "idx", "entry"),
+        [(log_id, index, item) for index, item in enumerate(rest, base + done)],
+        ignore=False,
+    )
     return end
 
 
-def _put_bundle(conn: Connection, log_id: int, n: int, full: Sequence[bytes], *, had_tail: bool) -> None:
-    leaves = [leaf_hash(item) for item in full]
-    conn.execute(insert(bundle).values(log_id=log_id, n=n, data=encode_bundle(full)))
-    conn.execute(insert(tile).values(log_id=log_id, level=0, n=n, hashes=b"".join(leaves)))
+def _put_bundles(conn: Connection, log_id: int, first: int, full: Sequence[FullBundle], *, had_tail: bool) -> None:
+    of_entries = [(log_id, n, each.data) for n, each in enumerate(full, first)]
+    insert_many(conn, bundle, ("log_id", "n", "data"), of_entries, ignore=False)
+    of_hashes = [(log_id, 0, n, each.hashes) for n, each in enumerate(full, first)]
+    insert_many(conn, tile, ("log_id", "level", "n", "hashes"), of_hashes, ignore=False)
     if had_tail:
-        conn.execute(delete(tail).where(and_(tail.c.log_id == log_id, tail.c.idx < (n + 1) * WIDTH)))
-    _put_node(conn, log_id, 1, n, root_of(leaves))
+        conn.execute(delete(tail).where(and_(tail.c.log_id == log_id, tail.c.idx < (first + 1) * WIDTH)))
+    _put_nodes(conn, log_id, 1, first, [each.root for each in full])
 
 
-def _put_node(conn: Connection, log_id: int, level: int, index: int, value: bytes) -> None:
-    """Add a hash of a higher tile; the 256th folds its row of hashes into a tile and carries on upwards."""
-    conn.execute(insert(node).values(log_id=log_id, level=level, idx=index, hash=value))
-    if index % WIDTH != WIDTH - 1:
-        return
-    n = index // WIDTH
-    hashes = read_tile(conn, log_id, level, n, WIDTH)
-    conn.execute(insert(tile).values(log_id=log_id, level=level, n=n, hashes=hashes))
-    conn.execute(delete(node).where(and_(node.c.log_id == log_id, node.c.level == level, node.c.idx < (n + 1) * WIDTH)))
-    _put_node(conn, log_id, level + 1, n, root_of([hashes[at : at + 32] for at in range(0, len(hashes), 32)]))
+def _put_nodes(conn: Connection, log_id: int, level: int, first: int, values: Sequence[bytes]) -> None:
+    """Add hashes of a higher level from index `first` on; each 256 fold into a tile, whose root goes a level up."""
+    above: list[bytes] = []
+    done = 0
+    while done < len(values):
+        n, offset = divmod(first + done, WIDTH)
+        part = values[done : done + WIDTH - offset]
+        done += len(part)
+        if offset + len(part) < WIDTH:
+            rows = [(log_id, level, n * WIDTH + offset + place, value) for place, value in enumerate(part)]
+            insert_many(conn, node, ("log_id", "level", "idx", "hash"), rows, ignore=False)
+            break
+        hashes = [*split_hashes(read_tile(conn, log_id, level, n, offset) if offset else b""), *part]
+        row = (log_id, level, n, b"".join(hashes))
+        insert_many(conn, tile, ("log_id", "level", "n", "hashes"), [row], ignore=False)
+        if offset:
+            of_level = and_(node.c.log_id == log_id, node.c.level == level)
+            conn.execute(delete(node).where(and_(of_level, node.c.idx < (n + 1) * WIDTH)))
+        above.append(root_of(hashes))
+    if above:
+        _put_nodes(conn, log_id, level + 1, first // WIDTH, above)
 
 
 # --- heads ----------------------------------------------------------------------------------------------------------

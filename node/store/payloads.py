@@ -14,6 +14,7 @@ from sqlalchemy import Connection, and_, delete, func, select, tuple_, update
 
 from node.domain.audience import AUDIENCES, is_sealed
 from node.errors import TooLarge
+from node.store.bulk import insert_many
 from node.store.tables import Erased, PayloadMissing, PayloadPack, table
 from node.store.tables import PayloadRow as PayloadRowTable
 from node.store.upsert import insert_or_ignore
@@ -22,6 +23,10 @@ from node.wire import pack as packs
 from node.wire.pack import Pack, PayloadRow
 
 MAX_CALL_BYTES = 16 << 20
+_STEP = 8 * WIDTH
+"""Entries whose packs are read at once: how much is held when they turn out to be too much for one call."""
+_ROW_BYTES = 100
+"""What a payload's place and salt take in a pack, at most."""
 
 pack_table = table(PayloadPack)
 row_table = table(PayloadRowTable)
@@ -31,45 +36,46 @@ erased_table = table(Erased)
 
 def put_rows(conn: Connection, log_id: int, audience: str, rows: Iterable[PayloadRow]) -> None:
     """Store payloads one by one under a holding; what is there already stays, what was erased is left out."""
-    insert_or_ignore(
+    insert_many(
         conn,
         row_table,
+        ("log_id", "idx", "section", "audience", "salt", "payload"),
         [
-            {
-                "log_id": log_id,
-                "idx": row.index,
-                "section": row.section,
-                "audience": audience,
-                "salt": row.salt,
-                "payload": row.payload,
-            }
+            (log_id, row.index, row.section, audience, row.salt, row.payload)
             for row in _not_erased(conn, log_id, list(rows))
         ],
     )
 
 
-def put_pack(conn: Connection, log_id: int, n: int, audience: str, data: bytes) -> None:
-    """Store the pack of a full bundle in the bytes it came in; loose payloads that it holds too are let go.
+def put_packs(conn: Connection, log_id: int, packed: Sequence[tuple[int, str, bytes]], *, loose: bool = True) -> None:
+    """Store packs (number of the bundle, audience, bytes) of full bundles in the bytes they came in.
 
-    A pack of sealed sections is stored as rows, and one that brings what was erased without it.
+    Payloads that a pack holds and that lie loose too are let go; `loose=False` says that none do. A pack of sealed
+    sections is stored as rows, and one that brings what was erased without it.
     """
-    if is_sealed(audience):
-        put_rows(conn, log_id, audience, packs.parse(data).rows)
+    if not packed:
         return
-    low, high = n * WIDTH, (n + 1) * WIDTH
-    kept = data if not erased_in(conn, log_id, low, high) else _without(conn, log_id, data)
-    if kept is not None:
-        insert_or_ignore(conn, pack_table, [{"log_id": log_id, "n": n, "audience": audience, "data": kept}])
-    conn.execute(
-        delete(row_table).where(
-            and_(
-                row_table.c.log_id == log_id,
-                row_table.c.idx >= low,
-                row_table.c.idx < high,
-                row_table.c.audience == audience,
-            )
-        )
-    )
+    numbers = [n for n, _, _ in packed]
+    gone = {index // WIDTH for index, _ in erased_in(conn, log_id, min(numbers) * WIDTH, (max(numbers) + 1) * WIDTH)}
+    rows = []
+    for n, audience, data in packed:
+        if is_sealed(audience):
+            put_rows(conn, log_id, audience, packs.parse(data).rows)
+            continue
+        kept = _without(conn, log_id, data) if n in gone else data
+        if kept is not None:
+            rows.append((log_id, n, audience, kept))
+        if loose:
+            low = n * WIDTH
+            here = and_(row_table.c.log_id == log_id, row_table.c.idx >= low, row_table.c.idx < low + WIDTH)
+            conn.execute(delete(row_table).where(and_(here, row_table.c.audience == audience)))
+    insert_many(conn, pack_table, ("log_id", "n", "audience", "data"), rows)
+
+
+def has_rows(conn: Connection, log_id: int, start: int, end: int) -> bool:
+    """Whether a payload of `[start, end)` lies by itself, in no pack."""
+    here = and_(row_table.c.log_id == log_id, row_table.c.idx >= start, row_table.c.idx < end)
+    return conn.execute(select(row_table.c.idx).where(here).limit(1)).first() is not None
 
 
 def drop(conn: Connection, log_id: int, places: Sequence[tuple[int, str]]) -> bool:
@@ -163,70 +169,80 @@ def read_range(
     return found
 
 
-def inflated_size(conn: Connection, log_id: int, start: int, end: int, audiences: Iterable[str]) -> int:
-    """Bytes of the payloads held in `[start, end)` for these audiences, an upper bound, without inflating any."""
-    wanted = list(audiences)
-    of_packs = select(pack_table.c.data).where(
-        and_(
-            pack_table.c.log_id == log_id,
-            pack_table.c.n >= start // WIDTH,
-            pack_table.c.n * WIDTH < end,
-            pack_table.c.audience.in_(wanted),
-        )
-    )
-    of_rows = select(func.coalesce(func.sum(func.length(row_table.c.payload) + 100), 0)).where(
-        and_(
-            row_table.c.log_id == log_id,
-            row_table.c.idx >= start,
-            row_table.c.idx < end,
-            row_table.c.audience.in_(wanted),
-        )
-    )
-    packed_bytes = sum(packs.stated_size(data) for data in conn.execute(of_packs).scalars())
-    return packed_bytes + int(conn.execute(of_rows).scalar_one())
+def packed(
+    conn: Connection, log_id: int, origin: str, start: int, end: int, audiences: Iterable[str]
+) -> tuple[list[bytes], int]:
+    """Packs from `start` on for these audiences, and the end of what they cover: no more than one call may carry.
 
-
-def fitting_end(conn: Connection, log_id: int, start: int, end: int, audiences: frozenset[str]) -> int:
-    """The largest part `[start, fitting_end)` of a stretch whose payloads one call may carry; at least one entry."""
-    while end - start > 1 and inflated_size(conn, log_id, start, end, audiences) > MAX_CALL_BYTES:
-        # Whole bundles as long as there are several: only those travel in the bytes they lie in.
-        half = start + (end - start) // 2
-        end = half - half % WIDTH if half - half % WIDTH > start else half
-    return end
-
-
-def packed(conn: Connection, log_id: int, origin: str, start: int, end: int, audiences: Iterable[str]) -> list[bytes]:
-    """Packs that cover `[start, end)` for these audiences, as stored where a whole bundle lies packed, else made now.
-
-    `[start, end)` must not cross a multiple of 256.
+    As stored where a whole bundle lies packed, else made now. At least one entry is covered.
     """
-    n, whole = start // WIDTH, (start % WIDTH, end % WIDTH) == (0, 0)
-    made = []
-    for audience in sorted(audiences):
-        stored: bytes | None = conn.execute(
-            select(pack_table.c.data).where(
-                and_(pack_table.c.log_id == log_id, pack_table.c.n == n, pack_table.c.audience == audience)
-            )
-        ).scalar()
-        loose = conn.execute(
-            select(row_table.c.idx)
-            .where(
-                and_(
-                    row_table.c.log_id == log_id,
-                    row_table.c.idx >= start,
-                    row_table.c.idx < end,
-                    row_table.c.audience == audience,
-                )
-            )
-            .limit(1)
-        ).first()
-        if stored is not None and whole and loose is None:
-            made.append(stored)
-            continue
-        held = read_range(conn, log_id, start, end, [audience])
-        if held:
-            made += _packs_of(origin, start, end, audience, [held[place] for place in sorted(held)])
-    return made
+    wanted = sorted(audiences)
+    made: list[bytes] = []
+    total = 0
+    for low in range(start - start % WIDTH, end, _STEP):
+        stretch = max(start, low), min(end, low + _STEP)
+        stored = _stored_packs(conn, log_id, *stretch, wanted)
+        loose = _loose_sizes(conn, log_id, *stretch, wanted)
+        for n in range(low // WIDTH, (stretch[1] - 1) // WIDTH + 1):
+            first, last = max(start, n * WIDTH), min(end, (n + 1) * WIDTH)
+            of_bundle = stored.get(n, {})
+            total += sum(map(packs.stated_size, of_bundle.values())) + sum(loose.get(n, {}).values())
+            if total > MAX_CALL_BYTES:
+                if first > start:
+                    return made, first
+                # One bundle that is too much travels in parts, each packed anew.
+                last = _part(conn, log_id, first, last, wanted)
+            whole = last - first == WIDTH
+            for audience in wanted:
+                data = of_bundle.get(audience)
+                if data is not None and whole and audience not in loose.get(n, {}):
+                    made.append(data)
+                elif data is not None or audience in loose.get(n, {}):
+                    held = read_range(conn, log_id, first, last, [audience])
+                    if held:
+                        made += _packs_of(origin, first, last, audience, [held[place] for place in sorted(held)])
+            if total > MAX_CALL_BYTES:
+                return made, last
+    return made, end
+
+
+def _stored_packs(
+    conn: Connection, log_id: int, start: int, end: int, audiences: Sequence[str]
+) -> dict[int, dict[str, bytes]]:
+    """Number of a bundle -> audience -> pack, of the bundles that `[start, end)` touches."""
+    here = and_(pack_table.c.log_id == log_id, pack_table.c.n >= start // WIDTH, pack_table.c.n <= (end - 1) // WIDTH)
+    found: dict[int, dict[str, bytes]] = {}
+    columns = (pack_table.c.n, pack_table.c.audience, pack_table.c.data)
+    for n, audience, data in conn.execute(select(*columns).where(and_(here, pack_table.c.audience.in_(audiences)))):
+        found.setdefault(n, {})[audience] = data
+    return found
+
+
+def _loose_sizes(
+    conn: Connection, log_id: int, start: int, end: int, audiences: Sequence[str]
+) -> dict[int, dict[str, int]]:
+    """Number of a bundle -> audience -> bytes, an upper bound, of payloads in `[start, end)` that lie in no pack."""
+    n = (row_table.c.idx // WIDTH).label("n")
+    here = and_(row_table.c.log_id == log_id, row_table.c.idx >= start, row_table.c.idx < end)
+    sizes = func.sum(func.length(row_table.c.payload) + _ROW_BYTES)
+    found: dict[int, dict[str, int]] = {}
+    which = and_(here, row_table.c.audience.in_(audiences))
+    for at, audience, size in conn.execute(
+        select(n, row_table.c.audience, sizes).where(which).group_by(n, row_table.c.audience)
+    ):
+        found.setdefault(int(at), {})[audience] = int(size)
+    return found
+
+
+def _part(conn: Connection, log_id: int, start: int, end: int, audiences: Sequence[str]) -> int:
+    """The end of the largest part of a stretch within one bundle that one call may carry; at least one entry."""
+    held = read_range(conn, log_id, start, end, audiences)
+    total, index = 0, start
+    for index, section in sorted(held):
+        total += len(held[index, section].payload) + _ROW_BYTES
+        if total > MAX_CALL_BYTES:
+            return max(index, start + 1)
+    return end
 
 
 def _packs_of(origin: str, start: int, end: int, audience: str, rows: list[PayloadRow]) -> list[bytes]:
@@ -252,7 +268,7 @@ def fold(conn: Connection, log_id: int, origin: str, n: int) -> None:
     start, end = n * WIDTH, (n + 1) * WIDTH
     here = and_(row_table.c.log_id == log_id, row_table.c.idx >= start, row_table.c.idx < end)
     # What would not travel in one call stays as rows, which are sent in parts.
-    if missing(conn, log_id, start, end) or inflated_size(conn, log_id, start, end, AUDIENCES) > MAX_CALL_BYTES:
+    if missing(conn, log_id, start, end, 1) or _inflated_size(conn, log_id, n) > MAX_CALL_BYTES:
         return
     packed_already = set(
         conn.execute(
@@ -268,7 +284,15 @@ def fold(conn: Connection, log_id: int, origin: str, n: int) -> None:
             data = packs.encode(Pack(origin, start, end, audience, rows))
         except TooLarge:
             continue  # no reader would take such a pack, so these payloads stay rows
-        put_pack(conn, log_id, n, audience, data)
+        put_packs(conn, log_id, [(n, audience, data)])
+
+
+def _inflated_size(conn: Connection, log_id: int, n: int) -> int:
+    """Bytes of the open payloads held of a bundle, an upper bound, without inflating any."""
+    start, end = n * WIDTH, (n + 1) * WIDTH
+    packed_here = _stored_packs(conn, log_id, start, end, AUDIENCES).get(n, {})
+    loose = _loose_sizes(conn, log_id, start, end, AUDIENCES).get(n, {})
+    return sum(map(packs.stated_size, packed_here.values())) + sum(loose.values())
 
 
 def mark_missing(conn: Connection, log_id: int, places: Iterable[tuple[int, str]]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -17,7 +18,8 @@ from node.clock import Clock
 from node.errors import BadProof, Conflict, Malformed, NodeError, NotFound
 from node.keyring import Keyring
 from node.store import checkpoints, logs
-from node.store.db import Store
+from node.store.db import Store, lane_of
+from node.store.logs import FullBundle
 from node.sync import proofs
 from node.tlog.checkpoint import Checkpoint, parse_checkpoint_text, read_checkpoint
 from node.tlog.merkle import (
@@ -29,7 +31,7 @@ from node.tlog.merkle import (
 )
 from node.tlog.mirror import AddEntriesReader, MirrorInfo, Package
 from node.tlog.note import Note, Signature
-from node.tlog.tiles import WIDTH
+from node.tlog.tiles import WIDTH, encode_bundle
 from node.tlog.witness import AddCheckpointRequest
 from node.trusted import Trusted
 from node.wire import header as headers
@@ -37,7 +39,8 @@ from node.wire.evidence import Branch, Fork
 from node.wire.heads import open_head
 
 MAX_EXCESS_ENTRIES = 8192
-PACKAGES_PER_COMMIT = 8
+PACKAGES_PER_COMMIT = 32
+BYTES_PER_COMMIT = 4 << 20
 MAX_PACKAGE_BYTES = WIDTH * (headers.MAX_HEADER_BYTES + 2)
 
 
@@ -94,7 +97,8 @@ class Acceptor:
         if request.old_size > head.size:
             raise Malformed("the old size is larger than the checkpoint", field="old")
         try:
-            return await self._store.write(lambda conn: self._witness(conn, request, head, note, own_lines))
+            witness = partial(self._witness, request=request, head=head, note=note, lines=own_lines)
+            return await self._store.write(witness, lane_of(head.origin))
         except (BadProof, Conflict):
             # A head that is refused may be refused because the log has signed two histories: then both notes are kept.
             if await self._store.read(lambda conn: _contradicts(conn, request, head)):
@@ -169,6 +173,7 @@ class Acceptor:
         reader = AddEntriesReader(max_package_bytes=MAX_PACKAGE_BYTES)
         upload: _Upload | None = None
         waiting: list[Package] = []
+        size = 0
         try:
             async for chunk in body:
                 reader.feed(chunk)
@@ -179,9 +184,10 @@ class Acceptor:
                     )
                 for package in reader.packages():
                     waiting.append(package)
-                    if upload is not None and len(waiting) >= PACKAGES_PER_COMMIT:
+                    size += sum(map(len, package.entries))
+                    if upload is not None and (len(waiting) >= PACKAGES_PER_COMMIT or size >= BYTES_PER_COMMIT):
                         await self._save(upload, waiting)
-                        waiting = []
+                        waiting, size = [], 0
         except (TimeoutError, Malformed, ConnectionError):
             # What was proven before the fault is kept, so that a bad line still makes progress.
             if upload is None:
@@ -216,10 +222,10 @@ class Acceptor:
         """Prove and store packages, several in one transaction; those before a bad one are kept."""
         proven, failure = await asyncio.to_thread(_prove, upload, batch)
         if proven:
-            await self._store.write(lambda conn: _append(conn, upload, proven))
+            await self._store.write(partial(_append, upload=upload, proven=proven), lane_of(upload.origin))
             upload.saved = True
-            upload.reached = proven[-1].end
-            upload.carry = _carry(upload, proven)
+            upload.reached = proven[-1].package.end
+            upload.carry = proven[-1].leaves
         if failure is not None:
             raise failure
 
@@ -247,7 +253,7 @@ class Acceptor:
             checkpoints.put(conn, state.id, size, text, [line])
             return line
 
-        return await self._store.write(work)
+        return await self._store.write(work, lane_of(origin))
 
 
 def _contradicts(conn: Connection, request: AddCheckpointRequest, head: Checkpoint) -> bool:
@@ -315,37 +321,43 @@ def _begin(conn: Connection, origin: str, start: int, end: int) -> _Upload:
     )
 
 
-def _prove(upload: _Upload, batch: Sequence[Package]) -> tuple[list[Package], NodeError | None]:
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    """A package that is proven, and the leaf hashes of its bundle up to its end.
+
+    `full` is the bundle as it is stored, where the package brought all of it.
+    """
+
+    package: Package
+    leaves: list[bytes]
+    full: FullBundle | None
+
+
+def _prove(upload: _Upload, batch: Sequence[Package]) -> tuple[list[_Proven], NodeError | None]:
     """The packages that are proven, up to the first that is not, and why that one is not."""
-    carry = list(upload.carry)
-    for place, package in enumerate(batch):
-        if package.start % WIDTH == 0:
-            carry = []
-        leaves = carry + [leaf_hash(entry) for entry in package.entries]
+    carry = upload.carry
+    proven: list[_Proven] = []
+    for package in batch:
+        leaves = [] if package.start % WIDTH == 0 else list(carry)
+        leaves += map(leaf_hash, package.entries)
+        root = root_of(leaves)
         try:
-            verify_subtree_consistency(
-                package.subtree_start, package.end, upload.end, root_of(leaves), package.proof, upload.root
-            )
+            verify_subtree_consistency(package.subtree_start, package.end, upload.end, root, package.proof, upload.root)
         except BadProof as error:
-            return list(batch[:place]), error
+            return proven, error
+        whole = len(package.entries) == WIDTH
+        full = FullBundle(encode_bundle(package.entries), b"".join(leaves), root) if whole else None
+        proven.append(_Proven(package, leaves, full))
         carry = leaves
-    return list(batch), None
+    return proven, None
 
 
-def _carry(upload: _Upload, proven: Sequence[Package]) -> list[bytes]:
-    last = proven[-1]
-    before = upload.carry if len(proven) == 1 and last.start % WIDTH else []
-    return before + [leaf_hash(entry) for entry in last.entries]
-
-
-def _append(conn: Connection, upload: _Upload, proven: Sequence[Package]) -> None:
+def _append(conn: Connection, upload: _Upload, proven: Sequence[_Proven]) -> None:
     """Store what is not there yet; another upload of the same log may have been faster, with the same entries."""
     stored = logs.by_id(conn, upload.log_id).stored_size
     fresh: list[bytes] = []
-    for package in proven:
-        if package.end > stored:
-            fresh += package.entries[max(0, stored - package.start) :]
-    if fresh:
-        upload.stored = logs.append(conn, upload.log_id, stored, fresh)
-    else:
-        upload.stored = stored
+    for each in proven:
+        if each.package.end > stored:
+            fresh += each.package.entries[max(0, stored - each.package.start) :]
+    known = {each.package.start // WIDTH: each.full for each in proven if each.full is not None}
+    upload.stored = logs.append(conn, upload.log_id, stored, fresh, known) if fresh else stored

@@ -148,7 +148,7 @@ class LogWriter:
         """Write payloads from `start` on, as much as one frame may hold; gives the end of what it covers."""
         while True:
             made, stop = await self._store.read(
-                partial(packs_of_stretch, state=state, start=start, end=stop, audiences=theirs)
+                partial(packs_of_stretch, place=(start, stop), state=state, audiences=theirs)
             )
             if stop - start == 1 or sum(map(len, made)) <= self._chunk:
                 absence = await self._store.read(partial(self._absence, state=state, start=start, end=stop))

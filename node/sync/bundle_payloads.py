@@ -17,11 +17,12 @@ from node.store import logs, payloads
 from node.store.db import Store
 from node.store.logs import LogState
 from node.sync.bundle_report import LogTally
-from node.sync.custody import Custodian, due_sections
+from node.sync.custody import Custodian
 from node.tlog.tiles import WIDTH
 from node.trusted import Trusted
 from node.wire import pack as packs
 from node.wire.absence import open_absence
+from node.wire.brought import due_sections
 from node.wire.bundle import PayloadsFrame
 from node.wire.pack import Pack
 
@@ -128,7 +129,7 @@ def _absent(
     for low in range(start - start % WIDTH, end, WIDTH):
         first, last = max(start, low), min(end, low + WIDTH)
         due = due_sections(logs.entries(conn, state.id, first, last), first, mine)
-        lacking = set(due) - given
+        lacking = {place for places in due.values() for place in places} - given
         if lacking:
             lacking -= payloads.erased_in(conn, state.id, first, last)
             lacking -= set(payloads.read_range(conn, state.id, first, last))

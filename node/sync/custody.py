@@ -9,27 +9,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import msgspec
 from sqlalchemy import Connection
 
 from node.clock import Clock
-from node.errors import BadProof, Conflict, Malformed, NotAllowed, TooLarge
+from node.errors import BadProof, Conflict, Malformed, NodeError, NotAllowed, TooLarge
 from node.keyring import Keyring
 from node.store import logs, payloads
-from node.store.db import Store
+from node.store.db import Store, lane_of
 from node.store.logs import LogState
 from node.sync.refused import ForgedPayload
+from node.sync.verifying import Verifier
 from node.tlog.note import Note
 from node.tlog.tiles import WIDTH
 from node.trusted import Trusted, audiences_for
-from node.wire import header as headers
 from node.wire import pack as packs
-from node.wire import payload as payload_bytes
+from node.wire.brought import Brought, Entries, OfBundle, Refusal
 from node.wire.custody import Custody
-from node.wire.header import Header
-from node.wire.pack import Pack
 
 MAX_MISSING_LISTED = 10_000
+TURN_S = 0.5
+"""So long a call waits for the one before it, which may have been sent first and be read second."""
+_ERRORS: dict[str, type[NodeError]] = {each.code: each for each in (BadProof, Malformed, NotAllowed, TooLarge)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,21 @@ class PayloadState:
 
 
 class Custodian:
-    """Takes in payloads of other nodes' logs, and signs for them. One for each node."""
+    """Takes in payloads of other nodes' logs, and signs for them. One for each node.
 
-    def __init__(self, store: Store, keys: Keyring, trusted: Trusted, clock: Clock) -> None:
+    `verifier` holds them against their headers.
+    """
+
+    def __init__(
+        self, store: Store, keys: Keyring, trusted: Trusted, clock: Clock, verifier: Verifier | None = None
+    ) -> None:
         self._store = store
         self._keys = keys
         self._trusted = trusted
         self._clock = clock
+        self._verifier = verifier or Verifier()
+        self._coming: dict[tuple[str, int], asyncio.Future[None]] = {}
+        self._changed = asyncio.Event()
 
     def audiences(self, origin: str) -> frozenset[str]:
         """The audiences whose payloads this node may hold of that origin."""
@@ -62,24 +73,51 @@ class Custodian:
             TooLarge: the packs would inflate to more than one call may bring.
             Conflict: `start` leaves a gap, or `end` is beyond the entries; `.size` is where to go on.
         """
-        mine = self.audiences(origin)
-        given = list(bodies)
-        # Before anything is inflated: the packs of one call together are no more than one pack may be.
-        if sum(packs.stated_size(data) for data in given) > packs.MAX_PACK_BYTES:
-            raise TooLarge(
-                f"the payloads of one call are more than {packs.MAX_PACK_BYTES} bytes; bring fewer at a time"
-            )
+        brought = partial(Brought, origin, start, end, self.audiences(origin), packs=list(bodies))
+        # A sender need not wait for one call before the next: that is looked at meanwhile, and stored after it.
+        mine = self._begin(origin, end)
+        try:
+            before, entries = await self._entries(origin, start, end)
+            question = brought(entries=entries)
+            found = await asyncio.to_thread(self._verifier.check, question)
+            if found.refusal is not None:
+                raise _error(found.refusal)
+            if before is not None:
+                await asyncio.shield(before)
+            work = partial(_store_payloads, brought=question, found=found.bundles)
+            return await self._store.write(work, lane_of(origin))
+        finally:
+            mine.set_result(None)
+            if self._coming.get((origin, end)) is mine:
+                del self._coming[origin, end]
 
-        def open_all() -> list[tuple[bytes, Pack]]:
-            return [(data, packs.parse(data)) for data in given]
+    def _begin(self, origin: str, end: int) -> asyncio.Future[None]:
+        """Say that payloads up to `end` are coming; done once they are in, or are not."""
+        mine = self._coming[origin, end] = asyncio.get_running_loop().create_future()
+        self._changed.set()
+        self._changed = asyncio.Event()
+        return mine
 
-        opened = await asyncio.to_thread(open_all)
-        for _, pack in opened:
-            if pack.origin != origin or not (start <= pack.start and pack.end <= end):
-                raise Malformed("a pack is of another log or another range")
-            if pack.audience not in mine:
-                raise NotAllowed(f"this node may not hold payloads for the audience {pack.audience}", field="audience")
-        return await self._store.write(lambda conn: _store_payloads(conn, origin, start, end, opened, mine))
+    async def _entries(self, origin: str, start: int, end: int) -> tuple[asyncio.Future[None] | None, list[Entries]]:
+        """The call that brings what comes before `start`, while it is under way, and the entries of `[start, end)`.
+
+        Of two calls that were sent one after the other the second may be read first; it is given a moment.
+        """
+        until = asyncio.get_running_loop().time() + TURN_S
+        while True:
+            before, changed = self._coming.get((origin, start)), self._changed
+            # Checked before the transaction: entries that are stored never change, and hashing would keep others out.
+            read = partial(_entries, origin=origin, start=start, end=end, follows=before is not None)
+            try:
+                return before, await self._store.read(read)
+            except Conflict as conflict:
+                if conflict.size >= start:
+                    raise
+                try:
+                    async with asyncio.timeout_at(until):
+                        await changed.wait()
+                except TimeoutError:
+                    raise conflict from None
 
     async def payload_state(self, origin: str) -> PayloadState:
         return await self._store.read(lambda conn: _payload_state(conn, origin))
@@ -101,96 +139,51 @@ class Custodian:
         return Note(text, (self._keys.custody.sign_note(text),))
 
 
-def due_sections(
-    entries: Sequence[bytes], first: int, mine: frozenset[str]
-) -> dict[tuple[int, str], tuple[str, bytes]]:
-    """(index, section) -> (holding, commitment) of each section that a holder of `mine` should have.
-
-    An entry that is no header of ours (L15: a mirror stores any bytes) owes nothing.
-    """
-    due: dict[tuple[int, str], tuple[str, bytes]] = {}
-    for offset, entry in enumerate(entries):
-        header = _header(entry)
-        for section in header.sections if header else ():
-            if section.holding in mine:
-                due[first + offset, section.name] = (section.holding, section.commitment)
-    return due
-
-
-def _header(entry: bytes) -> Header | None:
-    try:
-        return headers.parse(entry)
-    except Malformed:
-        return None
-
-
-def _store_payloads(
-    conn: Connection,
-    origin: str,
-    start: int,
-    end: int,
-    opened: Sequence[tuple[bytes, Pack]],
-    mine: frozenset[str],
-) -> PayloadState:
+def _entries(conn: Connection, origin: str, start: int, end: int, *, follows: bool) -> list[Entries]:
+    """`follows` says that what is brought goes on from what is being taken in just now."""
     state = logs.get(conn, origin)
-    if not start < end <= state.stored_size or start > state.payload_next:
+    _require_next(state, 0 if follows else start, start, end)
+    return [Entries(*each) for each in logs.framed(conn, state.id, start, end)]
+
+
+def _require_next(state: LogState, from_: int, start: int, end: int) -> None:
+    if not start < end <= state.stored_size or from_ > state.payload_next:
         raise Conflict("the payloads do not follow what is held", size=min(state.payload_next, state.stored_size))
-    by_bundle: dict[int, list[tuple[bytes, Pack]]] = {}
-    for data, pack in opened:
-        by_bundle.setdefault(pack.start // WIDTH, []).append((data, pack))
-    for n in range(start // WIDTH, (end - 1) // WIDTH + 1):
-        low, high = max(start, n * WIDTH), min(end, (n + 1) * WIDTH)
-        due = due_sections(logs.entries(conn, state.id, low, high), low, mine)
-        # Checked like the rest, but not due: the store takes nothing that was erased by law (L23).
-        erased = payloads.erased_in(conn, state.id, low, high)
-        given: set[tuple[int, str]] = set()
-        for data, pack in by_bundle.get(n, ()):
-            given |= _store_pack(conn, state, n, data, pack, due)
-        if payloads.missing(conn, state.id, low, high, 1):
-            payloads.found(conn, state.id, given)
-        lacking = set(due) - given - erased
+
+
+def _error(refusal: Refusal) -> NodeError:
+    forged = refusal.forged
+    if forged is not None:
+        return ForgedPayload(refusal.detail, **msgspec.structs.asdict(forged))
+    return _ERRORS[refusal.code](refusal.detail, field=refusal.field)
+
+
+def _store_payloads(conn: Connection, brought: Brought, found: Sequence[OfBundle]) -> PayloadState:
+    start, end, given = brought.start, brought.end, brought.packs
+    state = logs.get(conn, brought.origin)
+    _require_next(state, start, start, end)
+    # What was erased by law is checked like the rest, but it is not due, and the store takes nothing of it (L23).
+    erased = payloads.erased_in(conn, state.id, start, end)
+    loose = payloads.has_rows(conn, state.id, start, end)
+    was_missing = bool(payloads.missing(conn, state.id, start, end, 1))
+    whole = [(each.n, audience, given[number]) for each in found for audience, number in each.whole]
+    payloads.put_packs(conn, state.id, whole, loose=loose)
+    for each in found:
+        low, high = max(start, each.n * WIDTH), min(end, (each.n + 1) * WIDTH)
+        others = [packs.parse(given[number]) for number in each.others]
+        for pack in others:
+            payloads.put_rows(conn, state.id, pack.audience, pack.rows)
+        if was_missing:
+            others += [packs.parse(given[number]) for _, number in each.whole]
+            payloads.found(conn, state.id, [(row.index, row.section) for pack in others for row in pack.rows])
+        lacking = set(each.lacking) - erased
         if lacking:
             lacking -= set(payloads.read_range(conn, state.id, low, high))
-        payloads.mark_missing(conn, state.id, sorted(lacking))
-        if high == (n + 1) * WIDTH:
-            payloads.fold(conn, state.id, origin, n)
+            payloads.mark_missing(conn, state.id, sorted(lacking))
+        if high == (each.n + 1) * WIDTH and (loose or each.others):
+            payloads.fold(conn, state.id, brought.origin, each.n)
     logs.move_payload_next(conn, state.id, end)
-    return _payload_state(conn, origin)
-
-
-def _store_pack(
-    conn: Connection,
-    state: LogState,
-    n: int,
-    data: bytes,
-    pack: Pack,
-    due: dict[tuple[int, str], tuple[str, bytes]],
-) -> set[tuple[int, str]]:
-    given: set[tuple[int, str]] = set()
-    if not pack.rows:
-        return given  # kept, it would pass for the pack of an audience that nothing was brought for
-    for row in pack.rows:
-        audience, commitment = due.get((row.index, row.section), ("", b""))
-        if audience != pack.audience:
-            raise BadProof(f"entry {row.index} has no section {row.section} for the audience {pack.audience}")
-        try:
-            payload_bytes.check(row.salt, row.payload, commitment)
-        except BadProof as error:
-            raise ForgedPayload(
-                error.detail,
-                index=row.index,
-                section=row.section,
-                holding=audience,
-                salt=row.salt,
-                payload=row.payload,
-            ) from None
-        given.add((row.index, row.section))
-    owed = sum(1 for audience, _ in due.values() if audience == pack.audience)
-    if (pack.start, pack.end) == (n * WIDTH, (n + 1) * WIDTH) and owed == len(pack.rows):
-        payloads.put_pack(conn, state.id, n, pack.audience, data)  # sealed ones and erased ones are its care
-    else:
-        payloads.put_rows(conn, state.id, pack.audience, pack.rows)
-    return given
+    return _payload_state(conn, brought.origin)
 
 
 def _payload_state(conn: Connection, origin: str) -> PayloadState:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import re
@@ -33,6 +32,7 @@ from node.errors import (
     Unavailable,
 )
 from node.sync.custody import PayloadState
+from node.sync.squeeze import Squeezed
 from node.tlog.mirror import ENTRIES_CONTENT_TYPE, MirrorInfo
 from node.tlog.note import Ed25519Signer, Signature, parse_signature_lines
 from node.tlog.witness import CHECKPOINT_CONTENT_TYPE, parse_size
@@ -40,7 +40,6 @@ from node.wire import auth, pack, paths
 
 MAX_ANSWER_BYTES = 128 << 20
 MAX_NAME = 1000
-_GZIP_FROM = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +141,10 @@ class Peer:
         self._expect(reply, 200)
         return parse_signature_lines(reply.body) if reply.body else []
 
-    async def add_entries(self, body: bytes) -> tuple[list[Signature], MirrorInfo | None]:
+    async def add_entries(self, body: Squeezed) -> tuple[list[Signature], MirrorInfo | None]:
         """Upload packages: the mirror's cosignature lines when all are there, else where to go on (202 and 409)."""
-        reply = await self._send("POST", paths.ADD_ENTRIES, body, {"Content-Type": ENTRIES_CONTENT_TYPE}, squeeze=True)
+        headers = {"Content-Type": ENTRIES_CONTENT_TYPE, **body.headers}
+        reply = await self._send("POST", paths.ADD_ENTRIES, body.data, headers)
         if reply.status in (202, 409):
             return [], MirrorInfo.parse(reply.body)
         self._expect(reply, 200)
@@ -247,23 +247,26 @@ class Peer:
         headers: Mapping[str, str] | None = None,
         *,
         signed: bool = False,
-        squeeze: bool = False,
     ) -> Reply:
         given = {"Accept-Encoding": "gzip", **(headers or {})}
-        if squeeze and len(body) >= _GZIP_FROM:
-            body = gzip.compress(body, 1, mtime=0)
-            given["Content-Encoding"] = "gzip"
-        if signed:
-            given |= auth.sign(
-                self._signer,
-                method,
-                target,
-                body,
-                to=self.name,
-                created_s=self._clock() // 1000,
-                nonce=secrets.token_urlsafe(18),
-            )
-        return await self._transport.send(Request(method, target, given, body))
+        if not signed:
+            return await self._transport.send(Request(method, target, given, body))
+        reply = await self._transport.send(Request(method, target, given | self._sign(method, target, body), body))
+        # A connection that broke may have made the client send twice what counts once. Our word for it is given anew.
+        if reply.status == 401 and _problem(reply).get("field") == "nonce":
+            reply = await self._transport.send(Request(method, target, given | self._sign(method, target, body), body))
+        return reply
+
+    def _sign(self, method: str, target: str, body: bytes) -> dict[str, str]:
+        return auth.sign(
+            self._signer,
+            method,
+            target,
+            body,
+            to=self.name,
+            created_s=self._clock() // 1000,
+            nonce=secrets.token_urlsafe(18),
+        )
 
     def _expect(self, reply: Reply, status: int) -> Reply:
         if reply.status == status:
@@ -290,8 +293,7 @@ _BY_STATUS: dict[int, type[NodeError]] = {
 def _error(name: str, reply: Reply) -> NodeError:
     """The error that a peer's answer stands for; the same class as on its side where that matters."""
     detail, code = f"{name} answered {reply.status}", ""
-    if reply.headers.get("Content-Type", "").startswith("application/problem+json"):
-        problem = _read_json(reply)
+    if problem := _problem(reply):
         code = str(problem.get("code", ""))
         # The peer's words go into our database and onto our pages: no control characters, no half letters.
         said = str(problem.get("detail", ""))[:300]
@@ -302,6 +304,12 @@ def _error(name: str, reply: Reply) -> NodeError:
         after = reply.headers.get("Retry-After", "")
         return Overloaded(detail, retry_after_s=min(int(after), 300) if re.fullmatch("[0-9]{1,9}", after) else 1)
     return _BY_STATUS.get(reply.status, Unavailable)(detail)
+
+
+def _problem(reply: Reply) -> dict[str, Any]:
+    """The problem document of an answer (RFC 9457); empty when there is none."""
+    is_one = reply.headers.get("Content-Type", "").startswith("application/problem+json")
+    return _read_json(reply) if is_one else {}
 
 
 def _read_json(reply: Reply) -> dict[str, Any]:

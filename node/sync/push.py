@@ -6,9 +6,13 @@ verbatim, under the district's origin, and the entries with proofs from our own 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
+from typing import Any, Self, TypeVar, cast
 
 import structlog
 from sqlalchemy import Connection
@@ -19,12 +23,14 @@ from node.store import checkpoints, logs, payloads, peers
 from node.store.db import Store
 from node.store.logs import LogState
 from node.store.peers import Standing
+from node.sync.custody import PayloadState
 from node.sync.peer import Peer
+from node.sync.squeeze import Squeezed, squeeze
 from node.tlog.checkpoint import Checkpoint, parse_checkpoint_text
 from node.tlog.cosignature import cosignature_time
-from node.tlog.mirror import MAX_PACKAGES_PER_REQUEST, AddEntriesHeader, canonical_packages, encode_package
+from node.tlog.mirror import MAX_PACKAGES_PER_REQUEST, AddEntriesHeader, canonical_packages, encode_bundle_package
 from node.tlog.note import Note, Signature
-from node.tlog.tiles import WIDTH, TileCache, consistency_proof, subtree_consistency_proof
+from node.tlog.tiles import WIDTH, TileCache, consistency_proof, encode_bundle, subtree_consistency_proof
 from node.tlog.witness import AddCheckpointRequest
 from node.trusted import Trusted, audiences_for
 from node.wire.custody import open_custody
@@ -34,6 +40,10 @@ _log = structlog.get_logger(__name__)
 MAX_TURNS = 1000
 TOUCH_MS = 60_000
 PAYLOAD_BUNDLES_PER_CALL = 16
+PAYLOAD_CALLS = 2
+"""Under way at once: what one brings is looked at while what the one before it brought is being stored."""
+T = TypeVar("T")
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +94,34 @@ class Pusher:
     ) -> tuple[Pushed, Standing, list[Signature]]:
         size = state.head_size
         note = await self._store.read(lambda conn: checkpoints.note(conn, state.id, size, state.origin))
-        done, good = Pushed(), []
-        if not fresh or standing.mirrored_size != size:
-            lines = await self.submit_head(state, standing.witnessed_size, note, size)
-            standing = replace(standing, witnessed_size=size)
-            entries, more = await self._add_entries(state, standing, size)
-            standing = replace(standing, mirrored_size=size)
+        if fresh and standing.mirrored_size == size:
+            if standing.payload_next >= size:
+                return Pushed(), standing, []
+            standing, moved = await self._bring_payloads(state, standing, size, _Reach(size))
+            return Pushed(payloads=moved), standing, []
+        lines = await self.submit_head(state, standing.witnessed_size, note, size)
+        standing, reach = replace(standing, witnessed_size=size), _Reach(min(standing.mirrored_size, size))
+        # Payloads follow their entries at once: while one is on its way or looked at, the other is taken in.
+        following = asyncio.create_task(self._bring_payloads(state, standing, size, reach))
+        try:
+            entries, more = await self._add_entries(state, standing, size, reach)
             good = self._verified(note, [*lines, *more])
-            done = Pushed(entries=entries, cosignatures=len(good))
-        if standing.payload_next < size or not fresh:
-            standing, moved = await self._put_payloads(state, standing, size)
-            custody = await self._peer.custody(state.origin)
-            self._check_custody(custody, state.origin)
-            standing = replace(standing, custody=custody.decode())
-            done = replace(done, payloads=moved)
-        return done, standing, good
+            standing, moved = await following
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+        standing = replace(standing, mirrored_size=size)
+        return Pushed(entries=entries, payloads=moved, cosignatures=len(good)), standing, good
+
+    async def _bring_payloads(
+        self, state: LogState, standing: Standing, size: int, reach: _Reach
+    ) -> tuple[Standing, int]:
+        """Bring the payloads of all entries that the peer holds or is given meanwhile, and fetch its word for them."""
+        standing, moved = await self._put_payloads(state, standing, size, reach)
+        await reach.until(size)
+        custody = await self._peer.custody(state.origin)
+        self._check_custody(custody, state.origin)
+        return replace(standing, custody=custody.decode()), moved
 
     def _load(self, conn: Connection, origin: str) -> tuple[LogState, Standing, bool, int]:
         """The log, what we know of it at the peer, whether our head carries a fresh cosignature of its mirror, and how
@@ -168,19 +191,27 @@ class Pusher:
 
     # --- entries ----------------------------------------------------------------------------------------------------
 
-    async def _add_entries(self, state: LogState, standing: Standing, size: int) -> tuple[int, list[Signature]]:
+    async def _add_entries(
+        self, state: LogState, standing: Standing, size: int, reach: _Reach
+    ) -> tuple[int, list[Signature]]:
         start, end, ticket, moved = min(standing.mirrored_size, size), size, b"", 0
-        for _ in range(MAX_TURNS):
-            body, count = await self._store.read(partial(upload_body, state=state, start=start, end=end, ticket=ticket))
-            lines, info = await self._peer.add_entries(body)
-            if info is None:
-                return moved + count, lines
-            if info.size > size or info.next_entry > state.stored_size:
-                await self._judge_peer(state, f"the mirror claims entries up to {info.next_entry}")
-                raise Conflict("the mirror claims more than there is", size=info.next_entry)
-            moved += count if (info.next_entry, info.size) != (start, end) else 0
-            # A pending size of before is finished first; the next turn of the loop brings the rest.
-            start, end, ticket = min(info.next_entry, size), size, info.ticket
+        async with _Ahead(self._store) as ahead:
+            for _ in range(MAX_TURNS):
+                body, count = await ahead.take((start, end, ticket), partial(_squeezed_upload, state=state))
+                # The mirror will most likely want what follows; so it is read and compressed while this is taken in.
+                if start + count < end:
+                    ahead.begin((start + count, end, ticket), partial(_squeezed_upload, state=state))
+                lines, info = await self._peer.add_entries(body)
+                if info is None:
+                    reach.come(end)
+                    return moved + count, lines
+                if info.size > size or info.next_entry > state.stored_size:
+                    await self._judge_peer(state, f"the mirror claims entries up to {info.next_entry}")
+                    raise Conflict("the mirror claims more than there is", size=info.next_entry)
+                moved += count if (info.next_entry, info.size) != (start, end) else 0
+                reach.come(info.next_entry)
+                # A pending size of before is finished first; the next turn of the loop brings the rest.
+                start, end, ticket = min(info.next_entry, size), size, info.ticket
         raise Conflict("the mirror makes no progress", size=start)
 
     def _verified(self, note: Note, lines: Iterable[Signature]) -> list[Signature]:
@@ -195,27 +226,41 @@ class Pusher:
 
     # --- payloads ---------------------------------------------------------------------------------------------------
 
-    async def _put_payloads(self, state: LogState, standing: Standing, size: int) -> tuple[Standing, int]:
+    async def _put_payloads(
+        self, state: LogState, standing: Standing, size: int, reach: _Reach
+    ) -> tuple[Standing, int]:
         theirs = audiences_for(self._trusted, self._peer.name, state.origin)
         there = await self._peer.payload_state(state.origin)
         position, moved = min(there.next, size), 0
         for index, section in there.missing:
             moved += await self._bring_missing(state, index, section, theirs)
         ours = min(state.payload_next, size)
-        while position < ours:
-            stop = min(ours, (position // WIDTH + PAYLOAD_BUNDLES_PER_CALL) * WIDTH)
-            made, stop = await self._store.read(
-                partial(packs_of_stretch, state=state, start=position, end=stop, audiences=theirs)
-            )
-            try:
-                there = await self._peer.put_payloads(state.origin, position, stop, made)
-            except Conflict as conflict:
-                if conflict.size >= position:
-                    raise
-                position = conflict.size
-                continue
-            moved += stop - position
-            position = stop
+        packed = partial(packs_of_stretch, state=state, audiences=theirs)
+        under_way: deque[tuple[int, int, asyncio.Task[PayloadState]]] = deque()
+        try:
+            async with _Ahead(self._store) as ahead:
+                while position < ours or under_way:
+                    if position < ours and len(under_way) < PAYLOAD_CALLS:
+                        # Never beyond what the peer has: a call for the whole stretch would be refused.
+                        await reach.until(_payload_stop(position, ours))
+                        made, stop = await ahead.take((position, _payload_stop(position, ours)), packed)
+                        if stop < ours:
+                            ahead.begin((stop, _payload_stop(stop, ours)), packed)
+                        call = self._peer.put_payloads(state.origin, position, stop, made)
+                        under_way.append((position, stop, asyncio.create_task(call)))
+                        position = stop
+                        continue
+                    first, stop, task = under_way.popleft()
+                    try:
+                        there = await task
+                        moved += stop - first
+                    except Conflict as conflict:
+                        if conflict.size >= first:
+                            raise
+                        await _end(under_way)
+                        position = conflict.size
+        finally:
+            await _end(under_way)
         return replace(standing, payload_next=min(there.next, size)), moved
 
     async def _bring_missing(self, state: LogState, index: int, section: str, theirs: frozenset[str]) -> int:
@@ -223,9 +268,8 @@ class Pusher:
         held = await self._store.read(lambda conn: payloads.get(conn, state.id, index, section))
         if held is None:
             return 0
-        made = await self._store.read(
-            lambda conn: payloads.packed(conn, state.id, state.origin, index, index + 1, theirs)
-        )
+        alone = partial(packs_of_stretch, place=(index, index + 1), state=state, audiences=theirs)
+        made, _ = await self._store.read(alone)
         await self._peer.put_payloads(state.origin, index, index + 1, made)
         return 1
 
@@ -322,6 +366,79 @@ def _keep_checked(conn: Connection, log_id: int, head: Checkpoint, note: Note, l
     checkpoints.put(conn, log_id, head.size, note.text, lines)
 
 
+async def _end(under_way: deque[tuple[int, int, asyncio.Task[PayloadState]]]) -> None:
+    """Take back calls that are under way; what they have brought by now does no harm."""
+    for _, _, task in under_way:
+        task.cancel()
+    await asyncio.gather(*(task for _, _, task in under_way), return_exceptions=True)
+    under_way.clear()
+
+
+class _Reach:
+    """How many entries of a log the peer is known to hold; others wait for it to come further."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._further = asyncio.Event()
+
+    def come(self, size: int) -> None:
+        self._size = max(self._size, size)
+        self._further.set()
+
+    async def until(self, size: int) -> None:
+        """Return once the peer holds so many."""
+        while self._size < size:
+            self._further.clear()
+            await self._further.wait()
+
+
+class _Ahead:
+    """Reads the next piece of a backlog from the store while the one before it is on its way.
+
+    Only a guess at what will be asked for: `take` reads afresh when another place is wanted.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._place: object = None
+        self._task: asyncio.Task[Any] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._drop()
+
+    def begin(self, place: P, work: Callable[[Connection, P], T]) -> None:
+        """Start reading `place`; nothing else may be under way."""
+        assert self._task is None
+        self._place = place
+        self._task = asyncio.create_task(self._store.read(lambda conn: work(conn, place)))
+
+    async def take(self, place: P, work: Callable[[Connection, P], T]) -> T:
+        """What `work` reads at `place`. Raises what it raises."""
+        if self._task is None or self._place != place:
+            await self._drop()
+            return await self._store.read(lambda conn: work(conn, place))
+        task, self._task = self._task, None
+        return cast(T, await task)
+
+    async def _drop(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _payload_stop(position: int, end: int) -> int:
+    return min(end, (position // WIDTH + PAYLOAD_BUNDLES_PER_CALL) * WIDTH)
+
+
+def _squeezed_upload(conn: Connection, place: tuple[int, int, bytes], *, state: LogState) -> tuple[Squeezed, int]:
+    start, end, ticket = place
+    body, count = upload_body(conn, state, start, end, ticket)
+    return squeeze(body), count
+
+
 def upload_body(
     conn: Connection, state: LogState, start: int, end: int, ticket: bytes = b"", *, max_bytes: int | None = None
 ) -> tuple[bytes, int]:
@@ -335,26 +452,23 @@ def upload_body(
     cache = TileCache(logs.tile_reader(conn, state.id), end)
     parts, count = [AddEntriesHeader(state.origin, start, end, ticket).encode()], 0
     total = len(parts[0])
-    for place, (subtree, first, stop) in enumerate(canonical_packages(start, end)):
-        if place == MAX_PACKAGES_PER_REQUEST:
-            break
-        entries = logs.entries(conn, state.id, first, stop)
-        package = encode_package(entries, subtree_consistency_proof(cache, subtree, stop, end))
+    places = list(islice(canonical_packages(start, end), MAX_PACKAGES_PER_REQUEST))
+    full = logs.bundles(conn, state.id, places[0][0] // WIDTH, places[-1][0] // WIDTH) if places else {}
+    for subtree, first, stop in places:
+        bundle = full.get(subtree // WIDTH) if stop - first == WIDTH else None
+        # What is uploaded is what lies there, byte for byte; only a part of a bundle is put together anew.
+        bundle = bundle or encode_bundle(logs.entries(conn, state.id, first, stop))
+        package = encode_bundle_package(bundle, subtree_consistency_proof(cache, subtree, stop, end))
         total += len(package)
         if max_bytes is not None and count and total > max_bytes:
             break
         parts.append(package)
-        count += len(entries)
+        count += stop - first
     return b"".join(parts), count
 
 
 def packs_of_stretch(
-    conn: Connection, state: LogState, start: int, end: int, audiences: frozenset[str]
+    conn: Connection, place: tuple[int, int], *, state: LogState, audiences: frozenset[str]
 ) -> tuple[list[bytes], int]:
-    """Packs from `start` on, and the end of what they cover: less than asked for when payloads are large."""
-    end = payloads.fitting_end(conn, state.id, start, end, audiences)
-    made: list[bytes] = []
-    for n in range(start // WIDTH, (end - 1) // WIDTH + 1):
-        low, high = max(start, n * WIDTH), min(end, (n + 1) * WIDTH)
-        made += payloads.packed(conn, state.id, state.origin, low, high, audiences)
-    return made, end
+    """Packs of `place` (start, end), and the end of what they cover: less than asked for when payloads are large."""
+    return payloads.packed(conn, state.id, state.origin, *place, audiences)

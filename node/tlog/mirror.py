@@ -76,9 +76,14 @@ def canonical_packages(upload_start: int, upload_end: int) -> Iterator[tuple[int
 
 def encode_package(entries: Sequence[bytes], proof: Sequence[bytes]) -> bytes:
     """The bytes of one package. Raises Malformed on too long an entry, or a proof not of at most 63 hashes."""
+    return encode_bundle_package(encode_bundle(entries), proof)
+
+
+def encode_bundle_package(bundle: bytes, proof: Sequence[bytes]) -> bytes:
+    """The bytes of one package whose entries are at hand as an entry bundle: they are the same bytes."""
     if len(proof) > MAX_PROOF or any(len(value) != HASH_SIZE for value in proof):
         raise Malformed(f"a proof is at most {MAX_PROOF} hashes of {HASH_SIZE} bytes")
-    return b"".join((encode_bundle(entries), bytes((len(proof),)), *proof))
+    return b"".join((bundle, bytes((len(proof),)), *proof))
 
 
 class AddEntriesReader:

@@ -10,8 +10,6 @@ refuses whatever `encode` would not have written, because msgpack decoders are l
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -22,15 +20,10 @@ FORMAT = 1
 MAX_HEADER_BYTES = 4096
 MAX_INTEGER = 2**53 - 1  # exact in every language that may read us, JavaScript among them
 
-_encoder = msgspec.msgpack.Encoder()
-# A fixed tuple makes the decoder check arity and types in one pass; `bytes` here accepts msgpack bin only.
-_decoder = msgspec.msgpack.Decoder(
-    tuple[int, str, int, bytes, int, bytes | None, int, str, list[tuple[str, str, bytes, int]]], strict=True
-)
+MAX_KNOWN_TEXTS = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class SectionRef:
+class SectionRef(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unknown_fields=True):
     """What a header says of one section: its name, who may hold it, and the salted hash that its payload must have.
 
     `commitment` is 32 bytes; `size_class` is 0 for an open section, else log2 of the padded size of a sealed one.
@@ -47,8 +40,7 @@ class SectionRef:
         return holding(self.audience, self.size_class)
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(msgspec.Struct, frozen=True, gc=False):
     """One version of one record.
 
     `record_id` is 16 opaque bytes (UUIDv7), `prev_leaf` the leaf hash of the version before.
@@ -69,36 +61,33 @@ class Header:
         return next((section for section in self.sections if section.name == name), None)
 
 
+class _Plain(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A header in the order in which it is written: the decoder checks arity and types in one pass.
+
+    `bytes` accepts msgpack bin only. What its default would let a decoder leave out, the comparison with what the
+    encoder writes does not.
+    """
+
+    fmt: int
+    kind: str
+    schema: int
+    record_id: bytes
+    version: int
+    prev_leaf: bytes | None
+    claimed_ms: int
+    audience: str
+    sections: tuple[SectionRef, ...]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Plain, strict=True)
+# Names that were found good; the same few stand in every header. A sender of ever new ones must not fill the memory.
+_good_texts: set[str] = set()
+
+
 def encode(header: Header) -> bytes:
     """The entry's bytes. Raises Malformed when the header breaks a rule, so that none of ours ever does."""
-    _check(header)
-    data = _encoder.encode(_plain(header))
-    if len(data) > MAX_HEADER_BYTES:
-        raise Malformed(f"header of {len(data)} bytes, at most {MAX_HEADER_BYTES}", field="sections")
-    return data
-
-
-def parse(data: bytes) -> Header:
-    """Read a header. Raises Malformed for anything that is not exactly what `encode` would write (L1)."""
-    if len(data) > MAX_HEADER_BYTES:
-        raise Malformed(f"header of {len(data)} bytes, at most {MAX_HEADER_BYTES}")
-    try:
-        fmt, kind, schema, record_id, version, prev_leaf, claimed_ms, audience, sections = _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"not a header: {error}") from None
-    if fmt != FORMAT:
-        raise Malformed(f"header format {fmt} is not known to this version", field="fmt")
-    header = Header(
-        kind, schema, record_id, version, prev_leaf, claimed_ms, audience, tuple(SectionRef(*row) for row in sections)
-    )
-    _check(header)
-    if _encoder.encode(_plain(header)) != data:
-        raise Malformed("header is not canonical msgpack")
-    return header
-
-
-def _plain(header: Header) -> list[Any]:
-    return [
+    plain = _Plain(
         FORMAT,
         header.kind,
         header.schema,
@@ -107,36 +96,84 @@ def _plain(header: Header) -> list[Any]:
         header.prev_leaf,
         header.claimed_ms,
         header.audience,
-        [[s.name, s.audience, s.commitment, s.size_class] for s in header.sections],
-    ]
+        header.sections,
+    )
+    _check(plain)
+    data = _encoder.encode(plain)
+    if len(data) > MAX_HEADER_BYTES:
+        raise Malformed(f"header of {len(data)} bytes, at most {MAX_HEADER_BYTES}", field="sections")
+    return data
 
 
-def _check(header: Header) -> None:
-    for field, text in (("kind", header.kind), ("audience", header.audience)):
-        _check_text(field, text)
-    for field, number, least in (
-        ("schema", header.schema, 1),
-        ("version", header.version, 1),
-        ("claimed_ms", header.claimed_ms, 0),
-    ):
-        if not least <= number <= MAX_INTEGER:
-            raise Malformed(f"{field} is out of range", field=field)
+def parse(data: bytes) -> Header:
+    """Read a header. Raises Malformed for anything that is not exactly what `encode` would write (L1)."""
+    plain = _read(data)
+    return Header(
+        plain.kind,
+        plain.schema,
+        plain.record_id,
+        plain.version,
+        plain.prev_leaf,
+        plain.claimed_ms,
+        plain.audience,
+        plain.sections,
+    )
+
+
+def sections_of(data: bytes) -> tuple[SectionRef, ...]:
+    """The sections of an entry; none when it is no header of ours (L15: a mirror stores any bytes).
+
+    Like `parse`, without building what is not asked for: a custodian reads every header there is.
+    """
+    try:
+        return _read(data).sections
+    except Malformed:
+        return ()
+
+
+def _read(data: bytes) -> _Plain:
+    if len(data) > MAX_HEADER_BYTES:
+        raise Malformed(f"header of {len(data)} bytes, at most {MAX_HEADER_BYTES}")
+    try:
+        plain = _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"not a header: {error}") from None
+    if plain.fmt != FORMAT:
+        raise Malformed(f"header format {plain.fmt} is not known to this version", field="fmt")
+    _check(plain)
+    if _encoder.encode(plain) != data:
+        raise Malformed("header is not canonical msgpack")
+    return plain
+
+
+def _check(header: _Plain) -> None:
+    good, sections = _good_texts, header.sections
+    if header.kind not in good:
+        _check_text("kind", header.kind)
+    if header.audience not in good:
+        _check_text("audience", header.audience)
+    if not 1 <= header.schema <= MAX_INTEGER:
+        raise Malformed("schema is out of range", field="schema")
+    if not 1 <= header.version <= MAX_INTEGER:
+        raise Malformed("version is out of range", field="version")
+    if not 0 <= header.claimed_ms <= MAX_INTEGER:
+        raise Malformed("claimed_ms is out of range", field="claimed_ms")
     if len(header.record_id) != 16:
         raise Malformed("record_id is not 16 bytes", field="record_id")
     if header.prev_leaf is not None and len(header.prev_leaf) != 32:
         raise Malformed("prev_leaf is not a SHA-256", field="prev_leaf")
     if (header.prev_leaf is None) != (header.version == 1):
         raise Malformed("prev_leaf is nil in version 1 and only there", field="prev_leaf")
-    names = set()
-    for section in header.sections:
-        _check_text("section", section.name)
-        _check_text("audience", section.audience)
+    for section in sections:
+        if section.name not in good:
+            _check_text("section", section.name)
+        if section.audience not in good:
+            _check_text("audience", section.audience)
         if len(section.commitment) != 32:
             raise Malformed("commitment is not a SHA-256", field="commitment")
         if not 0 <= section.size_class <= 63:
             raise Malformed("size_class is out of range", field="size_class")
-        names.add(section.name)
-    if len(names) != len(header.sections):
+    if len(sections) > 1 and len({section.name for section in sections}) != len(sections):
         raise Malformed("a section name occurs twice", field="sections")
 
 
@@ -148,3 +185,5 @@ def _check_text(field: str, text: str) -> None:
         raise Malformed(f"{field} holds a space or a character that cannot be printed", field=field)
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         raise Malformed(f"{field} is not NFC text", field=field)
+    if len(_good_texts) < MAX_KNOWN_TEXTS:
+        _good_texts.add(text)

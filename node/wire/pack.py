@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import lt
 
 import msgspec
 import zstandard
@@ -26,8 +27,7 @@ CONTENT_TYPE = "application/x.ggzy.packs"
 _encoder = msgspec.msgpack.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class PayloadRow:
+class PayloadRow(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unknown_fields=True):
     """One section's payload with its salt, addressed by log index and section name."""
 
     index: int
@@ -47,7 +47,7 @@ class Pack:
     rows: tuple[PayloadRow, ...]
 
 
-_decoder = msgspec.msgpack.Decoder(tuple[int, str, int, int, str, list[tuple[int, str, bytes, bytes]]], strict=True)
+_decoder = msgspec.msgpack.Decoder(tuple[int, str, int, int, str, tuple[PayloadRow, ...]], strict=True)
 
 
 def encode(pack: Pack) -> bytes:
@@ -55,8 +55,7 @@ def encode(pack: Pack) -> bytes:
 
     Raises TooLarge for a pack that no reader would take.
     """
-    rows = [[row.index, row.section, row.salt, row.payload] for row in pack.rows]
-    raw = _encoder.encode([FORMAT, pack.origin, pack.start, pack.end, pack.audience, rows])
+    raw = _encoder.encode([FORMAT, pack.origin, pack.start, pack.end, pack.audience, pack.rows])
     if len(raw) > MAX_PACK_BYTES:
         raise TooLarge(f"a pack of {len(raw)} bytes, at most {MAX_PACK_BYTES}")
     return zstandard.ZstdCompressor(level=LEVEL, write_content_size=True).compress(raw)
@@ -83,16 +82,15 @@ def parse(data: bytes) -> Pack:
         raw = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(
             data, max_output_size=MAX_PACK_BYTES, allow_extra_data=False
         )
-        fmt, origin, start, end, audience, plain = _decoder.decode(raw)
+        fmt, origin, start, end, audience, rows = _decoder.decode(raw)
     except (zstandard.ZstdError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"not a pack: {error}") from None
     if fmt != FORMAT:
         raise Malformed(f"pack format {fmt} is not known to this version")
     if not 0 <= start < end < 2**63 or start // 256 != (end - 1) // 256:
         raise Malformed("a pack must lie inside one stretch of 256 entries")
-    rows = tuple(PayloadRow(*row) for row in plain)
     places = [(row.index, row.section) for row in rows]
-    if places != sorted(set(places)) or any(not start <= index < end for index, _ in places):
+    if not all(map(lt, places, places[1:])) or (places and not start <= places[0][0] <= places[-1][0] < end):
         raise Malformed("a pack's rows must be sorted, single and inside its range")
     return Pack(origin, start, end, audience, rows)
 

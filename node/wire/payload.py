@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from node.errors import BadProof, Malformed
+from node.wire.pack import PayloadRow
 
 SALT_BYTES = 16
 MAX_PAYLOAD_BYTES = 1 << 20
@@ -27,6 +29,12 @@ _decoder = msgspec.msgpack.Decoder()
 def commitment(salt: bytes, payload: bytes) -> bytes:
     """The 32 bytes that a header holds for a section."""
     return hashlib.sha256(_PREFIX + salt + payload).digest()
+
+
+def commitments(rows: Iterable[PayloadRow]) -> list[bytes]:
+    """`commitment` of each row; of one whose salt is not of the right length, bytes that no header commits to."""
+    digest = hashlib.sha256
+    return [digest(_PREFIX + row.salt + row.payload).digest() if len(row.salt) == SALT_BYTES else b"" for row in rows]
 
 
 def check(salt: bytes, payload: bytes, expected: bytes) -> None:

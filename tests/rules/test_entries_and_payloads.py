@@ -15,10 +15,10 @@ from node.errors import BadProof, Malformed
 from node.publishing.publish import Publisher
 from node.store import logs, payloads
 from node.store.db import Store
-from node.sync.custody import due_sections
 from node.tlog.merkle import leaf_hash
 from node.wire import header as headers
 from node.wire import payload as payload_bytes
+from node.wire.brought import due_sections
 from node.wire.header import Header, SectionRef
 from tests.publishing.made import ORIGIN, clock, division, expert, memory_store, publisher, seeded, signer
 

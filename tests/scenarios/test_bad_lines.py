@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from net import Net, result
 
@@ -89,7 +90,7 @@ async def test_a_bit_flips_in_a_payload(net: Net) -> None:
             return request
         (packed,) = pack.unframe(request.body)
         opened = pack.parse(packed)
-        row = replace(opened.rows[0], payload=_flip(opened.rows[0].payload, 20))
+        row = msgspec.structs.replace(opened.rows[0], payload=_flip(opened.rows[0].payload, 20))
         return replace(request, body=pack.frame([pack.encode(replace(opened, rows=(row,)))]))
 
     assert east.line is not None

@@ -199,7 +199,7 @@ async def packs_for(net: Net, east: Running, node: Running) -> bytes:
 
     def read(conn: Connection) -> bytes:
         log = logs.get(conn, east.origin)
-        made = payloads.packed(conn, log.id, east.origin, 0, log.stored_size, theirs)
+        made = payloads.packed(conn, log.id, east.origin, 0, log.stored_size, theirs)[0]
         return b"\n".join(row.payload for data in made for row in pack.parse(data).rows)
 
     return await east.node.store.read(read)

@@ -99,7 +99,7 @@ async def test_l23_no_sync_and_no_old_pack_brings_it_back(net: Net) -> None:
     async def packs(node: Running) -> list[bytes]:
         mine = node.node.custodian.audiences(east.origin)
         return await node.node.store.read(
-            lambda conn: payloads.packed(conn, logs.get(conn, east.origin).id, east.origin, 0, 2, mine)
+            lambda conn: payloads.packed(conn, logs.get(conn, east.origin).id, east.origin, 0, 2, mine)[0]
         )
 
     old = {node.name: await packs(node) for node in (hub, national, west)}

@@ -60,13 +60,13 @@ def full_pack(audience: str = "public", section: str = "main") -> bytes:
 def test_sealed_payloads_are_single_rows_whichever_way_they_come(either: Store) -> None:
     def work(conn: Connection) -> tuple[int, int, list[bytes]]:
         log_id = log_of(conn)
-        payloads.put_pack(conn, log_id, 0, HELD, full_pack(HELD, "identity"))
+        payloads.put_packs(conn, log_id, [(0, HELD, full_pack(HELD, "identity"))])
         payloads.put_rows(conn, log_id, "public", [row(index) for index in range(256)])
         payloads.fold(conn, log_id, ORIGIN, 0)
         kinds = conn.execute(select(table(PayloadPack).c.audience)).scalars().all()
         loose = conn.execute(select(table(PayloadRow).c.audience)).scalars().all()
         assert set(kinds) == {"public"} and set(loose) == {HELD}
-        return len(kinds), len(loose), payloads.packed(conn, log_id, ORIGIN, 0, 256, [HELD])
+        return len(kinds), len(loose), payloads.packed(conn, log_id, ORIGIN, 0, 256, [HELD])[0]
 
     number_of_packs, number_of_rows, travelling = either.write_now(work)
     assert (number_of_packs, number_of_rows) == (1, 256)
@@ -101,8 +101,8 @@ def test_what_was_erased_gets_in_by_no_function(either: Store) -> None:
         payloads.put_rows(conn, log_id, "public", [row(7), row(8)])
         payloads.put_rows(conn, log_id, HELD, [row(7, "identity")])
         assert held(conn) == {(8, "main")}
-        payloads.put_pack(conn, log_id, 0, "public", full_pack())
-        payloads.put_pack(conn, log_id, 0, HELD, full_pack(HELD, "identity"))
+        payloads.put_packs(conn, log_id, [(0, "public", full_pack())])
+        payloads.put_packs(conn, log_id, [(0, HELD, full_pack(HELD, "identity"))])
         assert {place for place in held(conn) if place[0] == 7} == set() and len(held(conn)) == 510
         payloads.mark_missing(conn, log_id, [(7, "main"), (7, "identity"), (7, "employment")])
         assert payloads.missing(conn, log_id) == [(7, "employment")]
@@ -115,10 +115,10 @@ def test_a_pack_of_nothing_but_what_was_erased_is_not_stored(either: Store) -> N
     def work(conn: Connection) -> None:
         log_id = log_of(conn)
         only = packs.encode(Pack(ORIGIN, 0, 256, "public", (row(7),)))
-        payloads.put_pack(conn, log_id, 0, "public", only)
+        payloads.put_packs(conn, log_id, [(0, "public", only)])
         assert erase(conn, (7, "main"))
         assert held(conn) == set() and not conn.execute(select(table(PayloadPack).c.n)).all()
-        payloads.put_pack(conn, log_id, 0, "public", only)
+        payloads.put_packs(conn, log_id, [(0, "public", only)])
         assert not conn.execute(select(table(PayloadPack).c.n)).all()
 
     either.write_now(work)

@@ -94,10 +94,10 @@ def test_a_pack_is_stored_as_it_came_and_lets_loose_rows_go(log: Store) -> None:
     def work(conn: Connection) -> None:
         payloads.put_rows(conn, 1, "public", rows(250, 260, "main"))
         payloads.put_rows(conn, 1, "shared", rows(258, 259, "more"))
-        payloads.put_pack(conn, 1, 1, "public", data)
-        payloads.put_pack(conn, 1, 1, "public", b"another")
+        payloads.put_packs(conn, 1, [(1, "public", data)])
+        payloads.put_packs(conn, 1, [(1, "public", b"another")])
         assert places(conn)[0] == [*((index, "main") for index in range(250, 256)), (258, "more")]
-        assert payloads.packed(conn, 1, ORIGIN, 256, 512, ["public"]) == [data]
+        assert payloads.packed(conn, 1, ORIGIN, 256, 512, ["public"])[0] == [data]
 
     log.write_now(work)
 
@@ -109,16 +109,16 @@ def test_packs_are_made_for_what_does_not_lie_packed(log: Store) -> None:
         payloads.put_rows(conn, 1, "public", public)
         payloads.put_rows(conn, 1, "shared", rows(5, 6, "more"))
         payloads.fold(conn, 1, ORIGIN, 0)
-        made = payloads.packed(conn, 1, ORIGIN, 256, 300, ["public", "shared", "restricted"])
+        made = payloads.packed(conn, 1, ORIGIN, 256, 300, ["public", "shared", "restricted"])[0]
         assert [packs.parse(each) for each in made] == [Pack(ORIGIN, 256, 300, "public", tuple(public[256:]))]
-        part = payloads.packed(conn, 1, ORIGIN, 4, 6, {"public", "shared"})
+        part = payloads.packed(conn, 1, ORIGIN, 4, 6, {"public", "shared"})[0]
         assert [(p.audience, [row.index for row in p.rows]) for p in map(packs.parse, part)] == [
             ("public", [4, 5]),
             ("shared", [5]),
         ]
         # A late row beside the pack: the stored bytes no longer say everything.
         payloads.put_rows(conn, 1, "public", rows(100, 101, "late"))
-        (whole,) = payloads.packed(conn, 1, ORIGIN, 0, 256, ["public"])
+        (whole,) = payloads.packed(conn, 1, ORIGIN, 0, 256, ["public"])[0]
         assert len(packs.parse(whole).rows) == 257
 
     log.write_now(work)
@@ -146,7 +146,7 @@ def test_a_stretch_too_large_for_one_pack_travels_in_several(log: Store, monkeyp
         payloads.put_rows(conn, 1, "public", all_rows)
         payloads.fold(conn, 1, ORIGIN, 0)
         assert places(conn)[1] == [], "no reader would take that pack, so the rows stay"
-        made = [packs.parse(data) for data in payloads.packed(conn, 1, ORIGIN, 0, 256, ["public"])]
+        made = [packs.parse(data) for data in payloads.packed(conn, 1, ORIGIN, 0, 256, ["public"])[0]]
         assert [row for each in made for row in each.rows] == all_rows
         assert all(before.end == after.start for before, after in pairwise(made))
 

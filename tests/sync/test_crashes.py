@@ -25,10 +25,10 @@ def crash(store: Store, at: int, when: str) -> Iterator[list[int]]:
     """The `at`-th write of the store fails, before it is committed or after. Yields how many writes there were."""
     real, writes = store.write, [0]
 
-    async def write(work: Callable[[Any], Any]) -> Any:
+    async def write(work: Callable[[Any], Any], lane: str = "", *, snapshot: bool = False) -> Any:
         writes[0] += 1
         if writes[0] - 1 != at:
-            return await real(work)
+            return await real(work, lane, snapshot=snapshot)
         if when == WHEN[0]:
 
             def cut(conn: Any) -> Any:

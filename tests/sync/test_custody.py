@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zlib
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import msgpack
 import pytest
 import zstandard
 
+from node.sync import custody
 from tests.interop.client import Answer, Custody, Key, Log, Section, frame, header, open_custody, pack, unframe
 from tests.interop.world import District, World
 
@@ -165,6 +167,34 @@ async def test_L14_payloads_that_would_leave_a_gap_are_409_with_where_to_begin(w
     answer = await sender.put(7, 21, [])
     assert (answer.status, json.loads(answer.body)) == (409, {"size": 7})
     assert await sender.bring(7, 20) == (20, [])
+
+
+async def test_a_call_that_overtakes_the_one_before_it_waits_for_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(custody, "TURN_S", 300)
+    sender = await Sender.make(world, [public(n) for n in range(700)])
+    second = asyncio.create_task(sender.put(100, 300, sender.packs(100, 300)))
+    third = asyncio.create_task(sender.put(300, 700, sender.packs(300, 700)))
+    # They are there, and wait: what they bring would leave a gap.
+    while len(world.hub.custodian._coming) < 2:
+        await sender.state()
+    assert (await sender.state())[0] == 0
+    first = await sender.bring(0, 100)
+    assert first[1] == [] and [state(each) for each in await asyncio.gather(second, third)][-1] == (700, [])
+    assert await sender.held() == {(n, "main") for n in range(700)}
+
+
+async def test_a_call_does_not_count_on_one_that_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(custody, "TURN_S", 5)
+    sender = await Sender.make(world, [public(n) for n in range(300)])
+    second = asyncio.create_task(sender.put(100, 300, sender.packs(100, 300)))
+    while not world.hub.custodian._coming:
+        await sender.state()
+    assert (await sender.put(0, 100, [b"no pack"])).status == 400
+    refused = await second
+    assert (refused.status, json.loads(refused.body)) == (409, {"size": 0})
+    assert await sender.bring(0, 300) == (300, [])
 
 
 async def test_payloads_before_any_entry_is_here(world: World) -> None:
