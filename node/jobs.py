@@ -6,7 +6,7 @@ APScheduler with a memory job store; each job runs once at a time, and ticks tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -29,17 +29,29 @@ class Job:
     work: Callable[[], Awaitable[object]]
 
 
-class Timetable:
-    """Runs jobs at their intervals, and the urgent ones at once when there is news."""
+@dataclass(frozen=True)
+class Wake:
+    """Jobs that run at once when `event` is set: those of the first stage together, after them those of the next.
 
-    def __init__(self, jobs: list[Job], news: asyncio.Event, *, urgent: tuple[str, ...], on_fatal: Callable[[], None]):
+    A stage waits for nobody behind it: while a later one is at work, it runs again with the next event. Later ones rest
+    for `pause_s` after each run, so that much news at once makes one run of them and not one each.
+    """
+
+    event: asyncio.Event
+    stages: tuple[tuple[str, ...], ...]
+    pause_s: float = 0
+
+
+class Timetable:
+    """Runs jobs at their intervals, and those of `wakes` at once when there is news."""
+
+    def __init__(self, jobs: list[Job], wakes: Sequence[Wake], *, on_fatal: Callable[[], None]) -> None:
         self._jobs = {job.name: job for job in jobs}
-        self._news = news
-        self._urgent = urgent
+        self._wakes = tuple(wakes)
         self._on_fatal = on_fatal
         self._locks = {job.name: asyncio.Lock() for job in jobs}
         self._scheduler = AsyncIOScheduler(timezone="UTC")
-        self._watcher: asyncio.Task[None] | None = None
+        self._watchers: list[asyncio.Task[None]] = []
         self._stopping = False
 
     def start(self) -> None:
@@ -49,15 +61,20 @@ class Timetable:
                 self.run, every, args=[job.name], coalesce=True, max_instances=1, misfire_grace_time=None, id=job.name
             )
         self._scheduler.start()
-        self._watcher = asyncio.create_task(self._watch())
+        for wake in self._wakes:
+            events = [wake.event, *(asyncio.Event() for _ in wake.stages[1:])]
+            for place, names in enumerate(wake.stages):
+                then = events[place + 1] if place + 1 < len(events) else None
+                pause_s = wake.pause_s if place else 0
+                self._watchers.append(asyncio.create_task(self._watch(events[place], names, then, pause_s)))
 
     async def stop(self) -> None:
         self._stopping = True
         if self._scheduler.running:
             self._scheduler.pause()
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.gather(self._watcher, return_exceptions=True)
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
         # What is running is let finish; what waits for its turn then sees that there is none.
         for lock in self._locks.values():
             with suppress(TimeoutError):
@@ -89,8 +106,14 @@ class Timetable:
             except Exception:
                 _log.exception("job_broke", job=name)
 
-    async def _watch(self) -> None:
+    async def _watch(
+        self, event: asyncio.Event, names: Sequence[str], then: asyncio.Event | None, pause_s: float
+    ) -> None:
         while True:
-            await self._news.wait()
-            self._news.clear()
-            await asyncio.gather(*(self.run(name) for name in self._urgent))
+            await event.wait()
+            event.clear()
+            await asyncio.gather(*(self.run(name) for name in names))
+            if then is not None:
+                then.set()
+            if pause_s:
+                await asyncio.sleep(pause_s)

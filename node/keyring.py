@@ -265,10 +265,14 @@ class SignedMark:
 
     So an old copy of the database, or an empty one, is found without asking anybody (DESIGN L9). The mark is written
     after the commit and not forced to the disk: it may lag behind, and never says more than was signed.
+    A larger size than this process has noted is news from another process of this node (`publishing/notice.py`).
     """
 
     def __init__(self, directory: Path, epoch: int) -> None:
+        self.directory = directory
         self._file = directory / f"log-{epoch}.signed"
+        self.noted = 0
+        """The largest size that this process has noted."""
 
     def read(self) -> int:
         """The largest size noted, 0 when there is none."""
@@ -279,6 +283,8 @@ class SignedMark:
         return int(text) if text.isascii() and text.isdigit() else 0
 
     def note(self, size: int) -> None:
+        """Note the size of a head that is committed."""
+        self.noted = max(self.noted, size)
         handle = os.open(self._file, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             # One short write of fixed width over the old one: another process of this node never reads half a number.

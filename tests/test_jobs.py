@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from node.errors import StorageFailed, Unavailable
-from node.jobs import Job, Timetable
+from node.jobs import Job, Timetable, Wake
 
 HOUR = 3600.0
 
 
-def timetable(jobs: list[Job], news: asyncio.Event, *urgent: str) -> tuple[Timetable, list[str]]:
+def timetable(jobs: list[Job], news: asyncio.Event, *stages: tuple[str, ...]) -> tuple[Timetable, list[str]]:
     fatal: list[str] = []
-    return Timetable(jobs, news, urgent=urgent, on_fatal=lambda: fatal.append("fatal")), fatal
+    return Timetable(jobs, [Wake(news, stages)] if stages else [], on_fatal=lambda: fatal.append("fatal")), fatal
 
 
 async def test_a_stuck_call_times_out_and_the_next_run_works() -> None:
@@ -61,7 +61,7 @@ async def test_news_runs_the_urgent_jobs_at_once_and_the_others_not() -> None:
     async def lazy() -> None:
         lazy_runs.append(1)
 
-    plan, _ = timetable([Job("sync", HOUR, 1, urgent), Job("audit", HOUR, 1, lazy)], news, "sync")
+    plan, _ = timetable([Job("sync", HOUR, 1, urgent), Job("audit", HOUR, 1, lazy)], news, ("sync",))
     plan.start()
     news.set()
     async with asyncio.timeout(30):
@@ -83,3 +83,33 @@ async def test_a_job_runs_once_at_a_time() -> None:
     plan, _ = timetable([Job("sync", HOUR, 1, work)], asyncio.Event())
     await asyncio.gather(*(plan.run("sync") for _ in range(5)))
     assert most == 1
+
+
+async def test_a_stage_runs_again_while_a_later_one_is_still_at_work() -> None:
+    """Pushing what is new must not wait for the read tables of what was new before."""
+    news, pushed, slow = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    ran: list[str] = []
+
+    async def push() -> None:
+        ran.append("push")
+        pushed.set()
+
+    async def project() -> None:
+        ran.append("project")
+        slow.set()
+        await asyncio.Event().wait()
+
+    plan, _ = timetable(
+        [Job("push", HOUR, 1, push), Job("project", HOUR, HOUR, project)], news, ("push",), ("project",)
+    )
+    plan.start()
+    async with asyncio.timeout(30):
+        news.set()
+        await slow.wait()
+        pushed.clear()
+        news.set()
+        await pushed.wait()
+    assert ran == ["push", "project", "push"]
+    for watcher in plan._watchers:
+        watcher.cancel()
+    await plan.stop()

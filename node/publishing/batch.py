@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, Row, and_
 
 from node.domain import KINDS
 from node.domain.audience import holding
@@ -75,23 +75,18 @@ class Batch:
 
     def look_up(self, items: Sequence[Item]) -> None:
         """Load what is known of all keys at once. Raises StorageFailed when it is not what was written (L8)."""
-        keys = list({_key_hash(item) for item in items})
-        for start in range(0, len(keys), 500):
-            rows = self.conn.execute(
-                select(issued).where(issued.c.key_hash.in_(keys[start : start + 500])).order_by(issued.c.version)
-            )
-            for row in rows:
-                if not index_rows.is_whole(row):
-                    raise _index_damaged(row)
-                known = self._known.get(row.key_hash)
-                if known is None:
-                    known = self._known[row.key_hash] = _Known(row.record_id, 0, b"", 0, 0)
-                known.version, known.leaf, known.log_id, known.index = row.version, row.leaf, row.log_id, row.idx
-                known.places[row.version] = row.log_id, row.idx
-                if row.said_hash:
-                    known.said.setdefault(row.said_hash, (row.version, row.idx))
-                else:
-                    known.unsaid.add(row.version)
+        for row in index_rows.of_keys(self.conn, list({_key_hash(item) for item in items})):
+            if not index_rows.is_whole(row):
+                raise _index_damaged(row)
+            known = self._known.get(row.key_hash)
+            if known is None:
+                known = self._known[row.key_hash] = _Known(row.record_id, 0, b"", 0, 0)
+            known.version, known.leaf, known.log_id, known.index = row.version, row.leaf, row.log_id, row.idx
+            known.places[row.version] = row.log_id, row.idx
+            if row.said_hash:
+                known.said.setdefault(row.said_hash, (row.version, row.idx))
+            else:
+                known.unsaid.add(row.version)
 
     def take(self, item: Item) -> Outcome:
         """Append the item, or say why not. A rejected item leaves no trace in the batch."""

@@ -1,7 +1,8 @@
 """Publish records: check, seal into header and payload, append to our own log, sign the head: one transaction.
 
 There is one sequencer a log (DESIGN L5). Callers that come at the same time share a transaction and a signature (group
-commit); each gets its own outcomes. Nothing is answered before the commit is durable (L7).
+commit); each gets its own outcomes, and who is next `queue.py` says. Nothing is answered before the commit is durable
+(L7), and nothing is signed that was not read back (L8, `readback.py`).
 """
 
 from __future__ import annotations
@@ -16,21 +17,22 @@ from sqlalchemy import Connection
 
 from node.clock import Clock
 from node.domain.record import Outcome
-from node.errors import Frozen, Malformed, NotFound, StorageFailed
+from node.errors import Frozen
 from node.publishing.batch import Batch, Item, RandomBytes
+from node.publishing.queue import Call, Turn, Waiting
+from node.publishing.readback import read_back
 from node.publishing.sealing import Sealer
 from node.store import checkpoints, logs, payloads, wraps
 from node.store import issued as index_rows
-from node.store.db import Store
+from node.store.db import Store, lane_of
+from node.store.lease import hold_sequencer
 from node.store.logs import LogState
 from node.tlog.checkpoint import Checkpoint
-from node.tlog.merkle import leaf_hash
 from node.tlog.note import Ed25519Signer
 from node.tlog.suites import Sm2Signer
-from node.tlog.tiles import WIDTH, Edge
+from node.tlog.tiles import WIDTH
 
 _log = structlog.get_logger(__name__)
-MAX_BATCH = 1024
 
 
 class Publisher:
@@ -71,7 +73,7 @@ class Publisher:
         self._on_publish = on_publish
         self._on_signed = on_signed
         self._guard = guard
-        self._waiting: list[tuple[Sequence[Item], asyncio.Future[list[Outcome]]]] = []
+        self._waiting = Waiting()
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -79,23 +81,28 @@ class Publisher:
         return self._signer.name
 
     async def publish(self, items: Sequence[Item]) -> list[Outcome]:
-        """Publish records, or new versions of them, in one durable transaction; one outcome for each, in order.
+        """Publish records, or new versions of them, durably; one outcome for each, in order.
+
+        Up to `queue.SLICE` items are one transaction. More are published in slices of that size, between which others
+        have their turn: when one fails, those before it stay published, and to say all of them again does no harm.
 
         Raises:
+            Overloaded: too much waits to be published already; nothing of these items was taken.
             Frozen: the log must not be signed, see docs/recovery.md.
             StorageFailed: whether these items were published shows after the restart; to say them again does no harm.
-            Unavailable: nothing of these items was published.
+            Unavailable: nothing of these items was published, or of more than a slice the first ones.
         """
-        answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((items, answer))
+        call = Call(items, asyncio.get_running_loop().create_future())
+        self._waiting.add(call)
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._drain())
-        return await answer
+        return await call.answer
 
     async def open_log(self) -> None:
         """Make our log and sign its empty head when there is none yet."""
 
         def work(conn: Connection) -> None:
+            hold_sequencer(conn, self.origin)
             state = logs.ensure(conn, self.origin, own=True)
             # A frozen log signs nothing, not even that it is empty: it may be waiting for its entries to come back.
             if not state.frozen and checkpoints.text(conn, state.id, state.head_size) is None:
@@ -111,6 +118,7 @@ class Publisher:
         """
 
         def work(conn: Connection) -> bool:
+            hold_sequencer(conn, self.origin)
             state = logs.find(conn, self.origin)
             if state is None or state.frozen or checkpoints.text(conn, state.id, state.head_size) is None:
                 return False
@@ -133,43 +141,40 @@ class Publisher:
                 try:
                     await self._guard()
                 except Exception as error:
-                    self._fail(self._waiting, error)
-                    self._waiting = []
+                    self._waiting.fail_all(error)
                     return
                 self._guard = None
-            taken: list[tuple[Sequence[Item], asyncio.Future[list[Outcome]]]] = []
-            count = 0
-            while self._waiting and (not taken or count + len(self._waiting[0][0]) <= MAX_BATCH):
-                taken.append(self._waiting.pop(0))
-                count += len(taken[-1][0])
-            together = [item for items, _ in taken for item in items]
+            turn = self._waiting.next()
             try:
-                outcomes = await self._store.write(partial(self._publish, items=together))
+                outcomes = await self._store.write(partial(self._publish, items=turn.items), lane_of(self.origin))
             except Exception as error:
-                self._fail(taken, error)
+                self._waiting.fail(turn, error)
                 continue
-            for items, answer in taken:
-                mine, outcomes = outcomes[: len(items)], outcomes[len(items) :]
-                if not answer.done():
-                    answer.set_result(mine)
-                if published := [outcome.index for outcome in mine if outcome.state == "published"]:
-                    self._announce(max(index for index in published if index is not None) + 1)
+            # Answers reach their callers only after this: by then the size is noted, and nothing here keeps them back.
+            self._settle(turn, outcomes)
+            self._announce(outcomes)
 
-    def _announce(self, size: int) -> None:
+    def _announce(self, outcomes: Sequence[Outcome]) -> None:
         """Tell of a signed head. It is safe without being told of: a full disk here must not keep others waiting."""
+        size = max(
+            (each.index + 1 for each in outcomes if each.state == "published" and each.index is not None), default=0
+        )
+        if not size:
+            return
         try:
             self._on_signed(size)
         except OSError as error:
             _log.warning("signed_head_not_noted", size=size, error=error.strerror)
         self._on_publish()
 
-    @staticmethod
-    def _fail(taken: list[tuple[Sequence[Item], asyncio.Future[list[Outcome]]]], error: Exception) -> None:
-        for _, answer in taken:
-            if not answer.done():
-                answer.set_exception(error)
+    def _settle(self, turn: Turn, outcomes: Sequence[Outcome]) -> None:
+        done = 0
+        for call, part in turn.parts:
+            self._waiting.settle(call, outcomes[done : done + len(part)])
+            done += len(part)
 
     def _publish(self, conn: Connection, items: Sequence[Item]) -> list[Outcome]:
+        hold_sequencer(conn, self.origin)
         state = logs.ensure(conn, self.origin, own=True)
         if state.frozen:
             raise Frozen(state.frozen)
@@ -180,7 +185,8 @@ class Publisher:
             end = logs.append(conn, state.id, state.stored_size, batch.entries)
             for audience, rows in batch.payloads.items():
                 payloads.put_rows(conn, state.id, audience, rows)
-            wraps.put(conn, state.id, batch.wraps)
+            if batch.wraps:
+                wraps.put(conn, state.id, batch.wraps)
             for n in range(state.stored_size // WIDTH, end // WIDTH):
                 payloads.fold(conn, state.id, self.origin, n)
             index_rows.put(conn, batch.issued)
@@ -190,40 +196,8 @@ class Publisher:
 
     def _sign(self, conn: Connection, state: LogState, written: Sequence[bytes]) -> None:
         """Sign the head over what `state` held and what was `written` since, once it reads back so; move it (L7)."""
-        size = state.stored_size + len(written)
-        try:
-            root = _read_back(conn, state, written)
-        except (Malformed, NotFound) as error:
-            raise StorageFailed(f"entries cannot be read back, nothing was signed: {error.detail}") from error
+        size, root = state.stored_size + len(written), read_back(conn, state, written)
         text = Checkpoint(self.origin, size, root).text()
         lines = [self._choose(size).sign_note(text), *(signer.sign_note(text) for signer in self._added)]
         checkpoints.put(conn, state.id, size, text, lines)
         logs.move_head(conn, state, size, root)
-
-
-def _read_back(conn: Connection, state: LogState, written: Sequence[bytes]) -> bytes:
-    """The root to sign: over the old tree, which must still be the signed one, and what reads back as it was written.
-
-    Raises StorageFailed when a bit has changed on the way to the disk, or lying there (L8).
-    """
-    start, size = state.stored_size, state.stored_size + len(written)
-    # From the bundle's first entry: those of the tail were just copied into it, and this is now their only place.
-    base = start - start % WIDTH
-    read = logs.entries(conn, state.id, base, size)
-    edge = Edge.from_tiles(logs.tile_reader(conn, state.id), base)
-    leaves = [leaf_hash(entry) for entry in read]
-    edge.extend(leaves[: start - base])
-    old = edge.root() if state.head_size == start else logs.stored_root(conn, state.id, state.head_size)
-    if old != state.head_root:
-        raise StorageFailed("the stored entries no longer give the root of the signed head; nothing was signed")
-    if read[start - base :] != list(written):
-        raise StorageFailed("entries read back are not those that were written; nothing was signed")
-    edge.extend(leaves[start - base :])
-    root = edge.root()
-    tiles = b"".join(
-        logs.read_tile(conn, state.id, 0, n, min(WIDTH, size - n * WIDTH))
-        for n in range(base // WIDTH, -(-size // WIDTH))
-    )
-    if tiles != b"".join(leaves) or logs.stored_root(conn, state.id, size) != root:
-        raise StorageFailed("entries read back do not give the root of the stored tiles; nothing was signed")
-    return root

@@ -6,6 +6,8 @@ import os
 import sqlite3
 from pathlib import Path
 
+from node.store.turns import SUFFIXES
+
 _BESIDE = ("-wal", "-shm")
 
 
@@ -62,3 +64,5 @@ def put(fresh: Path, file: Path) -> None:
     """Give a new database its name, once nobody has it open."""
     _fold_wal(fresh)
     fresh.replace(file)
+    for suffix in SUFFIXES:
+        fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)

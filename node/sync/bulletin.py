@@ -29,6 +29,10 @@ class Bulletin:
     def bump(self) -> None:
         """There is news: everybody who waits is answered."""
         self.number += 1
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Everybody who waits is answered with the number as it is."""
         self._changed.set()
         self._changed = asyncio.Event()
 

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from node.clock import Clock
-from node.errors import Frozen, NodeError, Unavailable
+from node.errors import Frozen, NodeError, Overloaded, Unavailable
 from node.store import logs, peers
 from node.store.db import Store
 from node.store.logs import LogState
@@ -25,6 +25,7 @@ from node.sync.oversight import Oversight, Served
 from node.sync.peer import LogSummary, Peer
 from node.sync.pull import Puller
 from node.sync.push import Pusher
+from node.sync.urgent import Urgent
 from node.sync.wraps import WrapCarrier
 from node.trusted import Trusted, versions_above
 
@@ -37,7 +38,8 @@ class PassReport:
     """What a pass moved, and what failed: origin (or "policy", "list") -> error text.
 
     `unreachable` is true when the node above did not answer at all; then nothing else was tried. `refused` are the
-    errors behind `failures`, and `listed` what the node above says it holds, None before it was asked.
+    errors behind `failures`, and `listed` what the node above says it holds, None before it was asked. `busy_s`: for so
+    long it asks to be left alone, because it has more to do than it can.
     """
 
     entries_up: int = 0
@@ -48,6 +50,7 @@ class PassReport:
     cosignatures: int = 0
     wraps: int = 0
     unreachable: bool = False
+    busy_s: int = 0
     failures: dict[str, str] = field(default_factory=dict)
     refused: dict[str, NodeError] = field(default_factory=dict)
     listed: dict[str, LogSummary] | None = None
@@ -76,10 +79,17 @@ class Backoff:
     def due(self) -> bool:
         return self._clock() >= self._not_before_ms
 
+    def wait_s(self) -> float:
+        """Seconds until it is due; 0 when it is."""
+        return max(0, self._not_before_ms - self._clock()) / 1000
+
     def note(self, report: PassReport) -> None:
         """Take notice of how a pass ended."""
         if not report.unreachable:
-            self._failures = self._not_before_ms = 0
+            self._failures = 0
+            # Up to twice what was named: those who were turned away together must not come back together.
+            busy_ms = int(report.busy_s * 1000 * (1 + self._chance()))
+            self._not_before_ms = self._clock() + min(self._most_ms, busy_ms)
             return
         wait_ms = min(self._most_ms, self._first_ms * 2 ** min(self._failures, 20))
         self._failures += 1
@@ -87,7 +97,10 @@ class Backoff:
 
 
 class SyncPass:
-    """Runs passes with one upstream. `max_s` bounds the time that one log may take, so that it starves no other."""
+    """Runs passes with one upstream. `max_s` bounds the time that one log may take, so that it starves no other.
+
+    `on_brought` is called when something was pushed between two passes (`push_new`).
+    """
 
     def __init__(
         self,
@@ -102,6 +115,7 @@ class SyncPass:
         refresh_ms: int,
         max_s: float = 600,
         oversight: Oversight | None = None,
+        on_brought: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._oversight = oversight
@@ -114,11 +128,14 @@ class SyncPass:
         self._pusher = Pusher(store, peer, trusted, clock, refresh_ms=refresh_ms)
         self._wraps = WrapCarrier(store, peer, trusted)
         self._puller = Puller(store, peer, trusted, acceptor, custodian, clock)
+        self._urgent = Urgent(store, self._bring, self._goes_up)
+        self._on_brought = on_brought
 
     async def run(self, *, down: bool = True) -> PassReport:
         """One pass. Failures of single logs are in the report; nothing is raised for them."""
         report = PassReport()
         await self._one(report, "policy", self._exchange_policy(report))
+        self._urgent.silent = report.unreachable or not self._checked
         if report.unreachable:
             await self._store.write(partial(self._note_outage, error=report.failures["policy"]))
             return report
@@ -128,6 +145,7 @@ class SyncPass:
             # A signed call first: a wrong clock or an unknown key is told before anything else fails for it.
             await self._one(report, "hello", self._peer.hello())
             await self._one(report, self._own, self.check_own())
+            self._urgent.silent = not self._checked
         states = await self._store.read(logs.all_logs)
         await self._each(
             report, [(state.origin, partial(self._up, report, state)) for state in states if self._goes_up(state)]
@@ -138,6 +156,14 @@ class SyncPass:
             served = Served(report.listed, dict(report.failures), report.refused)
             await self._one(report, "oversight", self._look(self._oversight, served))
         return report
+
+    async def push_new(self) -> None:
+        """Push what is new since the last pass or the last call, and nothing else; what fails is the next pass's."""
+        await self._urgent.look()
+
+    async def close(self) -> None:
+        """End what `push_new` left under way."""
+        await self._urgent.close()
 
     async def _look(self, oversight: Oversight, served: Served) -> None:
         await oversight.after(self._peer, served)
@@ -160,11 +186,26 @@ class SyncPass:
         return state.own or (node is not None and node in self._trusted.policy.below(self._trusted.me))
 
     async def _up(self, report: PassReport, state: LogState) -> None:
+        async with self._urgent.turn(state.origin):
+            self._urgent.tried(state)
+            await self._push(report, state)
+        report.cosignatures += await self._pusher.fetch_cosignatures(state.origin)
+
+    async def _push(self, report: PassReport, state: LogState) -> None:
         pushed = await self._pusher.push(state.origin)
         report.entries_up += pushed.entries
         report.payloads_up += pushed.payloads
+        report.cosignatures += pushed.cosignatures
         report.wraps += await self._wraps.push(state.origin)
-        report.cosignatures += await self._pusher.fetch_cosignatures(state.origin)
+
+    async def _bring(self, state: LogState) -> None:
+        """One log between two passes."""
+        report = PassReport()
+        await self._one(report, state.origin, self._push(report, state))
+        # Passes leave a node alone that does not answer, ever longer; so does this, until one of them has reached it.
+        self._urgent.silent |= type(report.refused.get(state.origin)) is Unavailable
+        if report.moved or report.cosignatures:
+            self._on_brought()
 
     async def _down(self, report: PassReport) -> None:
         wanted = await self._puller.wanted(own_origin=self._own)
@@ -203,6 +244,8 @@ class SyncPass:
         except NodeError as error:
             report.failures[name] = f"{error.code}: {error.detail}"
             report.refused[name] = error
+            if isinstance(error, Overloaded):
+                report.busy_s = max(report.busy_s, error.retry_after_s)
             report.unreachable |= name == "policy" and type(error) is Unavailable
             tell = _log.warning if isinstance(error, Frozen) else _log.info
             tell("sync_failed", peer=self._peer.name, what=name, code=error.code, detail=error.detail)

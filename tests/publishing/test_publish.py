@@ -107,7 +107,12 @@ async def test_a_record_is_logged_signed_and_held(store: Store) -> None:
 async def test_opening_the_log_twice_signs_once(store: Store) -> None:
     for _ in range(2):
         await publisher(store).open_log()
-    assert rows_of_all_tables(store) == {"log": 1, "log_checkpoint": 1, "log_signature": 1}
+    counts = rows_of_all_tables(store)
+    assert {name: counts[name] for name in counts if name.startswith("log")} == {
+        "log": 1,
+        "log_checkpoint": 1,
+        "log_signature": 1,
+    }
 
 
 async def test_a_repeat_is_unchanged_and_a_change_is_a_new_version(store: Store) -> None:
@@ -546,7 +551,11 @@ async def test_a_bundle_too_large_for_a_pack_keeps_its_rows(store: Store) -> Non
     assert table(PayloadPack).name not in counts
     assert counts[table(PayloadRow).name] == 256
     assert counts.get(table(LogTail).name) is None
-    made = store.read_now(lambda conn: payloads.packed(conn, 1, ORIGIN, 0, 256, ["public"]))
+    made: list[bytes] = []
+    start = 0
+    while start < 256:
+        part, start = store.read_now(lambda conn, at=start: payloads.packed(conn, 1, ORIGIN, at, 256, ["public"]))
+        made += part
     assert len(made) > 1
     rows = [row for data in made for row in publishing.payloads.packs.parse(data).rows]
     assert [row.index for row in rows] == list(range(256))

@@ -39,3 +39,43 @@ async def test_l18_a_neighbours_record_comes_down_long_before_the_interval(net: 
                 number = await node.bulletin.after(number, 60)
     finally:
         await running.close()
+
+
+async def test_l18_what_is_new_goes_up_between_two_passes(net: Net) -> None:
+    """Over three tiers: nothing but the push, and no pass of its own."""
+    national, hub, east = await net.start("national", "hub", "east")
+    await net.settle()
+    await east.publish(result("N-1"))
+    for running in (east, hub):
+        assert running.node.upstream is not None and running.line is not None
+        running.line.log.clear()
+        await running.node.upstream.push_new()
+        assert not [target for _, target, _ in running.line.log if "policy" in target or target.endswith("/api/logs")]
+    state = await national.log_of(east)
+    assert (state.head_size, state.payload_next) == (1, 1)
+    assert await national.fsck() == [] == await hub.fsck()
+
+
+async def test_l18_news_do_not_knock_at_a_node_that_does_not_answer(net: Net) -> None:
+    """Passes leave it alone for longer and longer; what was published meanwhile goes up with the next that works."""
+    hub, east = await net.start("hub", "east")
+    upstream = east.node.upstream
+    assert upstream is not None and east.line is not None
+    await east.publish(result("N-1"))
+    await upstream.push_new()
+    brought = [target for method, target, _ in east.line.log if method == "POST"]
+    assert not brought, "before the first pass nobody has looked whether our log is whole"
+    await net.settle()
+    east.line.down = True
+    await east.publish(result("N-2"))
+    await upstream.push_new()
+    east.line.down = False
+    east.line.log.clear()
+    await east.publish(result("N-3"))
+    await upstream.push_new()
+    assert east.line.log == []
+    await net.sync("east")
+    assert (await hub.log_of(east)).head_size == 3
+    await east.publish(result("N-4"))
+    await upstream.push_new()
+    assert (await hub.log_of(east)).head_size == 4
