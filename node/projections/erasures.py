@@ -20,7 +20,7 @@ from node.domain.erasure import Erasure
 from node.errors import BadSignature, Malformed, NotFound
 from node.projections.reading import HELD, decode
 from node.projections.shape import text
-from node.store import cursors, erased, logs, payloads
+from node.store import cursors, erased, logs, payloads, word_index
 from node.store.db import Store
 from node.store.tables import Erased, Quarantine, RecordView, table
 from node.store.upsert import insert_or_replace
@@ -37,6 +37,7 @@ _PROTECTED = (KIND, "log.", "trust.")
 """Kinds that begin so are about logs and trust, what the rest is judged by."""
 _POLICY_FACT = "erasure_policy"
 _FILES_FACT = "erasure_files"
+_WORDS_FACT = "erasure_words"
 _AGAIN = "again"
 _records = table(RecordView)
 _erased = table(Erased)
@@ -81,8 +82,20 @@ class Eraser:
         """Have the bytes out of the files too; a reader that holds them up is waited for until the next run."""
         if await self._store.read(partial(cursors.fact, name=_FILES_FACT)) != "due":
             return
+        while await self._store.write(_purge_words):
+            pass
         if await self._store.truncate_wal():
             await self._store.write(partial(cursors.set_fact, name=_FILES_FACT, value=""))
+
+
+def _purge_words(conn: Connection) -> bool:
+    """One step of clearing the word index of what is gone; tells whether there is more to do."""
+    state = cursors.fact(conn, _WORDS_FACT)
+    if not state:
+        return False
+    more = word_index.purge(conn, first=state == "due")
+    cursors.set_fact(conn, _WORDS_FACT, "begun" if more else "")
+    return more
 
 
 def start_over(conn: Connection) -> None:
@@ -183,6 +196,7 @@ def _heed(conn: Connection, policy: TrustPolicy, log_id: int, index: int, now_ms
     show(conn, target.id, {place for place, _ in order.places})
     if fresh:
         cursors.set_fact(conn, _FILES_FACT, "due")
+        cursors.set_fact(conn, _WORDS_FACT, "due")
     return int(fresh)
 
 

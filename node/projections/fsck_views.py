@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Table
 
 from node.projections.erasures import EARLY, REFUSED
 from node.projections.follow import Projector
-from node.store.view_rows import VIEWS, columns, empty_views, rows
+from node.store import word_check
+from node.store.view_rows import COUNTS, VIEWS, columns, empty_views, rows
 
 Values = tuple[Any, ...]
 _KEYS = 2
@@ -36,6 +37,10 @@ def check(projector: Projector, conn: Connection) -> Iterator[tuple[str, str, st
         if origins:
             for view in VIEWS:
                 yield from _compare(view, rows(conn, view), rows(made, view), origins)
+            if list(rows(conn, COUNTS)) != list(rows(made, COUNTS)):
+                yield "", COUNTS.name, "the counts are not those of the rows"
+            for name in word_check.differing(conn):
+                yield "", f"{name} words", "the word index does not hold what the rows say"
 
 
 def _compare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,7 @@ MARKS = {
     UNREADABLE: "（本节点无法读取）",
 }
 
+_encoder = msgspec.msgpack.Encoder(order="sorted")
 _decoders: dict[str, msgspec.msgpack.Decoder[Document[Any]]] = {
     name: msgspec.msgpack.Decoder(kind.sections["main"][0]) for name, kind in KINDS.items()
 }
@@ -53,8 +55,18 @@ class Reading:
     fault: tuple[str, str] | None = None
 
 
-def read(log_id: int, index: int, entry: bytes, payload: bytes | None, may_have: bool, erased: bool = False) -> Reading:
-    """Never raises for what the bytes hold: a fault is a value."""
+def read(
+    log_id: int,
+    index: int,
+    entry: bytes,
+    payload: bytes | None,
+    may_have: bool | frozenset[str],
+    erased: bool = False,
+) -> Reading:
+    """Never raises for what the bytes hold: a fault is a value.
+
+    `may_have` says whether this node may hold the payload, or names the audiences whose payloads it may hold.
+    """
     reading = Reading(index, leaf_hash(entry))
     try:
         header = headers.parse(entry)
@@ -65,7 +77,10 @@ def read(log_id: int, index: int, entry: bytes, payload: bytes | None, may_have:
     if erased and payload is None and header.section("main") is not None:
         reading.content = ERASED
     else:
-        _read_main(reading, Place(log_id, index, header.record_id, header.kind), header, payload, may_have)
+        place, main = Place(log_id, index, header.record_id, header.kind), header.section("main")
+        if not isinstance(may_have, bool):
+            may_have = main is None or main.holding in may_have
+        _read_main(reading, place, header, payload, may_have)
     reading.title = reading.title or MARKS[reading.content]
     return reading
 
@@ -102,9 +117,23 @@ def _read_main(reading: Reading, place: Place, header: Header, payload: bytes | 
 def decode(kind: str, data: bytes) -> Document[Any]:
     """The `main` document of a known kind. Raises Malformed when it is not canonical or not of the kind's shape."""
     try:
+        document = _decoders[kind].decode(data)
+        plain = _encoder.encode(document) == data and len(data) <= payloads.MAX_PAYLOAD_BYTES
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
+        _require_canonical(kind, data)
+        raise Malformed(f"payload does not fit {kind}: {error}") from None
+    # What the shape itself would write has sorted keys, short integers and nothing unknown; its texts stand in it
+    # whole, and a part of a text in NFC is in NFC. Everything else is judged piece by piece.
+    if not (plain and unicodedata.is_normalized("NFC", data.decode("utf-8", "replace"))):
+        _require_canonical(kind, data)
+    return document
+
+
+def _require_canonical(kind: str, data: bytes) -> None:
+    try:
         # Decoders are lax about repeated keys: two readers of the same bytes must not see two documents (L1).
-        if payloads.encode(payloads.decode(data)) != data:
-            raise Malformed("payload is not canonical msgpack")
-        return _decoders[kind].decode(data)
+        canonical = payloads.encode(payloads.decode(data)) == data
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
         raise Malformed(f"payload does not fit {kind}: {error}") from None
+    if not canonical:
+        raise Malformed("payload is not canonical msgpack")

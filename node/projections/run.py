@@ -19,15 +19,18 @@ from node.projections import PROJECTIONS
 from node.projections.chains import Chain, Version, load
 from node.projections.reading import DECIDED, HELD, Reading, read
 from node.projections.shape import Row, text
+from node.store import view_put
 from node.store.tables import Quarantine, RecordView, table
 from node.store.upsert import insert_or_replace
 from node.wire.header import Header
 
-VIEW_VERSION = 1
+VIEW_VERSION = 2
 """Rises when the same entries would give other rows; a node that finds another version runs `clear` and starts over."""
 
-Item = tuple[int, bytes, bytes | None, bool] | tuple[int, bytes, bytes | None, bool, bool]
-"""(index, entry, payload of `main` or None, whether this node may hold that payload, whether it was erased by law)."""
+Mine = bool | frozenset[str]
+Item = tuple[int, bytes, bytes | None, Mine] | tuple[int, bytes, bytes | None, Mine, bool]
+"""(index, entry, payload of `main` or None, whether this node may hold that payload or the audiences whose payloads it
+may hold, whether it was erased by law)."""
 
 _records = table(RecordView)
 _quarantine = table(Quarantine)
@@ -60,8 +63,7 @@ def project_batch(conn: Connection, log_id: int, items: Sequence[Item], lineage:
 
 def clear(conn: Connection) -> None:
     """Empty the read tables, so that they can be made anew from the logs."""
-    for each in (*_DOMAINS, _records, _quarantine):
-        conn.execute(delete(each))
+    view_put.clear(conn, (*_DOMAINS, _records, _quarantine))
 
 
 class _Batch:
@@ -142,9 +144,17 @@ class _Batch:
         self._release(conn)
 
     def _write_records(self, conn: Connection) -> None:
+        if not self.records:
+            return
         last = conn.execute(select(func.coalesce(func.max(_records.c.seq), 0))).scalar_one()
         rows = [self.records[index] | {"seq": last + place} for place, index in enumerate(sorted(self.records), 1)]
-        insert_or_replace(conn, _records, rows)
+        first, end = rows[0]["idx"], rows[-1]["idx"]
+        between = and_(_records.c.log_id == self.log_id, _records.c.idx >= first, _records.c.idx <= end)
+        again = self.records.keys() & set(conn.execute(select(_records.c.idx).where(between)).scalars())
+        if again:
+            of = and_(_records.c.log_id == self.log_id, _records.c.idx == bindparam("of_idx"))
+            conn.execute(delete(_records).where(of), [{"of_idx": index} for index in sorted(again)])
+        view_put.insert(conn, _records, rows)
 
     def _supersede(self, conn: Connection) -> None:
         later = [{"of_log": log_id, "of_idx": index} for log_id, index in sorted(self.superseded)]
@@ -153,21 +163,13 @@ class _Batch:
             conn.execute(update(_records).where(of).values(state="superseded"), later)
 
     def _write_domain(self, conn: Connection, domain: Table) -> None:
-        of = and_(domain.c.log_id == bindparam("of_log"), domain.c.record_id == bindparam("of_record"))
-        lost = [
-            {"of_log": self.log_id, "of_record": record_id, "of_idx": index}
-            for name, record_id, index in sorted(self.lost)
-            if name == domain.name
-        ]
+        lost = [(self.log_id, record, index) for name, record, index in sorted(self.lost) if name == domain.name]
         changes = {record_id: row for (name, record_id), row in self.domain.items() if name == domain.name}
-        gone = [{"of_log": self.log_id, "of_record": record_id} for record_id, row in changes.items() if row is None]
+        gone = [(self.log_id, record_id) for record_id, row in changes.items() if row is None]
         # A record is shown once for its whole lineage: from the log that has its newest decided version.
-        gone += [{"of_log": other, "of_record": record_id} for other in self.others for record_id in changes]
-        if lost:
-            conn.execute(delete(domain).where(and_(of, domain.c.idx == bindparam("of_idx"))), lost)
-        if gone:
-            conn.execute(delete(domain).where(of), gone)
-        insert_or_replace(conn, domain, [row for row in changes.values() if row is not None])
+        gone += [(other, record_id) for other in self.others for record_id in changes]
+        if lost or changes:
+            view_put.replace(conn, domain, [row for row in changes.values() if row is not None], gone, lost)
 
     def _release(self, conn: Connection) -> None:
         """Take out of quarantine what can be read now."""

@@ -95,4 +95,4 @@ def amount_words(amount: Amount | None) -> str:
 
 def search(parts: Iterable[str]) -> str:
     """Folded text of a `search` column: one part a line, so that no word matches across two of them."""
-    return "\n".join(fold(text(part, MAX_SEARCH)) for part in parts if part)[:MAX_SEARCH]
+    return fold("\n".join([text(part, MAX_SEARCH) for part in parts if part]))[:MAX_SEARCH]

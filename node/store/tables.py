@@ -342,6 +342,23 @@ class Meta(SQLModel, table=True):
     value: str = Field(sa_column=Column(Text, nullable=False))
 
 
+class RequestNonce(SQLModel, table=True):
+    """A nonce of a signed request, with the key's id before it, and when it came; kept while its time would pass."""
+
+    __tablename__ = "request_nonce"
+    __table_args__ = (Index("ix_request_nonce_seen_s", "seen_s"),)
+    nonce: str = Field(sa_column=Column(Text, primary_key=True))
+    seen_s: int = Field(sa_column=_big())
+
+
+class Told(SQLModel, table=True):
+    """A number that rises when there is news of one sort for the other processes of this node."""
+
+    __tablename__ = "told"
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    number: int = Field(sa_column=_big())
+
+
 # --- read tables: rebuilt from the logs at any time -----------------------------------------------------------------
 
 
@@ -369,13 +386,16 @@ class RecordView(SQLModel, table=True):
     __table_args__ = (
         Index("ix_record_view_seq", "seq"),
         Index("ix_record_view_record_id", "record_id", "version"),
-        Index("ix_record_view_state", "kind", "state"),
+        Index("ix_record_view_kind", "kind", "seq"),
         Index("ix_record_view_claimed_ms", "claimed_ms"),
     )
 
 
 class TradeView(SQLModel, table=True):
-    """The current version of each trade record; `search` holds its words in lower case, for finding."""
+    """The current version of each trade record; `search` holds its words in lower case, for finding.
+
+    `doc` is its number in the word index (`node.store.word_terms.doc_number`): the lists are in the order of `doc`.
+    """
 
     __tablename__ = "trade_view"
     log_id: int = Field(sa_column=_log_id())
@@ -399,11 +419,8 @@ class TradeView(SQLModel, table=True):
     flags: int = Field(default=0, sa_column=Column(Integer, nullable=False))
     made_up: bool = Field(default=False)
     search: str = Field(sa_column=Column(Text, nullable=False))
-    __table_args__ = (
-        Index("ix_trade_view_published_on", "published_on", "log_id", "idx"),
-        Index("ix_trade_view_category", "category", "published_on"),
-        Index("ix_trade_view_division", "division", "published_on"),
-    )
+    doc: int = Field(default=0, sa_column=_big())
+    __table_args__ = (Index("ix_trade_view_doc", "doc", "log_id", "idx"),)
 
 
 class CreditView(SQLModel, table=True):
@@ -427,7 +444,8 @@ class CreditView(SQLModel, table=True):
     source_url: str = Field(sa_column=Column(Text, nullable=False))
     made_up: bool = Field(default=False)
     search: str = Field(sa_column=Column(Text, nullable=False))
-    __table_args__ = (Index("ix_credit_view_sort", "sort", "starts_on"), Index("ix_credit_view_uscc", "uscc"))
+    doc: int = Field(default=0, sa_column=_big())
+    __table_args__ = (Index("ix_credit_view_doc", "doc", "log_id", "idx"),)
 
 
 class EntityView(SQLModel, table=True):
@@ -441,7 +459,11 @@ class EntityView(SQLModel, table=True):
     uscc: str = Field(sa_column=Column(Text, nullable=False))
     division: str = Field(sa_column=Column(Text, nullable=False))
     registered_on: str = Field(sa_column=Column(Text, nullable=False))
-    __table_args__ = (Index("ix_entity_view_uscc", "uscc"),)
+    doc: int = Field(default=0, sa_column=_big())
+    __table_args__ = (
+        Index("ix_entity_view_doc", "doc", "log_id", "idx"),
+        Index("ix_entity_view_name", "name", "log_id", "idx"),
+    )
 
 
 class ExpertView(SQLModel, table=True):
@@ -481,3 +503,13 @@ class Quarantine(SQLModel, table=True):
     kind: str = Field(sa_column=Column(Text, nullable=False))
     code: str = Field(sa_column=Column(Text, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class ViewCount(SQLModel, table=True):
+    """How many rows of a read table have a value in a field, so that no page counts them: kept with the rows."""
+
+    __tablename__ = "view_count"
+    view: str = Field(sa_column=Column(Text, primary_key=True))
+    field: str = Field(sa_column=Column(Text, primary_key=True))
+    value: str = Field(sa_column=Column(Text, primary_key=True))
+    number: int = Field(default=0, sa_column=_big())

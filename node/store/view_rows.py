@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, Text, create_engine, literal_column, select
 from sqlalchemy.pool import StaticPool
 
+from node.store import word_index
 from node.store.tables import (
     METADATA,
     CodeView,
@@ -19,9 +20,11 @@ from node.store.tables import (
     Quarantine,
     RecordView,
     TradeView,
+    ViewCount,
     table,
 )
 
+COUNTS = table(ViewCount)
 VIEWS: tuple[Table, ...] = tuple(
     table(each) for each in (RecordView, TradeView, CreditView, EntityView, ExpertView, CodeView, Quarantine)
 )
@@ -35,7 +38,9 @@ def empty_views() -> Iterator[Connection]:
         with engine.connect() as conn:
             for pragma in ("journal_mode=OFF", "cache_size=-32000"):
                 conn.exec_driver_sql(f"PRAGMA {pragma}")
-            METADATA.create_all(conn, tables=VIEWS)
+            METADATA.create_all(conn, tables=[*VIEWS, COUNTS])
+            for view in word_index.INDEXED:
+                word_index.drop(conn, view)  # it is compared with the rows that are held, see `node.store.word_check`
             yield conn
     finally:
         engine.dispose()

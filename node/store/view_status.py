@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, and_, func, select
 
 from node.store import logs
 from node.store.tables import (
@@ -21,7 +21,9 @@ from node.store.tables import (
     TradeView,
     table,
 )
+from node.store.view_counts import COUNT_CAP, capped, of_field, whole
 from node.store.view_record import signed_s
+from node.store.word_terms import first_doc, last_doc
 
 _records = table(RecordView)
 _trades = table(TradeView)
@@ -36,14 +38,18 @@ _policy = table(Policy)
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Totals of current records; `today` counts trades published, `arrived` all versions claimed, since midnight."""
+    """Totals of current records; `today` counts trades published, `arrived` all versions claimed, since midnight: these
+    two up to `COUNT_CAP`."""
 
     categories: dict[str, int]
     sorts: dict[str, int]
+    trades: int
+    credit: int
     entities: int
     experts: int
     today: int
     arrived: int
+    cap: int = COUNT_CAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +99,17 @@ class Quarantined:
 
 
 def counts(conn: Connection, today: str, since_ms: int) -> Counts:
-    """`today` is the local date, `since_ms` its midnight."""
-
-    def total(model: type[EntityView] | type[ExpertView]) -> int:
-        return int(conn.execute(select(func.count()).select_from(table(model))).scalar_one())
-
-    by_category = select(_trades.c.category, func.count()).group_by(_trades.c.category)
-    by_sort = select(_credit.c.sort, func.count()).group_by(_credit.c.sort)
-    published = select(func.count()).select_from(_trades).where(_trades.c.published_on == today)
-    arrived = select(func.count()).select_from(_records).where(_records.c.claimed_ms >= since_ms)
+    """`today` is the local date, `since_ms` its midnight; these two are counted up to `COUNT_CAP`."""
+    dated = and_(_trades.c.doc >= first_doc(today), _trades.c.doc <= last_doc(today))
     return Counts(
-        categories={name: number for name, number in conn.execute(by_category)},
-        sorts={name: number for name, number in conn.execute(by_sort)},
-        entities=total(EntityView),
-        experts=total(ExpertView),
-        today=int(conn.execute(published).scalar_one()),
-        arrived=int(conn.execute(arrived).scalar_one()),
+        categories=of_field(conn, _trades, "category"),
+        sorts=of_field(conn, _credit, "sort"),
+        trades=whole(conn, _trades),
+        credit=whole(conn, _credit),
+        entities=whole(conn, table(EntityView)),
+        experts=whole(conn, table(ExpertView)),
+        today=capped(conn, _trades, dated)[0],
+        arrived=capped(conn, _records, _records.c.claimed_ms >= since_ms)[0],
     )
 
 

@@ -25,7 +25,8 @@ from sqlalchemy import Connection
 from node.errors import Malformed, Overloaded
 from node.store import views
 from node.store.logs import all_logs
-from node.store.views import Place, Row
+from node.store.view_search import Place
+from node.store.views import Row
 from node.web.i18n import Words, language
 from node.web.keys import CLOCK, SETTINGS, STORE
 from node.web.portal_columns import COLUMNS, Column
@@ -52,17 +53,15 @@ _encoder = msgspec.json.Encoder()
 _making_xlsx = 0
 
 Read = Callable[[Connection, Place | None, int], tuple[list[Row], Place | None]]
-Count = Callable[[Connection], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What one address exports: its columns, how to read a piece and how many rows there are."""
+    """What one address exports: its columns and how to read a piece."""
 
     name: str
     columns: tuple[Column, ...]
     read: Read
-    count: Count
     form: Form
 
 
@@ -100,7 +99,6 @@ def _export(conn: Connection, name: str, given: Mapping[str, str]) -> Export:
             name,
             columns,
             lambda conn, place, limit: views.trades_after(conn, trades, place, limit),
-            lambda conn: views.count_trades(conn, trades),
             form,
         )
     if name == "credit":
@@ -109,7 +107,6 @@ def _export(conn: Connection, name: str, given: Mapping[str, str]) -> Export:
             name,
             columns,
             lambda conn, place, limit: views.credit_after(conn, credit, place, limit),
-            lambda conn: views.count_credit(conn, credit),
             form,
         )
     if name == "entities":
@@ -118,7 +115,6 @@ def _export(conn: Connection, name: str, given: Mapping[str, str]) -> Export:
             name,
             columns,
             lambda conn, place, limit: views.entities_after(conn, words, place, limit),
-            lambda conn: views.count_entities(conn, words),
             form,
         )
     table, words, _, form = code_query(given)
@@ -126,7 +122,6 @@ def _export(conn: Connection, name: str, given: Mapping[str, str]) -> Export:
         name,
         columns,
         lambda conn, place, limit: views.codes_after(conn, table, words, place, limit),
-        lambda conn: views.count_codes(conn, table, words),
         form,
     )
 
@@ -170,17 +165,18 @@ async def _csv(request: web.Request, made: Export) -> web.StreamResponse:
 async def _json(request: web.Request, made: Export) -> web.StreamResponse:
     response = web.StreamResponse(headers=_headers(request, made, "json"))
     response.content_type, response.charset = CONTENT_TYPES["json"], "utf-8"
-    total = await request.app[STORE].read(made.count)
     query = {name: value for name, value in made.form.values.items() if value and name != "page"}
     head = {"source": request.app[SETTINGS].origin, "made_at": iso(request.app[CLOCK]()), "query": query}
     await response.prepare(request)
-    await response.write(_encoder.encode({**head, "total": total})[:-1] + b',"rows":[')
-    before = b"\n"
+    await response.write(_encoder.encode(head)[:-1] + b',"rows":[')
+    before, total = b"\n", 0
     async for rows in _pieces(request, made):
         for row in rows:
             await response.write(before + _encoder.encode({c.name: c.plain(row) for c in made.columns}))
             before = b",\n"
-    await response.write(b"\n]}\n")
+        total += len(rows)
+    # Last, because only now it is known: nobody counts a million rows before the first is sent.
+    await response.write(b'\n],"total":%d}\n' % total)
     await response.write_eof()
     return response
 
@@ -216,7 +212,7 @@ async def _write_workbook(request: web.Request, made: Export, file: IO[bytes]) -
     for number, column in enumerate(made.columns, 1):
         sheet.column_dimensions[get_column_letter(number)].width = column.width
     sheet.append([t.pick(column.title) for column in made.columns])
-    total, written = await request.app[STORE].read(made.count), 0
+    written, all_of_it = 0, True
 
     def add(rows: list[Row]) -> None:
         for row in rows:
@@ -226,7 +222,8 @@ async def _write_workbook(request: web.Request, made: Export, file: IO[bytes]) -
         kept = rows[: XLSX_ROWS - written]
         await asyncio.to_thread(add, kept)
         written += len(kept)
-        if written >= XLSX_ROWS:
+        if len(kept) < len(rows):
+            all_of_it = False
             break
     about = book.create_sheet(t("about"))
     for letter in "ABC":
@@ -234,7 +231,7 @@ async def _write_workbook(request: web.Request, made: Export, file: IO[bytes]) -
     query = {name: value for name, value in made.form.values.items() if value and name != "page"}
     about.append([t("about_node"), defuse(settings.title), settings.origin])
     about.append([t("about_made"), now])
-    about.append([t("about_rows"), written, t("about_of", total=total)])
+    about.append([t("about_rows"), written, t("about_of" if all_of_it else "about_more", total=written)])
     for name, value in query.items():
         about.append([t("about_query"), name, _cell(value)])
     await asyncio.to_thread(book.save, file)

@@ -121,6 +121,17 @@ TEXT: Final[dict[str, Pair]] = {
     "words": ("关键词", "Words"),
     "all": ("全部", "All"),
     "found": ("共 {total} 条", "{total} found"),
+    "found_more": ("超过 {total} 条", "more than {total} found"),
+    "found_least": ("至少 {total} 条", "at least {total} found"),
+    "cut": (
+        "符合条件的记录可能更多：为保证速度，本次只查看了一部分。请增加词语或条件缩小范围。",
+        "There may be more: to stay quick, only some of the records were looked at. Narrow the search.",
+    ),
+    "cut_at": (
+        "符合条件的记录可能更多：为保证速度，本次只查看到 {day} 的记录。请增加词语或条件缩小范围。",
+        "There may be more: to stay quick, records were looked at only back to {day}. Narrow the search.",
+    ),
+    "cut_on": ("继续查看更早的记录", "Look at earlier ones"),
     "page_of": ("第 {number} / {last} 页", "Page {number} of {last}"),
     "first": ("首页", "First"),
     "previous": ("上一页", "Previous"),
@@ -372,6 +383,7 @@ TEXT: Final[dict[str, Pair]] = {
     "about_made": ("生成时间（北京时间）", "Made at (Beijing time)"),
     "about_rows": ("行数", "Rows"),
     "about_of": ("查询结果共 {total} 条", "of {total} found"),
+    "about_more": ("查询结果超过 {total} 条", "of more than {total} found"),
     "about_query": ("查询条件", "Search"),
     # errors
     "error_code": ("错误代码", "Error code"),

@@ -69,6 +69,19 @@ def test_read_tables_as_they_were_made_differ_nowhere(filled):
     assert {"record_view", "trade_view", "credit_view", "quarantine"} <= full, "there was something to compare"
 
 
+def test_a_count_or_a_word_that_is_gone_is_found(filled):
+    world, projector = filled
+    change(world, "UPDATE view_count SET number = number + 1 WHERE field = 'category'")
+    assert [place for _, place, _ in look(world, projector)] == ["view_count"]
+    change(world, "UPDATE view_count SET number = number - 1 WHERE field = 'category'")
+    if world.store.url.startswith("sqlite"):
+        words = "INSERT INTO trade_view_words(trade_view_words, rowid, terms)"
+        change(world, f"{words} SELECT 'delete', doc, '渝中' FROM trade_view")
+    else:
+        change(world, "UPDATE trade_view SET terms = terms[2:]")
+    assert [place for _, place, _ in look(world, projector)] == ["trade_view words"]
+
+
 @pytest.mark.parametrize(
     ("sql", "found"),
     [
@@ -143,7 +156,8 @@ async def test_what_was_erased_is_shown_as_erased_in_both(filled):
     log_id = world.ids[EAST]
     order = {"record_id": b"r", "order_id": b"o", "by_log_id": log_id, "by_index": 0, "now_ms": 1}
     world.store.write_now(lambda conn: erased.erase(conn, log_id, [(1, "main")], **order))
-    assert {place for _, place, _ in look(world, projector)} == {"entry 1 record_view", "entry 1 trade_view"}
+    found = {place for _, place, _ in look(world, projector)}
+    assert found == {"entry 1 record_view", "entry 1 trade_view", "view_count"}
     await projector.rebuild()
     assert look(world, projector) == []
 
@@ -154,7 +168,8 @@ def test_a_position_that_cannot_be_is_found(filled):
     world.store.write_now(lambda conn: cursors.move(conn, STAGE, log_id, 99))
     assert look(world, projector) == [(EAST, "cursor 99", "the read tables cannot have come so far")]
     world.store.write_now(lambda conn: cursors.move(conn, STAGE, log_id, 5))
-    assert {place for _, place, _ in look(world, projector)} == {"entry 5 record_view", "entry 5 credit_view"}
+    found = {place for _, place, _ in look(world, projector)}
+    assert found == {"entry 5 record_view", "entry 5 credit_view", "view_count"}
 
 
 def test_tables_that_are_made_anew_anyway_are_not_judged(filled):

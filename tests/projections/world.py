@@ -18,7 +18,7 @@ from node.domain.credit import BlacklistEntry, CreditBehaviour, CreditScore
 from node.domain.record import Amount, Document, Flag, Party, Source
 from node.domain.trades import TradeResult
 from node.projections.run import Item, project_batch
-from node.store import checkpoints, logs, payloads
+from node.store import checkpoints, logs, migrate, payloads
 from node.store.db import Store
 from node.tlog.checkpoint import Checkpoint
 from node.tlog.merkle import leaf_hash
@@ -81,7 +81,10 @@ class World:
     _made: int = 0
 
     def __post_init__(self) -> None:
-        self.store.write_now(lambda conn: SQLModel.metadata.create_all(conn))
+        if self.store.url.startswith("sqlite"):
+            self.store.write_now(lambda conn: SQLModel.metadata.create_all(conn))
+        else:
+            migrate.upgrade(self.store.url)
         self.ids = {origin: self._ensure(origin) for origin in (HUB, EAST)}
 
     def _ensure(self, origin: str) -> int:

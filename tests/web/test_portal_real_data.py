@@ -78,10 +78,10 @@ async def test_real_rows_reach_their_pages(kind, name, tmp_path):
 
     def everything(conn):
         return (
-            views.count_trades(conn, TradeQuery())
-            + views.count_credit(conn, CreditQuery())
-            + views.count_entities(conn, "")
-            + sum(views.count_codes(conn, table, "") for table in ("code.division", "expert.class"))
+            views.search_trades(conn, TradeQuery()).total
+            + views.search_credit(conn, CreditQuery()).total
+            + views.search_entities(conn, "", 1).total
+            + sum(views.search_codes(conn, table, "", 1).total for table in ("code.division", "expert.class"))
         )
 
     assert world.store.read_now(everything) == len(puts) > 0
