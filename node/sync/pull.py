@@ -1,12 +1,14 @@
 """Pull a log that this node lacks from a node that has it: down is the same as up (DESIGN L16).
 
-The checkpoint is verified with the origin's key, the tiles must give its root, each bundle must hash to its tile, and
-what is stored already must be a prefix. Nothing here trusts the node that serves it.
+The checkpoint is verified with the origin's key, the hashes of the tree must give its root, each bundle must give its
+hash in it, and what is stored already must be a prefix. Nothing here trusts the node that serves it. Entries and
+payloads stream: what is stored is let go, and a pull that breaks goes on from there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,7 +17,7 @@ from sqlalchemy import Connection
 from node.clock import Clock
 from node.errors import BadProof, Conflict, NodeError
 from node.store import checkpoints, logs, payloads, peers
-from node.store.db import Store
+from node.store.db import Store, lane_of
 from node.store.logs import LogState
 from node.store.peers import Standing
 from node.sync import proofs
@@ -27,12 +29,11 @@ from node.sync.push import TOUCH_MS
 from node.tlog.checkpoint import Checkpoint
 from node.tlog.merkle import verify_consistency
 from node.tlog.note import Note, Signature
-from node.tlog.tiles import WIDTH, TileCache, consistency_proof
+from node.tlog.tiles import TileCache, consistency_proof
 from node.trusted import Trusted
 from node.wire.evidence import Branch
 from node.wire.trust import TrustPolicy
 
-BUNDLES_PER_COMMIT = 16
 PAYLOAD_BUNDLES_PER_CALL = 16
 
 
@@ -121,7 +122,7 @@ class Puller:
         return any(checkpoints.line_of(conn, state.id, state.head_size, key.name) is None for key in keys)
 
     async def _pull_entries(self, state: LogState, head: Checkpoint, note: Note, lines: Sequence[Signature]) -> int:
-        tiles = await self._fetch.tiles(state.origin, state.stored_size, head)
+        tiles = await self._fetch.tiles(state.origin, state.stored_size, head, also=(state.witnessed_size,))
         if head.size >= state.witnessed_size:
             proof = consistency_proof(tiles, state.witnessed_size, head.size)
             try:
@@ -137,28 +138,21 @@ class Puller:
         elif await self._store.read(partial(checkpoints.text, log_id=state.id, size=head.size)) != note.text:
             # Nothing proves that it is a part of the larger tree, and its entries could never be taken back.
             raise Conflict("the peer shows a smaller tree than was witnessed here", size=state.witnessed_size)
-        first = state.stored_size
-        place = first
-        while place < head.size:
-            stop = min(head.size, (place // WIDTH + BUNDLES_PER_COMMIT) * WIDTH)
-            fresh: list[bytes] = []
-            for n in range(place // WIDTH, (stop - 1) // WIDTH + 1):
-                entries = await self._fetch.bundle(state.origin, n, tiles)
-                fresh += entries[max(0, place - n * WIDTH) :]
-            await self._store.write(partial(logs.append, log_id=state.id, start=place, new=fresh))
-            place = stop
-        return place - first
+        place = state.stored_size
+        async with aclosing(self._fetch.entries(state.origin, place, tiles)) as steps:
+            async for fresh in steps:
+                append = partial(logs.append, log_id=state.id, start=place, new=fresh)
+                place = await self._store.write(append, lane_of(state.origin))
+        return place - state.stored_size
 
     async def _pull_payloads(self, origin: str) -> int:
         state = await self._store.read(partial(logs.get, origin=origin))
         there = await self._peer.payload_state(origin)
-        end, place, moved = min(there.next, state.stored_size), state.payload_next, 0
-        while place < end:
-            stop = min(end, (place // WIDTH + PAYLOAD_BUNDLES_PER_CALL) * WIDTH)
-            bodies, stop = await self._fetch.payloads(origin, place, stop)
-            await self._custodian.add_payloads(origin, place, stop, bodies)
-            moved += stop - place
-            place = stop
+        first, end = state.payload_next, min(there.next, state.stored_size)
+        async with aclosing(self._fetch.payload_steps(origin, first, end, PAYLOAD_BUNDLES_PER_CALL)) as steps:
+            async for start, stop, bodies in steps:
+                await self._custodian.add_payloads(origin, start, stop, bodies)
+        moved = max(0, end - first)
         lacking = (await self._custodian.payload_state(origin)).missing
         for index, section in lacking:
             # Not missing there: it was found since, so ask for it alone.

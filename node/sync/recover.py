@@ -8,6 +8,7 @@ is signed. The log stays frozen until all of it is back, so that a break at any 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,13 +20,13 @@ from node.store import checkpoints, cursors, logs, payloads
 from node.store.db import Store
 from node.store.logs import LogState
 from node.sync.custody import Custodian
-from node.sync.fetch import Fetcher
+from node.sync.fetch import Fetcher, ProvenTiles
 from node.sync.peer import Peer
 from node.sync.push import show_fork
 from node.tlog.checkpoint import Checkpoint
 from node.tlog.merkle import verify_consistency
 from node.tlog.note import Note, Signature
-from node.tlog.tiles import WIDTH, TileCache, consistency_proof
+from node.tlog.tiles import WIDTH, consistency_proof
 from node.trusted import Trusted
 from node.wire import header as headers
 from node.wire.heads import cosignatures, open_own
@@ -180,9 +181,9 @@ class Recovery:
         if root != shown.head.root:
             await self._fork(state, shown)
 
-    async def _prove(self, state: LogState, shown: Shown) -> TileCache:
+    async def _prove(self, state: LogState, shown: Shown) -> ProvenTiles:
         """The hashes of the larger tree, once it is proven to begin with ours."""
-        tiles = await self._fetch.tiles(self._origin, state.head_size, shown.head)
+        tiles = await self._fetch.tiles(self._origin, state.head_size, shown.head, also=(state.stored_size,))
         proof = consistency_proof(tiles, state.head_size, shown.head.size)
         try:
             verify_consistency(state.head_size, shown.head.size, state.head_root, shown.head.root, proof)
@@ -203,16 +204,12 @@ class Recovery:
 
     # --- what comes back --------------------------------------------------------------------------------------------
 
-    async def _bring_entries(self, state: LogState, shown: Shown, tiles: TileCache, progress: Progress) -> None:
+    async def _bring_entries(self, state: LogState, shown: Shown, tiles: ProvenTiles, progress: Progress) -> None:
         place, size = state.stored_size, shown.head.size
-        while place < size:
-            stop = min(size, (place // WIDTH + BUNDLES_PER_COMMIT) * WIDTH)
-            fresh: list[bytes] = []
-            for n in range(place // WIDTH, (stop - 1) // WIDTH + 1):
-                fresh += (await self._fetch.bundle(self._origin, n, tiles))[max(0, place - n * WIDTH) :]
-            await self._store.write(partial(logs.append, log_id=state.id, start=place, new=fresh))
-            place = stop
-            progress(place, size)
+        async with aclosing(self._fetch.entries(self._origin, place, tiles)) as steps:
+            async for fresh in steps:
+                place = await self._store.write(partial(logs.append, log_id=state.id, start=place, new=fresh))
+                progress(place, size)
 
     async def _bring_payloads(self, size: int) -> None:
         state = await self._store.read(partial(logs.get, origin=self._origin))

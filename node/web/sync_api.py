@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
+from hashlib import sha256
 
 from aiohttp import web
 from sqlalchemy import Connection
 
-from node.errors import Conflict, Malformed, NotAllowed, NotFound, Overloaded, TooLarge
+from node.errors import Conflict, Malformed, NodeError, NotAllowed, NotFound, TooLarge
 from node.store import checkpoints, logs, payloads, wraps
 from node.store.logs import LogState
 from node.sync.accept import Admit, MirrorConflict
@@ -21,13 +19,14 @@ from node.tlog.tiles import WIDTH, consistency_proof, parse_tile_path, tile_widt
 from node.tlog.witness import MAX_REQUEST_BYTES, SIZE_CONTENT_TYPE, encode_size
 from node.trusted import audiences_for
 from node.trusted import version as policy_note
-from node.web.keys import ACCEPTOR, CALLERS, CUSTODIAN, KEYRING, LIMITS, NEWS, SETTINGS, STORE, TRUSTED, UPLOADS
+from node.web.bodies import chunks, desk, hand_over, peek, read_body, upload
+from node.web.doors import DOORS
+from node.web.keys import ACCEPTOR, CALLERS, CUSTODIAN, KEYRING, LIMITS, NEWS, SETTINGS, STORE, TRUSTED
 from node.wire import pack, paths
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 MUTABLE = "no-cache"
 MAX_PAYLOAD_RANGE = 32 * WIDTH
-MIN_BYTES_PER_S = 1024
 ENCODINGS = {"Accept-Encoding": "gzip"}
 """What an upload may be compressed with, told in answers as c2sp.org/tlog-mirror asks."""
 routes = web.RouteTableDef()
@@ -48,9 +47,11 @@ async def add_checkpoint(request: web.Request) -> web.Response:
 
 @routes.post(paths.ADD_ENTRIES)
 async def add_entries(request: web.Request) -> web.Response:
-    async with _upload(request):
+    # Before the gate: whoever has not even said which log it is holds no place there.
+    origin, body = await peek(chunks(request))
+    async with upload(request, sha256(origin).hexdigest() if _is_known(request, origin) else ""):
         try:
-            outcome = await request.app[ACCEPTOR].add_entries(_chunks(request), admit=_admit(request))
+            outcome = await request.app[ACCEPTOR].add_entries(body, admit=_admit(request))
         except MirrorConflict as conflict:
             return _info(conflict.info.encode(), 409)
     request.app[NEWS].set()
@@ -64,6 +65,14 @@ async def add_entries(request: web.Request) -> web.Response:
 def _admit(request: web.Request) -> Admit:
     """Counts a submission of a log against its sender's share (L12); only of logs that we know."""
     return partial(request.app[LIMITS].admit, address=request.remote or "")
+
+
+def _is_known(request: web.Request, origin: bytes) -> bool:
+    """Whether the origin is one of the trust policy's: strangers' names must not count as so many senders."""
+    try:
+        return request.app[TRUSTED].policy.node_of_origin(origin.decode()) is not None
+    except (NodeError, UnicodeDecodeError):
+        return False
 
 
 def _info(body: bytes, status: int) -> web.Response:
@@ -161,8 +170,8 @@ async def list_logs(request: web.Request) -> web.Response:
 
 
 @routes.get(paths.PAYLOADS)
-async def get_payloads(request: web.Request) -> web.Response:
-    caller = request.app[CALLERS].identify(request)
+async def get_payloads(request: web.Request) -> web.StreamResponse:
+    caller = await request.app[CALLERS].identify(request)
     trusted = request.app[TRUSTED]
     start, end = _range(request)
 
@@ -171,25 +180,23 @@ async def get_payloads(request: web.Request) -> web.Response:
         if end > state.stored_size:
             raise NotFound(f"this node stores {state.stored_size} entries of that log")
         audiences = frozenset({"public"}) if caller is None else audiences_for(trusted, caller, state.origin)
-        if payloads.fitting_end(conn, state.id, start, end, audiences) < end:
+        made, reached = payloads.packed(conn, state.id, state.origin, start, end, audiences)
+        if reached < end:
             raise TooLarge("so many payloads are too much for one answer; ask for a smaller range", field="end")
-        made: list[bytes] = []
-        for n in range(start // WIDTH, (end - 1) // WIDTH + 1):
-            low, high = max(start, n * WIDTH), min(end, (n + 1) * WIDTH)
-            made += payloads.packed(conn, state.id, state.origin, low, high, audiences)
         return made
 
-    body = pack.frame(await request.app[STORE].read(work))
-    return web.Response(body=body, content_type=pack.CONTENT_TYPE, headers={"Cache-Control": "private, no-store"})
+    gate = request.app[DOORS].public if caller is None else request.app[DOORS].packs
+    async with gate.enter(caller or request.remote):
+        return await hand_over(request, pack.frame(await request.app[STORE].read(work)), pack.CONTENT_TYPE)
 
 
 @routes.post(paths.PAYLOADS)
 async def put_payloads(request: web.Request) -> web.Response:
-    async with _upload(request):
-        # Whoever claims no known key is turned away before his body is read.
-        request.app[CALLERS].expect(request)
+    # Whoever claims no known key is turned away before his body is read.
+    request.app[CALLERS].expect(request)
+    async with upload(request, request.match_info["origin_hash"]):
         body = await read_body(request, request.app[SETTINGS].max_body_bytes)
-        caller = request.app[CALLERS].require(request, body)
+        caller = await request.app[CALLERS].require(request, body)
         start, end = _range(request)
         state = await request.app[STORE].read(partial(_log, request=request))
         policy = request.app[TRUSTED].policy
@@ -197,8 +204,10 @@ async def put_payloads(request: web.Request) -> web.Response:
         # Who could mark another's payloads as missing could also hide them.
         if node is None or state.own or caller not in (node, *policy.path_up(node)):
             raise NotAllowed("payloads of this log are taken only from its origin and the nodes above it")
+        bodies = list(pack.unframe(body))
         try:
-            now = await request.app[CUSTODIAN].add_payloads(state.origin, start, end, list(pack.unframe(body)))
+            async with desk(request, sum(map(pack.stated_size, bodies))):
+                now = await request.app[CUSTODIAN].add_payloads(state.origin, start, end, bodies)
         except Conflict as conflict:
             return web.json_response({"size": conflict.size}, status=409)
     request.app[NEWS].set()
@@ -207,7 +216,7 @@ async def put_payloads(request: web.Request) -> web.Response:
 
 @routes.get(paths.PAYLOAD_STATE)
 async def payload_state(request: web.Request) -> web.Response:
-    request.app[CALLERS].identify(request)
+    await request.app[CALLERS].identify(request)
     state = await request.app[STORE].read(partial(_log, request=request))
     return _payload_state(await request.app[CUSTODIAN].payload_state(state.origin))
 
@@ -272,61 +281,12 @@ async def put_policy(request: web.Request) -> web.Response:
 
 @routes.post(paths.HELLO)
 async def hello(request: web.Request) -> web.Response:
-    node = request.app[CALLERS].require(request, await read_body(request, 1024))
+    node = await request.app[CALLERS].require(request, await read_body(request, 1024))
     request.app[NEWS].set()
     return web.json_response({"node": request.app[TRUSTED].me, "caller": node})
 
 
 # --- below ----------------------------------------------------------------------------------------------------------
-
-
-async def read_body(request: web.Request, limit: int) -> bytes:
-    """A whole body of at most `limit` inflated bytes, each part of it within the node's request timeout."""
-    body = bytearray()
-    async for chunk in _chunks(request):
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge(f"a body of more than {limit} bytes")
-    return bytes(body)
-
-
-async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
-    """The body as it arrives. Raises Malformed when it cannot be read, or its sender falls silent or drips."""
-    idle_s = request.app[SETTINGS].request_timeout_s
-    loop = asyncio.get_running_loop()
-    started, received = loop.time(), 0
-    while True:
-        # Beyond the idle time a body must have come at this rate on average, or it would hold its place for ever.
-        if loop.time() - started > idle_s + received / MIN_BYTES_PER_S:
-            raise Malformed(f"the body comes more slowly than {MIN_BYTES_PER_S} bytes a second")
-        try:
-            async with asyncio.timeout(idle_s):
-                chunk = await request.content.readany()
-        except TimeoutError:
-            raise Malformed("the body stopped arriving") from None
-        except web.HTTPException:
-            raise
-        except (ValueError, web.RequestPayloadError) as error:
-            # Nothing after this can be read either. Without this aiohttp tries to, to drain the body, and logs a stack
-            # trace for each such request: anyone could fill our disk with them.
-            request.content.feed_eof()
-            if request.protocol is not None:
-                request.protocol.close()
-            raise Malformed(f"the body cannot be read: {type(error).__name__}") from None
-        if not chunk:
-            return
-        received += len(chunk)
-        yield chunk
-
-
-@asynccontextmanager
-async def _upload(request: web.Request) -> AsyncIterator[None]:
-    """Back-pressure: beyond so many uploads at once the rest is told to come back, instead of all becoming slow."""
-    gate = request.app[UPLOADS]
-    if gate.locked():
-        raise Overloaded("too many uploads at once", retry_after_s=2)
-    async with gate:
-        yield
 
 
 def _log(conn: Connection, request: web.Request) -> LogState:

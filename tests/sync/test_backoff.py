@@ -43,3 +43,21 @@ def test_L18_jitter_spreads_the_return_over_half_the_wait() -> None:
         backoff = Backoff(clock, first_ms=10_000, most_ms=300_000, chance=lambda chance=chance: chance)
         backoff.note(DOWN)
         assert wait_ms(backoff, clock) == expected
+
+
+def test_L12_L18_a_node_that_is_too_busy_is_asked_again_when_it_said_and_a_little_later_by_chance() -> None:
+    for chance, expected in ((0.0, 20_000), (1.0, 40_000)):
+        clock = Clock()
+        backoff = Backoff(clock, first_ms=10_000, most_ms=300_000, chance=lambda chance=chance: chance)
+        assert backoff.wait_s() == 0
+        backoff.note(PassReport(busy_s=20, failures={"some log": "overloaded"}))
+        assert backoff.wait_s() == expected / 1000
+        clock.now_ms += expected - 1
+        assert not backoff.due()
+        clock.now_ms += 1
+        assert backoff.due()
+        backoff.note(PassReport(busy_s=300))
+        clock.now_ms += 300_000
+        assert backoff.due(), "never longer than the longest wait"
+        backoff.note(PassReport())
+        assert backoff.due()

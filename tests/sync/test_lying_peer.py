@@ -344,9 +344,9 @@ async def test_a_tile_and_what_lies_below_it_forged_alike(east: Below, level: in
 
 async def test_tiles_that_are_cut_or_too_long(east: Below) -> None:
     shown = east.sibling(300)
-    row = b"".join(shown.log.tree.leaves[:256])
-    for body in (b"", row[:-1], row[:-32], row[::-1], bytes(8192)):
-        instead(east, "/tile/0/000", lambda _, body=body: told(200, body, "application/octet-stream"))
+    row = b"".join(shown.log.tree.leaves[256:])
+    for body in (b"", row[:-1], row[:-32], row[::-1], bytes(44 * 32)):
+        instead(east, "/tile/0/001.p/44", lambda _, body=body: told(200, body, "application/octet-stream"))
         await lied(east, shown)
     instead(east, "/tile/", lambda _: told(404))
     await lied(east, shown, ("not-found",))

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from node.web.bodies import SMALL_BYTES
+from node.web.doors import DOORS
+from node.web.gate import Gate
 from tests.interop.client import Answer, entries_header, until
 from tests.interop.world import World, hub_world
 
@@ -20,8 +23,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def narrow(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """A hub that takes two uploads at once and bodies of 1 MB."""
-    async with hub_world(tmp_path_factory.mktemp("narrow"), max_concurrent_uploads=2, max_body_bytes=1 << 20) as made:
+    """A hub that takes two uploads at once, lets others wait for a moment only, and takes bodies of 1 MB."""
+    few = {"max_concurrent_uploads": 2, "upload_wait_s": 0.01, "max_body_bytes": 1 << 20}
+    async with hub_world(tmp_path_factory.mktemp("narrow"), **few) as made:
         yield made
 
 
@@ -48,6 +52,12 @@ async def paused(go_on: asyncio.Event, *parts: bytes) -> AsyncIterator[bytes]:
         yield part
 
 
+def done() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 async def test_L12_more_uploads_than_the_node_takes_are_told_to_come_back(narrow: World) -> None:
     log = narrow.log(600)
     await narrow.pending(log, 600)
@@ -56,16 +66,21 @@ async def test_L12_more_uploads_than_the_node_takes_are_told_to_come_back(narrow
     slow = [asyncio.create_task(narrow.remote.add_entries(paused(go_on, body[:5000], body[5000:]))) for _ in range(2)]
 
     async def is_full() -> bool:
-        return _gate(narrow).locked()
+        return _gate(narrow).inside == 2
 
     await until(is_full, "both uploads under way")
-    refused = await narrow.remote.add_entries(body)
+    # A body of a length that nobody has said counts as a large one.
+    refused = await narrow.remote.add_entries(paused(done(), body))
     is_problem(refused, 503, "overloaded")
     assert 1 <= int(refused.headers["Retry-After"]) <= 300
     district = narrow.district()
     target = f"/api/logs/{log.hash}/payloads?start=0&end=1"
-    refused = await narrow.remote.send("POST", target, b"", narrow.sign(district.request, "POST", target))
+    large = bytes(SMALL_BYTES + 1)
+    refused = await narrow.remote.send("POST", target, large, narrow.sign(district.request, "POST", target, large))
     is_problem(refused, 503, "overloaded")
+    # Who brings little goes in beside them: here until his signature is looked at.
+    unsigned = narrow.sign(district.request, "POST", target, b"other")
+    is_problem(await narrow.remote.send("POST", target, b"little", unsigned), 401, "unauthenticated")
     # Everything else goes on: heads are small, reads take no place.
     grown = log.grow_to(700)
     (await narrow.remote.add_checkpoint(grown.checkpoint_body(600, 700))).cosignature(narrow.witness, grown.text(700))
@@ -76,10 +91,8 @@ async def test_L12_more_uploads_than_the_node_takes_are_told_to_come_back(narrow
     (await narrow.remote.add_entries(log.entries_body(600, 700))).cosignature(narrow.mirror, log.text(700))
 
 
-def _gate(world: World) -> asyncio.Semaphore:
-    from node.web.keys import UPLOADS
-
-    return world.server.app[UPLOADS]
+def _gate(world: World) -> Gate:
+    return world.server.app[DOORS].uploads
 
 
 async def test_an_upload_that_breaks_gives_its_place_back(narrow: World) -> None:
