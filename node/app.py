@@ -1,33 +1,31 @@
-"""Composition root: settings in, a node out, and the aiohttp application around it. Decides nothing."""
+"""Composition root: settings in, a node out. Decides nothing; the application around it is in `running.application`."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
-import secrets
-import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 
 import aiohttp
 import structlog
-from aiohttp import web
 
 from node import keyring
 from node.clock import Clock, utc_ms
-from node.errors import Frozen, NodeError, Refused, Unavailable
-from node.jobs import Job, Timetable
-from node.keyring import Fence, MachineFence, SignedMark
+from node.errors import NodeError, Unavailable
+from node.keyring import Fence, SignedMark
 from node.projections.follow import Projector
-from node.publishing.audit import audit, tidy
 from node.publishing.observe import Observer
-from node.publishing.policy_record import log_versions
 from node.publishing.publish import Publisher
 from node.publishing.restart import compare_mark, require_own
 from node.publishing.sealing import Sealer
+from node.running.application import build
+from node.running.fences import hold_fences
+from node.running.head import LogSigners, OwnHead
+from node.running.lookout import Lookout
+from node.running.news import News, SharedBulletin
 from node.settings import Settings
-from node.store import cursors, logs, migrate
+from node.store import migrate
+from node.store.beside import Beside
 from node.store.db import Store
 from node.sync.accept import Acceptor
 from node.sync.bulletin import Bulletin, Follower
@@ -35,16 +33,17 @@ from node.sync.custody import Custodian
 from node.sync.enrol import Invitations, follow_policy, join
 from node.sync.oversight import Oversight
 from node.sync.peer import HttpTransport, Peer, Transport
+from node.sync.pressure import Pressure
 from node.sync.recover import Recovery
-from node.sync.run import Backoff, PassReport, SyncPass
+from node.sync.run import PassReport, SyncPass
 from node.sync.second_look import SecondLook
+from node.sync.verifying import Verifier, worth_it
 from node.sync.witnesses import Witnesses
-from node.tlog.note import Ed25519Signer, Note
-from node.trusted import Trusted, choose_signer, is_granted
-from node.web import enrol_api, exports, keys, news_api, ops, pages, portal, problems, records_api, sync_api, wraps_api
-from node.web.limits import Limits
-from node.web.signed import Callers
+from node.tlog.note import Note
+from node.trusted import Trusted, is_granted
 from node.wire.enrol import Invitation
+
+__all__ = ["MakeTransport", "Node", "build"]
 
 _log = structlog.get_logger(__name__)
 GUARD_S = 10
@@ -68,34 +67,41 @@ class Node:
     ) -> None:
         self.settings = settings
         self.clock = clock
-        self.news = asyncio.Event()
-        self.bulletin = Bulletin(clock())
+        self.news = News()
+        self.above, self.elsewhere = asyncio.Event(), asyncio.Event()
+        """Set when there is news at the node above, and when another process of this node has published."""
         if made := keyring.complete(settings.keys):
             _log.warning("keys_made", keys=made, next="ggzy policy card")
         self.store = Store(settings.database)
+        # Beside these, other processes may answer for this node, from the same database.
+        self.beside = None if settings.database.startswith("sqlite") else Beside(settings.database)
+        self.bulletin = Bulletin(clock()) if self.beside is None else SharedBulletin()
         if activated := keyring.activate(settings.keys, settings.name, partial(is_granted, self.store)):
             _log.warning("keys_activated", keys=activated)
         self.keys = keyring.load(settings.keys, settings.name, settings.epoch, settings.suite)
-        self._policy_logged = 0
-        self._log_signers: tuple[object, list[Ed25519Signer]] = (None, [self.keys.log])
         self.trusted = Trusted(self.store, settings.name, clock)
         self.sealer = Sealer(self.keys, self.trusted, clock)
         self.mark = SignedMark(settings.keys, settings.epoch)
+        signers = LogSigners(settings, self.trusted, self.keys.log)
         self.publisher = Publisher(
             self.store,
             self.keys.log,
             clock,
             added=self.keys.log_added,
-            choose=self._log_signer,
+            choose=signers.choose,
             sealer=self.sealer,
             guard=self._guard,
             on_signed=self.mark.note,
             on_publish=self.news.set,
         )
+        self.head = OwnHead(self.store, self.trusted, self.publisher, signers)
+        self._lookout = Lookout(self.store, self.trusted, self.head, self.news, self.bulletin)
         self.acceptor = Acceptor(self.store, self.keys, self.trusted, clock, own_origin=settings.origin)
-        self.custodian = Custodian(self.store, self.keys, self.trusted, clock)
+        self.verifier = Verifier(aside=worth_it(settings.role, settings.workers))
+        self.custodian = Custodian(self.store, self.keys, self.trusted, clock, self.verifier)
         self.invitations = Invitations(self.store, self.trusted, clock)
-        self.projector = Projector(self.store, self.trusted, clock)
+        self.pressure = Pressure()
+        self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
         self._make_transport = make_transport or self._http
         self._session: aiohttp.ClientSession | None = None
         self._machine_lock = machine_lock
@@ -107,7 +113,6 @@ class Node:
         self.observer = Observer(
             self.store, self.publisher, self.trusted, clock, interval_ms=int(settings.sync_interval_s * 1000)
         )
-        self._seen: object = None
 
     async def open(self) -> None:
         """Check the schema, hold the keys, read the policy, make our log.
@@ -125,60 +130,28 @@ class Node:
         await self.store.read(migrate.require_current)
         origin, signed = self.settings.origin, self.mark.read()
         await self.store.read(partial(require_own, name=self.settings.name, origin=origin))
-        identity = self.settings.database
-        if identity.startswith("sqlite:///"):
-            found = os.stat(identity.removeprefix("sqlite:///"))
-            identity = f"{found.st_dev}:{found.st_ino}"
-        else:
-            # Hashed: a database's address may hold a password.
-            identity = hashlib.sha256(identity.encode()).hexdigest()
-        self._fences.append(Fence(self.settings.keys, identity))
-        self._fences[-1].hold()
-        if self._machine_lock:
-            self._hold_machine(identity)
+        self._fences = hold_fences(self.settings, self.keys.log.verifier, machine=self._machine_lock)
         await self.trusted.open()
         if await self.store.write(partial(compare_mark, origin=origin, signed=signed)):
             _log.error("log_frozen", origin=origin, signed=signed)
         await self.publisher.open_log()
-        await self._renew_head()
+        await self.head.renew()
         self._session = aiohttp.ClientSession(auto_decompress=True)
 
-    def _log_signer(self, size: int) -> Ed25519Signer:
-        """The key that signs our log's head of this size; keys made since are found with each policy version."""
-        if self._log_signers[0] != self.trusted.version:
-            settings = self.settings
-            found = keyring.log_signers(settings.keys, settings.name, settings.epoch)
-            self._log_signers = self.trusted.version, found
-        return choose_signer(self.trusted.held, self._log_signers[1], size)
-
     async def log_policy(self, coming: bytes = b"") -> None:
-        """Log policy versions in our own log, where that is for us to do; a log that cannot be signed does it later."""
-        try:
-            await log_versions(self.store, self.trusted, self.publisher, coming)
-        except (Frozen, Refused, Unavailable) as error:
-            _log.warning("policy_not_logged", error=error.code, detail=error.detail)
-
-    async def _renew_head(self) -> None:
-        try:
-            await self.publisher.renew_head()
-        except Refused as error:
-            _log.warning("own_log_cannot_be_signed", detail=error.detail)
-
-    def _hold_machine(self, identity: str) -> None:
-        fence = MachineFence(self.keys.log.verifier, identity)
-        try:
-            fence.hold()
-        except Unavailable as error:
-            # The other safeguards stand; a machine that gives us no place for a lock must not keep a node from serving.
-            _log.warning("no_machine_lock", detail=error.detail)
-        else:
-            self._fences.append(fence)
+        """Log policy versions in our own log, see `OwnHead.log_policy`."""
+        await self.head.log_policy(coming)
 
     async def close(self) -> None:
+        if self.upstream is not None:
+            await self.upstream.close()
         if self._session is not None:
             await self._session.close()
         for fence in self._fences:
             fence.release()
+        if self.beside is not None:
+            await asyncio.to_thread(self.beside.close)
+        await asyncio.to_thread(self.verifier.close)
         await asyncio.to_thread(self.store.close)
 
     def sync_pass(self) -> SyncPass:
@@ -194,6 +167,7 @@ class Node:
                 own_origin=self.settings.origin,
                 refresh_ms=int(self.settings.checkpoint_refresh_s * 1000),
                 oversight=self.oversight(),
+                on_brought=self.bulletin.bump,
             )
         return self.upstream
 
@@ -302,25 +276,14 @@ class Node:
 
     async def look_around(self) -> None:
         """Notice what another process of this node (a command line) has published or taken over."""
-        await self.trusted.refresh()
-        states = await self.store.read(logs.all_logs)
-        seen = [(state.id, state.stored_size, state.head_size, state.payload_next) for state in states]
-        if (self.trusted.version, seen) != self._seen:
-            if self._log_signers[0] != self.trusted.version:
-                await self._renew_head()
-            if self._policy_logged != self.trusted.version:
-                await self.log_policy()
-                self._policy_logged = self.trusted.version
-            self._seen = (self.trusted.version, seen)
-            self.news.set()
-            self.bulletin.bump()
+        await self._lookout.look()
 
     def follower(self) -> Follower:
         """Waits at the node above for its news (DESIGN L18)."""
         settings = self.settings
         return Follower(
             lambda: self.sync_pass().peer,
-            self.news.set,
+            self.above.set,
             wait_s=max(1, min(25, int(settings.request_timeout_s) - 5)),
             pause_s=NEWS_PAUSE_S,
             retry_s=settings.sync_interval_s,
@@ -336,14 +299,6 @@ class Node:
             await self.oversight().after()
         await self.observer.announce()
 
-    async def audit(self) -> None:
-        """Check ourselves a little; what is found is logged and shown by /readyz."""
-        faults = await self.store.read(partial(audit, pick=secrets.randbelow))
-        await self.store.write(tidy)
-        await self.store.write(partial(cursors.set_fact, name="audit", value="; ".join(faults)))
-        for fault in faults:
-            _log.error("audit_fault", fault=fault)
-
     def _http(self, session: aiohttp.ClientSession, url: str = "") -> Transport:
         return HttpTransport(
             session,
@@ -351,92 +306,3 @@ class Node:
             total_s=self.settings.request_timeout_s,
             connect_s=self.settings.connect_timeout_s,
         )
-
-
-def timetable(node: Node, on_fatal: Callable[[], None]) -> Timetable:
-    """The node's jobs at the intervals of its settings."""
-    settings = node.settings
-
-    async def project() -> None:
-        await node.projector.run()
-
-    backoff = Backoff(
-        node.clock, first_ms=int(settings.sync_interval_s * 1000), most_ms=int(settings.max_backoff_s * 1000)
-    )
-
-    async def sync() -> None:
-        if not backoff.due():
-            return
-        await node.await_enrolment()
-        report = await node.sync_pass().run()
-        backoff.note(report)
-        if report.entries_down or report.payloads_down:
-            await node.projector.run()
-        if report.moved or report.cosignatures:
-            node.bulletin.bump()
-
-    jobs = [
-        Job("project", settings.project_interval_s, 600, project),
-        Job("watch", settings.watch_interval_s, 30, node.look_around),
-        Job("audit", settings.audit_interval_s, 600, node.audit),
-        Job("oversight", settings.observe_interval_s or settings.sync_interval_s, 300, node.watch_over),
-    ]
-    urgent = ["project"]
-    if settings.upstream_url:
-        jobs.append(Job("sync", settings.sync_interval_s, 900, sync))
-        urgent.append("sync")
-    if settings.witnesses:
-        jobs.append(Job("witness", settings.sync_interval_s, 300, lambda: node.witnesses().run()))
-    return Timetable(jobs, node.news, urgent=tuple(urgent), on_fatal=on_fatal)
-
-
-def build(node: Node, *, jobs: bool = True, on_fatal: Callable[[], None] = lambda: None) -> web.Application:
-    """The aiohttp application of a node. `jobs=False` leaves the timetable to the caller (tests, demo)."""
-    app = web.Application(
-        middlewares=[ops.measure, problems.middleware(pages.error_page)], client_max_size=node.settings.max_body_bytes
-    )
-    app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
-    app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
-    app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
-    app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=node.settings.max_clock_skew_s)
-    app[keys.BULLETIN] = node.bulletin
-    app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
-    app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
-    app[keys.UPLOADS] = asyncio.Semaphore(node.settings.max_concurrent_uploads)
-    ops.setup(app)
-    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes)
-    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes):
-        app.add_routes(routes)
-    pages.setup(app)
-
-    async def let_go(_app: web.Application) -> None:
-        node.bulletin.bump()  # whoever waits for news would keep the server from stopping
-
-    app.on_shutdown.append(let_go)
-
-    async def run_node(app: web.Application) -> AsyncIterator[None]:
-        await node.open()
-        plan = timetable(node, on_fatal)
-        following = None
-        if jobs:
-            plan.start()
-            if node.settings.upstream_url:
-                following = asyncio.create_task(node.follower().run())
-        yield
-        if following is not None:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
-        await plan.stop()
-        await node.close()
-
-    app.cleanup_ctx.append(run_node)
-    return app
-
-
-def tls(settings: Settings) -> ssl.SSLContext | None:
-    """The server's TLS context, None where a reverse proxy speaks TLS for us."""
-    if not settings.tls_cert:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(settings.directory / settings.tls_cert, settings.directory / settings.tls_key)
-    return context

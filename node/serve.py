@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import TextIO, cast
 
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from structlog.typing import EventDict
 
-from node.app import Node, build, tls
-from node.errors import Overloaded, Unavailable
+from node.app import Node, build
+from node.running.door import Site, listen
+from node.running.parent import STORAGE_EXIT
 from node.settings import Settings
-from node.web.problems import problem, status_of
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-STORAGE_EXIT = 74  # EX_IOERR: the supervisor restarts us, and start-up verifies before anything is signed
 
 
 class _StandardError:
@@ -41,11 +44,19 @@ def _is_ours(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
-def configure_logging(level: str) -> None:
-    """One JSON line an event on standard error; request lines are left out, since an address can tell who asked."""
+def _numbered(worker: int, _logger: object, _method: str, event: EventDict) -> EventDict:
+    return {**event, "worker": worker}
+
+
+def configure_logging(level: str, worker: int | None = None) -> None:
+    """One JSON line an event on standard error, with the number of the worker where there are several.
+
+    Request lines are left out, since an address can tell who asked.
+    """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            *([] if worker is None else [partial(_numbered, worker)]),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -62,12 +73,23 @@ def configure_logging(level: str) -> None:
 
 
 def serve_node(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT; gives the process's exit status."""
+    """Run in this process until SIGTERM or SIGINT; gives the process's exit status."""
     configure_logging(settings.log_level)
-    return asyncio.run(_serve(settings))
+    return asyncio.run(serve(settings))
 
 
-async def _serve(settings: Settings) -> int:
+async def serve(
+    settings: Settings,
+    *,
+    worker: tuple[int, int] = (1, 1),
+    listening: list[socket.socket] | None = None,
+    on_ready: Callable[[], None] = lambda: None,
+    until: Coroutine[None, None, None] | None = None,
+) -> int:
+    """Serve one node until SIGTERM or SIGINT, or `until` has come about; gives the exit status.
+
+    `worker` is this process's number and how many there are; `listening` sockets that listen already.
+    """
     stop = asyncio.Event()
     status = 0
 
@@ -80,79 +102,35 @@ async def _serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
-    runner = await start(Node(settings), on_fatal=fatal)
-    structlog.get_logger(__name__).info("serving", node=settings.name, url=settings.url)
+    ending = None if until is None else loop.create_task(until)
+    if ending is not None:
+        ending.add_done_callback(lambda _: stop.set())
+    runner = await start(Node(settings), on_fatal=fatal, listening=listening, worker=worker)
+    structlog.get_logger(__name__).info("serving", node=settings.name, url=settings.url, pid=os.getpid())
+    on_ready()
     try:
         await stop.wait()
     finally:
+        if ending is not None:
+            ending.cancel()
         await runner.cleanup()
     return status
 
 
-class _Door(asyncio.Protocol):
-    """Lets a new connection in to aiohttp, unless there are as many as may be: then it is answered 503 and closed."""
-
-    def __init__(self, server: web.Server, most: int) -> None:
-        self._server = server
-        self._most = most
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        # Counted only now: many may come at once, and one whose TLS handshake fails never gets here.
-        if len(self._server.connections) >= self._most:
-            transport.write(_full())
-            transport.close()
-            return
-        inside = self._server()
-        transport.set_protocol(inside)
-        inside.connection_made(transport)
-
-
-def _full() -> bytes:
-    """The whole answer to a connection that is one too many."""
-    error = Overloaded("too many open connections", retry_after_s=5)
-    answer = problem(error, status_of(error))
-    body = answer.body
-    assert isinstance(body, bytes)
-    lines = [f"HTTP/1.1 {answer.status} {answer.reason}"]
-    lines += [f"{name}: {value}" for name, value in answer.headers.items() if name != "Content-Length"]
-    lines += [f"Content-Length: {len(body)}", "Connection: close"]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-class _Site(web.BaseSite):
-    """A listening socket with a door-keeper."""
-
-    def __init__(self, runner: web.AppRunner, settings: Settings) -> None:
-        super().__init__(runner)
-        self._settings = settings
-
-    @property
-    def name(self) -> str:
-        return self._settings.url
-
-    async def start(self) -> None:
-        await super().start()
-        server, settings = self._runner.server, self._settings
-        assert server is not None
-        context = tls(settings)
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: _Door(server, settings.max_connections),
-            settings.host,
-            settings.port,
-            ssl=context,
-            ssl_handshake_timeout=settings.request_timeout_s if context else None,
-            reuse_address=True,
-        )
-
-
-async def start(node: Node, *, jobs: bool = True, on_fatal: Callable[[], None] = lambda: None) -> web.AppRunner:
-    """Start a node's server on its host and port; `cleanup()` of what it gives stops it.
+async def start(
+    node: Node,
+    *,
+    jobs: bool = True,
+    on_fatal: Callable[[], None] = lambda: None,
+    listening: list[socket.socket] | None = None,
+    worker: tuple[int, int] = (1, 1),
+) -> web.AppRunner:
+    """Start a node's server on its host and port, or on sockets that listen already; `cleanup()` of it stops it.
 
     Raises Unavailable when the port is taken.
     """
     settings = node.settings
-    app = build(node, jobs=jobs, on_fatal=on_fatal)
+    app = build(node, jobs=jobs, on_fatal=on_fatal, worker=worker)
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -164,13 +142,9 @@ async def start(node: Node, *, jobs: bool = True, on_fatal: Callable[[], None] =
     )
     await runner.setup()
     try:
-        await _Site(runner, settings).start()
-    except OSError as error:
+        for each in listen(settings) if listening is None else listening:
+            await Site(runner, settings, each).start()
+    except BaseException:
         await runner.cleanup()
-        raise Unavailable(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}",
-            zh=f"无法监听 {settings.host}:{settings.port}",
-            advice_zh="端口可能已被占用；请停止占用者，或在 config.toml 更换 port。",
-            advice_en="The port may be taken: stop its user, or change port in config.toml.",
-        ) from None
+        raise
     return runner

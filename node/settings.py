@@ -91,6 +91,7 @@ class Settings(BaseModel):
     public_url: str = ""
     tls_cert: str = ""
     tls_key: str = ""
+    workers: int = Field(default=1, ge=1, le=64)
     database_url: str = ""
     keys_dir: Path = Path("keys")
     sync_interval_s: float = Field(default=10, gt=0)
@@ -109,6 +110,7 @@ class Settings(BaseModel):
     witnesses: tuple[Witness, ...] = ()
     max_log_requests_per_s: float = Field(default=50, gt=0)
     max_concurrent_uploads: int = Field(default=16, gt=0)
+    upload_wait_s: float = Field(default=10, ge=0)
     max_connections: int = Field(default=800, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -166,10 +166,20 @@ def migrate(config: Path, *, as_json: bool) -> None:
         result({"revision": schema.head()})
 
 
-def serve(config: Path) -> None:
+def serve(config: Path, *, workers: int | None, link: int | None) -> None:
+    """`workers` overrides the setting; `link` is given to a worker by its parent."""
     from node.serve import serve_node
+    from node.workers import serve_worker, serve_workers
 
-    raise typer.Exit(serve_node(load(config)))
+    settings = load(config)
+    wanted = workers or settings.workers
+    if link is not None:
+        status = serve_worker(settings, link)
+    elif wanted > 1:
+        status = serve_workers(settings, config, wanted)
+    else:
+        status = serve_node(settings)
+    raise typer.Exit(status)
 
 
 def sync(config: Path, *, as_json: bool) -> None:

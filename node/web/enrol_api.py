@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from node.web.bodies import read_body
 from node.web.keys import ENROL_LIMITS, INVITATIONS
-from node.web.sync_api import read_body
 from node.wire import paths
 from node.wire.enrol import MAX_CARD_BYTES
 

@@ -1,8 +1,10 @@
-"""The parts of a node, as typed keys of the aiohttp application; `node/app.py` puts them there."""
+"""The parts of a node, as typed keys of the aiohttp application; `node/running/application.py` puts them there."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -16,11 +18,25 @@ from node.sync.accept import Acceptor
 from node.sync.bulletin import Bulletin
 from node.sync.custody import Custodian
 from node.sync.enrol import Invitations
+from node.sync.pressure import Pressure
 from node.trusted import Trusted
 from node.web.limits import Limits
 
 if TYPE_CHECKING:
     from node.web.signed import Callers
+
+
+@dataclass(frozen=True)
+class Worker:
+    """This process among those that answer for the node: its number, from 1, of how many.
+
+    `jobs` gives "here" where this one runs the jobs, "elsewhere" where another does, or none.
+    """
+
+    number: int
+    of: int
+    jobs: Callable[[], str]
+
 
 SETTINGS = web.AppKey("settings", Settings)
 STORE = web.AppKey("store", Store)
@@ -40,5 +56,6 @@ LIMITS = web.AppKey("limits", Limits)
 ENROL_LIMITS = web.AppKey("enrol_limits", Limits)
 """How often one address may answer an invitation."""
 INVITATIONS = web.AppKey("invitations", Invitations)
-UPLOADS = web.AppKey("uploads", asyncio.Semaphore)
-"""Uploads that may run at the same time."""
+PRESSURE = web.AppKey("pressure", Pressure)
+"""How busy the node is with uploads."""
+WORKER = web.AppKey("worker", Worker)

@@ -15,7 +15,7 @@ routes = web.RouteTableDef()
 @routes.get(paths.NEWS)
 async def news(request: web.Request) -> web.Response:
     """Members only: whoever could hold requests open without a name could hold all of them."""
-    caller = request.app[CALLERS].require(request, b"")
+    caller = await request.app[CALLERS].require(request, b"")
     after, wait_s = _number(request, "after", 2**53 - 1), _number(request, "wait", MAX_WAIT_S)
     number = await request.app[BULLETIN].after(after, wait_s, caller)
     return web.json_response({"number": number}, headers={"Cache-Control": "no-store"})

@@ -176,6 +176,12 @@ def schemas() -> dict[str, Json]:
             status=choice(("ready", "not-ready")),
             problems=array(string()),
             warnings=array(string("alarms and a stale policy, which do not make this one unready · 告警与策略过期")),
+            worker=integer("number of the process that answered, from 1 · 应答进程编号"),
+            workers=integer("of how many on this machine · 进程数"),
+            jobs=choice(
+                ("here", "elsewhere", "unknown"),
+                "whether it runs the jobs, as it knew some seconds ago · 定时任务是否由它执行",
+            ),
         ),
         "Alarms": record(
             "alarms that are on, the gravest first · 当前告警",

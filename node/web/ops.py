@@ -16,7 +16,8 @@ from node.store.logs import LogState
 from node.store.peers import Standing
 from node.store.tables import PayloadMissing, Quarantine, table
 from node.trusted import newest
-from node.web.keys import CLOCK, SETTINGS, STORE, TRUSTED
+from node.web.doors import DOORS, Doors
+from node.web.keys import CLOCK, SETTINGS, STORE, TRUSTED, WORKER
 from node.web.openapi import document
 from node.wire import paths
 
@@ -25,6 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 REGISTRY = web.AppKey("metrics", CollectorRegistry)
 _REQUESTS = web.AppKey("requests", Counter)
 _SECONDS = web.AppKey("request_seconds", Histogram)
+_MINE: web.AppKey[tuple[str, ...]] = web.AppKey("worker_label", tuple)
 
 
 def setup(app: web.Application) -> None:
@@ -32,8 +34,15 @@ def setup(app: web.Application) -> None:
     registry = CollectorRegistry()
     app[REGISTRY] = registry
     # The route's pattern is the label, never the address itself: an address may be unique to a person's search.
-    app[_REQUESTS] = Counter("ggzy_http_requests", "Requests answered", ["route", "status"], registry=registry)
-    app[_SECONDS] = Histogram("ggzy_http_request_seconds", "Time to answer", ["route"], registry=registry)
+    # Of several workers each counts its own requests, and any of them may answer the next look at the metrics.
+    worker = app[WORKER]
+    app[_MINE] = (str(worker.number),) if worker.of > 1 else ()
+    more = ["worker"] if worker.of > 1 else []
+    app[_REQUESTS] = Counter("ggzy_http_requests", "Requests answered", ["route", "status", *more], registry=registry)
+    app[_SECONDS] = Histogram("ggzy_http_request_seconds", "Time to answer", ["route", *more], registry=registry)
+    jobs = Gauge("ggzy_jobs_here", "1 when this process runs the jobs", more, registry=registry)
+    mine = jobs.labels(*app[_MINE]) if more else jobs
+    mine.set_function(lambda: worker.jobs() == "here")
 
 
 @web.middleware
@@ -47,8 +56,8 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
     finally:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "unknown"
-        request.app[_REQUESTS].labels(route, str(status)).inc()
-        request.app[_SECONDS].labels(route).observe(time.perf_counter() - started)
+        request.app[_REQUESTS].labels(route, str(status), *request.app[_MINE]).inc()
+        request.app[_SECONDS].labels(route, *request.app[_MINE]).observe(time.perf_counter() - started)
 
 
 @routes.get("/healthz")
@@ -83,7 +92,15 @@ async def readyz(request: web.Request) -> web.Response:
             warnings.extend(f"alarm: {each.code} {each.origin}" for each in alarms.raised(conn))
 
         await store.read(work)
-    status = {"status": "ready" if not problems else "not-ready", "problems": problems, "warnings": warnings}
+    worker = request.app[WORKER]
+    status = {
+        "status": "ready" if not problems else "not-ready",
+        "problems": problems,
+        "warnings": warnings,
+        "worker": worker.number,
+        "workers": worker.of,
+        "jobs": worker.jobs(),
+    }
     return web.json_response(status, status=200 if not problems else 503)
 
 
@@ -145,8 +162,20 @@ async def metrics(request: web.Request) -> web.Response:
     for code in alarms.TITLES:
         for severity in alarms.SEVERITIES:
             alarm.labels(code, severity).set(sum((each.code, each.severity) == (code, severity) for each in on))
+    _add_gates(registry, request.app[DOORS])
     body = generate_latest(registry) + generate_latest(request.app[REGISTRY])
     return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+def _add_gates(registry: CollectorRegistry, doors: Doors) -> None:
+    """How full the gates of this process are, and how many they have sent back since it started."""
+    inside = Gauge("ggzy_gate_inside", "Requests inside a gate", ["gate"], registry=registry)
+    waiting = Gauge("ggzy_gate_waiting", "Requests that wait before a gate", ["gate"], registry=registry)
+    refused = Gauge("ggzy_gate_refused", "Requests told to come back since the start", ["gate"], registry=registry)
+    for name, gate in doors.gates().items():
+        inside.labels(name).set(gate.inside)
+        waiting.labels(name).set(gate.waiting)
+        refused.labels(name).set(gate.refused)
 
 
 @routes.get("/openapi.json")

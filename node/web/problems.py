@@ -51,6 +51,8 @@ STATUS: dict[type[NodeError], int] = {
     StorageFailed: 503,
 }
 PROBLEM_TYPE = "application/problem+json"
+GONE = 499
+"""For our own figures: the connection ended before the answer."""
 _PROGRAMS = ("/api/", "/tlog/", "/witness/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 _log = structlog.get_logger(__name__)
 
@@ -149,7 +151,11 @@ def middleware(error_page: ErrorPage) -> Middleware:
                 error.headers.update(SECURITY_HEADERS)
                 raise
         except (ConnectionError, TimeoutError):
-            raise
+            # Whoever asked has gone, or takes nothing. aiohttp would log a stack trace for each: anyone could fill our
+            # disk with them. There is nobody left to answer.
+            if request.transport is not None:
+                request.transport.close()
+            answer = web.Response(status=GONE)
         except Exception:
             # The address may hold nothing personal by construction; queries are left out all the same.
             _log.exception("request_failed", method=request.method, path=request.path)

@@ -81,7 +81,7 @@ async def list_records(request: web.Request) -> web.Response:
 async def get_record(request: web.Request) -> web.Response:
     history = await _history(request)
     history.version(_wanted_version(request))
-    mine = _audiences(request, history.log.origin)
+    mine = await _audiences(request, history.log.origin)
     known = await request.app[STORE].read(partial(_documents, history=history, audiences=mine))
     plain = {
         "record_id": str(uuid.UUID(bytes=history.record_id)),
@@ -102,7 +102,7 @@ async def get_receipt(request: web.Request) -> web.Response:
     history = await _history(request)
     version = history.version(_wanted_version(request))
     log = version.log
-    mine = _audiences(request, log.origin)
+    mine = await _audiences(request, log.origin)
     receipt = await issue(
         request.app[STORE],
         request.app[TRUSTED],
@@ -138,7 +138,7 @@ async def get_payload(request: web.Request) -> web.Response:
     section = version.header.section(name)
     if section is None:
         raise NotFound("the record has no such section", field="section")
-    if section.holding not in _audiences(request, version.log.origin):
+    if section.holding not in await _audiences(request, version.log.origin):
         raise NotAllowed(f"the section is for the audience {section.audience}", field="section")
     held = await request.app[STORE].read(
         partial(payloads.get, log_id=version.log.id, index=version.index, section=name)
@@ -165,8 +165,8 @@ def _wanted_version(request: web.Request) -> int | None:
     return None if text is None else _number(text, "version", 1, 2**53 - 1)
 
 
-def _audiences(request: web.Request, origin: str) -> frozenset[str]:
-    caller = request.app[CALLERS].identify(request)
+async def _audiences(request: web.Request, origin: str) -> frozenset[str]:
+    caller = await request.app[CALLERS].identify(request)
     return frozenset({"public"}) if caller is None else audiences_for(request.app[TRUSTED], caller, origin)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Protocol
 
 from aiohttp import web
 
@@ -16,16 +17,45 @@ MAX_NONCES = 100_000
 SIGNED_WITH = ("Signature-Input", "Signature", "Ggzy-To", "Content-Digest")
 
 
-class Callers:
-    """Verifies callers. A request is good for `skew_s` seconds around its time, and once."""
+class Nonces(Protocol):
+    """Remembers the nonces of signed requests."""
 
-    def __init__(self, trusted: Trusted, clock: Clock, *, skew_s: int) -> None:
+    async def first(self, nonce: str, now_s: int) -> bool:
+        """Whether this nonce was never seen before; from now on it was. Raises Overloaded, Unavailable."""
+
+
+class OwnNonces:
+    """The nonces that this process has seen in the last `keep_s` seconds; a restart forgets them."""
+
+    def __init__(self, keep_s: int) -> None:
+        self._keep_s = keep_s
+        self._seen: OrderedDict[str, int] = OrderedDict()
+
+    async def first(self, nonce: str, now_s: int) -> bool:
+        while self._seen and next(iter(self._seen.values())) < now_s - self._keep_s:
+            self._seen.popitem(last=False)
+        if nonce in self._seen:
+            return False
+        if len(self._seen) >= MAX_NONCES:
+            raise Overloaded("too many signed requests at once", retry_after_s=60)
+        self._seen[nonce] = now_s
+        return True
+
+
+class Callers:
+    """Verifies callers. A request is good for `skew_s` seconds around its time, and once.
+
+    `nonces` are those seen by all processes that answer for this node; without them, by this process alone.
+    """
+
+    def __init__(self, trusted: Trusted, clock: Clock, *, skew_s: int, nonces: Nonces | None = None) -> None:
         self._trusted = trusted
         self._clock = clock
         self._skew_s = skew_s
-        self._seen: OrderedDict[str, int] = OrderedDict()
+        # A nonce is remembered for the whole window in which its time would still be taken, so it works once.
+        self._nonces = nonces or OwnNonces(2 * skew_s)
 
-    def identify(self, request: web.Request, body: bytes = b"") -> str | None:
+    async def identify(self, request: web.Request, body: bytes = b"") -> str | None:
         """The node that signed this request, None when it is not signed.
 
         Raises Unauthenticated when a signature is there and is not good: a bad one is never taken for none.
@@ -35,7 +65,9 @@ class Callers:
             return None
         node, key, claim = known
         auth.verify(request.headers, request.method, request.path_qs, body, key=key, me=self._trusted.me)
-        self._once(f"{claim.key_id}:{claim.nonce}", self._clock() // 1000)
+        # Last, so that a request which is refused does not use up the nonce of the good one.
+        if not await self._nonces.first(f"{claim.key_id}:{claim.nonce}", self._clock() // 1000):
+            raise Unauthenticated("this request was seen before", field="nonce")
         return node
 
     def expect(self, request: web.Request) -> None:
@@ -67,19 +99,9 @@ class Callers:
             raise Unauthenticated("the trust policy knows no such request key", field="keyid")
         return *known, claim
 
-    def require(self, request: web.Request, body: bytes = b"") -> str:
+    async def require(self, request: web.Request, body: bytes = b"") -> str:
         """`identify`, for calls that nobody may make unsigned."""
-        node = self.identify(request, body)
+        node = await self.identify(request, body)
         if node is None:
             raise Unauthenticated("this call must be signed by an enrolled node")
         return node
-
-    def _once(self, nonce: str, now_s: int) -> None:
-        # A nonce is remembered for the whole window in which its time would still be taken, so it works once.
-        while self._seen and (next(iter(self._seen.values())) < now_s - 2 * self._skew_s):
-            self._seen.popitem(last=False)
-        if nonce in self._seen:
-            raise Unauthenticated("this request was seen before", field="nonce")
-        if len(self._seen) >= MAX_NONCES:
-            raise Overloaded("too many signed requests at once", retry_after_s=60)
-        self._seen[nonce] = now_s

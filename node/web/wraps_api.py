@@ -13,8 +13,8 @@ from node.store import logs, wraps
 from node.store.logs import LogState
 from node.sync.wraps import take
 from node.trusted import audiences_for
+from node.web.bodies import read_body, upload
 from node.web.keys import CALLERS, NEWS, STORE, TRUSTED
-from node.web.sync_api import read_body
 from node.wire import paths
 
 MAX_BYTES = 8 << 20
@@ -23,7 +23,7 @@ routes = web.RouteTableDef()
 
 @routes.get(paths.WRAPS)
 async def get_wraps(request: web.Request) -> web.Response:
-    caller = request.app[CALLERS].identify(request)
+    caller = await request.app[CALLERS].identify(request)
     if caller is None:
         raise Unauthenticated("key wraps are for enrolled nodes")
     after = request.query.get("after", "0")
@@ -43,8 +43,9 @@ async def get_wraps(request: web.Request) -> web.Response:
 @routes.post(paths.WRAPS)
 async def put_wraps(request: web.Request) -> web.Response:
     request.app[CALLERS].expect(request)
-    body = await read_body(request, MAX_BYTES)
-    caller = request.app[CALLERS].require(request, body)
+    async with upload(request, request.match_info["origin_hash"]):
+        body = await read_body(request, MAX_BYTES)
+    caller = await request.app[CALLERS].require(request, body)
     state = await request.app[STORE].read(partial(_log, request=request))
     trusted = request.app[TRUSTED]
     node = trusted.policy.node_of_origin(state.origin)

@@ -1,0 +1,78 @@
+"""The aiohttp application of a node: its parts under typed keys, every route, and what runs beside the answering."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from node.running.work import Work
+from node.store.nonces import SharedNonces
+from node.web import (
+    doors,
+    enrol_api,
+    exports,
+    keys,
+    news_api,
+    ops,
+    pages,
+    portal,
+    problems,
+    records_api,
+    sync_api,
+    wraps_api,
+)
+from node.web.keys import Worker
+from node.web.limits import Limits
+from node.web.signed import Callers
+
+if TYPE_CHECKING:
+    from node.app import Node
+
+
+def build(
+    node: Node, *, jobs: bool = True, on_fatal: Callable[[], None] = lambda: None, worker: tuple[int, int] = (1, 1)
+) -> web.Application:
+    """The aiohttp application of a node. `jobs=False` leaves the timetable to the caller (tests, demo).
+
+    `worker` is this process's number, from 1, and how many processes answer for the node.
+    """
+    app = web.Application(
+        middlewares=[ops.measure, problems.middleware(pages.error_page), doors.middleware],
+        client_max_size=node.settings.max_body_bytes,
+    )
+    app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
+    app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
+    app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
+    skew_s = node.settings.max_clock_skew_s
+    # Another machine's clock may be off too, so they are kept for longer than this one's window.
+    nonces = None if node.beside is None else SharedNonces(node.beside, 3 * skew_s)
+    app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=skew_s, nonces=nonces)
+    app[keys.BULLETIN] = node.bulletin
+    app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
+    app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
+    app[keys.PRESSURE], app[doors.DOORS] = node.pressure, doors.doors(node.settings)
+    work = Work(node, on_fatal)
+    app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
+    ops.setup(app)
+    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes)
+    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes):
+        app.add_routes(routes)
+    pages.setup(app)
+
+    async def let_go(_app: web.Application) -> None:
+        node.bulletin.let_go()  # whoever waits for news would keep the server from stopping
+
+    app.on_shutdown.append(let_go)
+
+    async def run_node(app: web.Application) -> AsyncIterator[None]:
+        await node.open()
+        if jobs:
+            await work.start()
+        yield
+        await work.stop()
+        await node.close()
+
+    app.cleanup_ctx.append(run_node)
+    return app
