@@ -17,17 +17,26 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"store", "keyring", "settings", "trusted"}),
     frozenset({"publishing", "sync", "projections", "importing"}),
     frozenset({"web", "jobs"}),
-    frozenset({"app", "provision", "recovery", "serve"}),
-    frozenset({"cli", "demo", "__main__"}),
+    frozenset({"app", "provision", "recovery", "running", "serve", "workers"}),
+    frozenset({"cli", "demo", "bench", "__main__"}),
 )
 
 # (importing module, imported part) -> why it may, within one floor.
 NEIGHBOURS: dict[tuple[str, str], str] = {
     ("node.trusted", "store"): "the policy now held is kept in the store",
+    ("node.app", "running"): "it puts the parts of a serving node together",
+    ("node.running.application", "app"): "the type of the node around which it builds",
+    ("node.running.timetable", "app"): "the type of the node whose jobs it lists",
+    ("node.running.work", "app"): "the type of the node that it works for",
     ("node.serve", "app"): "it serves the application that app builds",
+    ("node.serve", "running"): "the sockets that it serves",
+    ("node.workers", "app"): "the parent opens the node once before it starts workers",
+    ("node.workers", "running"): "the parent, and the link to it",
+    ("node.workers", "serve"): "each worker serves as one process does",
     ("node.recovery.again", "app"): "it recovers the log of a node that app puts together",
     ("node.__main__", "cli"): "the entrance of the command",
     ("node.cli.main", "demo"): "the demonstration is a command",
+    ("node.cli.bench", "bench"): "measurements are commands",
     ("node.demo.run", "cli"): "it prints as commands print",
     ("node.demo.watch", "cli"): "it prints as commands print",
 }
@@ -47,13 +56,15 @@ WIRE_MAY_IMPORT = PURE_MAY_IMPORT | {"urllib", "zstandard"}
 
 # Who may import sqlalchemy beside the store and the migrations: stages and entrances work inside the transaction that
 # `Store` opens, so they know its `Connection` and the expression language; none of them makes an engine.
-SQL = frozenset({"store", "trusted", "publishing", "sync", "projections", "recovery", "web", "cli", "demo"})
+SQL = frozenset({"store", "trusted", "publishing", "sync", "projections", "recovery", "web", "cli", "demo", "bench"})
+# Measurements hold the store against the plain drivers (`node/bench/floor.py`), and make a server of their own.
+PLAIN_DRIVERS = frozenset({"sqlite3", "psycopg"})
 SQL_NAMES = frozenset(
     "Connection Row RowMapping Table ColumnElement Select and_ bindparam delete exists func insert literal not_ or_"
     " select text true false tuple_ update union_all case cast".split()
 )
 
-HTTP_SERVER = frozenset({"app", "serve", "web", "demo"})
+HTTP_SERVER = frozenset({"app", "running", "serve", "web", "demo"})
 
 
 @cache
@@ -179,6 +190,8 @@ def test_the_database_is_known_where_it_may_be() -> None:
     for name, (part, tree) in modules().items():
         for target in imports(tree):
             words = target.split(".")
+            if part == "bench" and words[0] in PLAIN_DRIVERS:
+                continue
             if words[0] in ("sqlite3", "alembic", "sqlmodel", "psycopg") and part != "store":
                 wrong.append(f"{name} imports {target}")
             if words[0] == "sqlalchemy" and part != "store" and (part not in SQL or words[-1] not in SQL_NAMES):
@@ -196,7 +209,7 @@ def test_the_web_server_is_known_where_it_may_be() -> None:
     ]
     assert not wrong
     clients = {name for name, (_, tree) in modules().items() if "aiohttp" in set(imports(tree))}
-    assert clients <= {"node.sync.peer", "node.app", "node.demo.watch"}
+    assert clients <= {"node.sync.peer", "node.app", "node.demo.watch", "node.bench.district"}
 
 
 def test_statuses_of_http_meet_errors_in_one_place() -> None:

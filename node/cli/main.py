@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from node import __version__
+from node.cli import bench as bench_commands
 from node.cli import bundle as bundle_commands
 from node.cli import epoch as epoch_commands
 from node.cli import erase as erase_commands
@@ -31,6 +32,7 @@ app.add_typer(key_commands.app, name="key")
 app.add_typer(seal_commands.app, name="seal")
 app.add_typer(erase_commands.app, name="erase")
 app.add_typer(evidence_commands.app, name="evidence")
+app.add_typer(bench_commands.app, name="bench")
 
 Config = Annotated[
     Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")
@@ -106,7 +108,14 @@ def migrate(config: Config = HERE, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def serve(config: Config = HERE) -> None:
+def serve(
+    config: Config = HERE,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="工作进程数，须用 PostgreSQL · processes that serve, with PostgreSQL."),
+    ] = None,
+    link: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
     """运行节点 · Serve the node until stopped.
 
     Pages, interface, sync with the node above and regular jobs.
@@ -115,7 +124,7 @@ def serve(config: Config = HERE) -> None:
     from node.cli.output import errors
 
     with errors(config=config):
-        nodes.serve(config)
+        nodes.serve(config, workers=workers, link=link)
 
 
 @app.command()
