@@ -10,7 +10,7 @@ import typer
 
 app = typer.Typer(
     name="bench",
-    help="测量 · Measurements: real node processes on this machine, ratios in one run.",
+    help="测量 · Measurements on this machine, ratios in one run.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

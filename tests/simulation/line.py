@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from unittest import mock
 
 from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
@@ -90,13 +91,41 @@ async def handle(app: web.Application, request: Request) -> Reply:
     if body:
         payload.feed_data(body)
     payload.feed_eof()
+    writer = Written()
     made = make_mocked_request(
-        request.method, request.target, headers=headers, app=app, payload=payload, transport=mock.Mock()
+        request.method, request.target, headers=headers, app=app, payload=payload, transport=mock.Mock(), writer=writer
     )
     try:
         answer = await app._handle(made)
     except web.HTTPException as error:
         answer = error
-    assert isinstance(answer, web.Response)
+    assert isinstance(answer, web.StreamResponse)
+    if not isinstance(answer, web.Response):
+        return Reply(answer.status, answer.headers, bytes(writer.body))  # it was written before the handler returned
     given = answer.body
     return Reply(answer.status, answer.headers, bytes(given) if isinstance(given, bytes | bytearray) else b"")
+
+
+class Written(AbstractStreamWriter):
+    """Takes an answer that its handler writes piece by piece."""
+
+    def __init__(self) -> None:
+        self.body = bytearray()
+
+    async def write(self, chunk: bytes | bytearray | memoryview) -> None:
+        self.body += chunk
+
+    async def write_eof(self, chunk: bytes = b"") -> None:
+        self.body += chunk
+
+    async def drain(self) -> None:
+        pass
+
+    def enable_compression(self, *_args: object, **_options: object) -> None:
+        pass
+
+    def enable_chunking(self) -> None:
+        pass
+
+    async def write_headers(self, status_line: str, headers: object) -> None:
+        pass

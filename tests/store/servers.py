@@ -62,8 +62,15 @@ class Admin:
 
     def waiting(self) -> int:
         """How many wait for an advisory lock in this database."""
+        return self._advisory("NOT granted")
+
+    def holding(self) -> int:
+        """How many advisory locks are held in this database; those of other tests' databases do not count."""
+        return self._advisory("granted")
+
+    def _advisory(self, which: str) -> int:
         here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        return int(self.one(f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND {here}"))
+        return int(self.one(f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND {which} AND {here}"))
 
 
 def until(true: Callable[[], bool], most_s: float = 30) -> None:

@@ -442,9 +442,10 @@ async def test_no_first_policy_comes_from_the_network(tmp_path: Path) -> None:
 
 
 async def test_a_busy_node_says_when_to_come_back(tmp_path: Path) -> None:
-    async with served(tmp_path, max_concurrent_uploads=1) as node:
+    async with served(tmp_path, max_concurrent_uploads=1, upload_wait_s=0.1) as node:
         _, writer = await _open(node)
-        writer.write(f"POST {paths.ADD_ENTRIES} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab".encode())
+        # Whoever has not even said which log it is holds no place: so this one says an origin, and then nothing more.
+        writer.write(f"POST {paths.ADD_ENTRIES} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n\0\x01a".encode())
         await writer.drain()
         ask = Request("POST", paths.ADD_ENTRIES, {}, b"x")
         await _until(node, ask, 503)
