@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from node.store.tables import METADATA
+from node.store.all_tables import METADATA
 
 
 def run() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from node.domain.acts import Act, Hand
 from node.domain.audience import Audience
 from node.domain.codes import Division, ExpertClass
 from node.domain.credit import BlacklistEntry, CreditBehaviour, CreditScore
@@ -54,6 +55,16 @@ KINDS: dict[str, Kind] = {
         _kind("trade.candidates", "中标候选人", "Award candidates", TradeCandidates),
         _kind("trade.notice", "交易公告", "Trade notice", TradeNotice),
         _kind("trade.listing", "产权挂牌", "Property listing", TradeListing),
+        _kind("trade.act", "交易环节", "Act of a trade", Act, inner=(dict[str, Any], "shared"), hand=(Hand, "shared")),
+        _kind(
+            "trade.step",
+            "交易步骤",
+            "Step of a trade",
+            Act,
+            "shared",
+            inner=(dict[str, Any], "shared"),
+            hand=(Hand, "shared"),
+        ),
         _kind("entity.company", "市场主体", "Market party", Company),
         _kind("credit.score", "信用评分", "Credit score", CreditScore),
         _kind("credit.behaviour", "信用行为", "Credit behaviour", CreditBehaviour),

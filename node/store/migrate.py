@@ -16,9 +16,9 @@ from sqlalchemy.exc import DBAPIError
 from node.errors import Unavailable
 from node.resources import migrations_dir
 from node.store import engine_postgres
+from node.store.all_tables import METADATA
 from node.store.faults import postgres_fault
 from node.store.locks import take_lane
-from node.store.tables import METADATA
 
 
 def config() -> Config:

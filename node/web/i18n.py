@@ -1,6 +1,6 @@
 """Two languages, Chinese first: which one a request wants, and the words of the pages in it.
 
-Every text of the pages is one line of `node.web.portal_text.TEXT`; a key that is not there is an error, not a blank.
+Every text of the pages is one line of `node.web.texts.TEXT`; a key that is not there is an error, not a blank.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import Final
 
 from aiohttp import web
 
-from node.web.portal_text import TEXT, Pair
+from node.web.portal_text import Pair
+from node.web.texts import TEXT
 
 LANGUAGES: Final = ("zh", "en")
 COOKIE: Final = "lang"

@@ -42,6 +42,17 @@ LABELS: dict[str, Pair] = {
     "opens_at": ("开标（开启）时间", "Opens at"),
     "exchange": ("交易机构", "Exchange"),
     "listing_status": ("挂牌状态", "Listing status"),
+    # acts of a trade
+    "trade": ("交易标识", "Trade"),
+    "seq": ("序号", "Number"),
+    "act": ("环节", "Act"),
+    "rules": ("所依规则", "Rules"),
+    "at": ("时间", "At"),
+    "lots": ("标段（包、宗）", "Lots"),
+    "fields": ("内容", "Content"),
+    "attachments": ("附件", "Attachments"),
+    "disclosure": ("公开类别", "Disclosure"),
+    "corrects": ("所更正的序号", "Corrects"),
     # further fields that sources name in English
     "qualification_cert": ("资质证书", "Qualification certificate"),
     "scope": ("招标范围", "Scope"),

@@ -1,0 +1,19 @@
+"""Reserved for accounts.
+
+Why: areas that are built side by side keep one history.
+"""
+
+from __future__ import annotations
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

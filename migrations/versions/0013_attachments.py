@@ -1,0 +1,19 @@
+"""Reserved for attachments.
+
+Why: areas that are built side by side keep one history.
+"""
+
+from __future__ import annotations
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

@@ -1,0 +1,19 @@
+"""Reserved for console.
+
+Why: areas that are built side by side keep one history.
+"""
+
+from __future__ import annotations
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

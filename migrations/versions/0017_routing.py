@@ -1,0 +1,19 @@
+"""Reserved for routing.
+
+Why: areas that are built side by side keep one history.
+"""
+
+from __future__ import annotations
+
+revision = "0017"
+down_revision = "0016"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

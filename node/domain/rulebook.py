@@ -1,0 +1,226 @@
+"""The rule book: stages, acts, fields, clocks and limits of each category as data, each row with clause and dates.
+
+One package a category and version, read from `config/rules/*.toml` or from a `rule.package` record of the hub; the
+shapes here are those of the file. Nothing in this module is a number of the law: it only knows what a rule looks like.
+`engine.py` applies them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from node.errors import Malformed
+
+FieldType = Literal[
+    "text",  # one line
+    "long",  # several lines, plain text
+    "day",  # ISO date
+    "moment",  # UTC milliseconds; shown and typed as Beijing time
+    "money",  # fen
+    "integer",
+    "share",  # thousandths
+    "flag",  # true or false
+    "code",  # a value of the code table `table`
+    "party",  # {"name", "uscc"}
+    "parties",  # a list of parties
+    "texts",  # a list of texts
+    "rows",  # a list of maps, with `columns`
+]
+Unit = Literal["日", "工作日", "年"]
+
+
+class Condition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A rule holds where the trade's value of `field` is one of `is_in` (or is not, with `negate`)."""
+
+    field: str
+    is_in: list[Any]
+    negate: bool = False
+
+
+class Basis(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """On what a row rests: document and clause, from and until when (ISO days, empty is open), read by a person or not.
+
+    `tag` is the evidence tag of the project's sources: S text read, I seen in a running system, K known, U unconfirmed.
+    """
+
+    legal_basis: str
+    effective_from: str = ""
+    effective_to: str = ""
+    tag: Literal["S", "I", "K", "U"] = "U"
+
+    @property
+    def verified(self) -> bool:
+        return self.tag in ("S", "I")
+
+    def holds_on(self, day: str) -> bool:
+        return (not self.effective_from or self.effective_from <= day) and (
+            not self.effective_to or day <= self.effective_to
+        )
+
+
+class FieldRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """A field of an act: what a form, an Excel template and the lint know of it.
+
+    `max` bounds characters of a text or items of a list. `standard` is the element of the national data standard that
+    it becomes, `when` says when it is required. A field that is not `disclosed` stays in the record's shared section.
+    """
+
+    name: str
+    zh: str
+    en: str
+    type: FieldType = "text"
+    required: bool = False
+    max: int = 0
+    least: int | None = None
+    most: int | None = None
+    table: str = ""
+    columns: list[FieldRule] = []
+    standard: str = ""
+    hint_zh: str = ""
+    hint_en: str = ""
+    when: list[Condition] = []
+    disclosed: bool = True
+
+
+class StageRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """A stage (阶段) of a category's strip, in the order of the file. `final` ones end a lot."""
+
+    id: str
+    zh: str
+    en: str
+    final: bool = False
+
+
+class ActRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """An act of a category: from which stages it may come, to which it leads, what it discloses, who does it.
+
+    `takes` are stages of the lots it is about; `gives` the stage they are in afterwards, empty where they stay. `per`
+    says whether it is about the whole trade or about lots. `public` makes it a `trade.act` record, else `trade.step`.
+    `again` lets it come more than once in one stage. `posts` are the posts of the centre that may do it, `fields` what
+    it carries. `portal` is the stage code of the national portal, `datasets` the sets of the national data standard.
+    """
+
+    id: str
+    zh: str
+    en: str
+    takes: list[str]
+    gives: str = ""
+    per: Literal["trade", "lot"] = "lot"
+    public: bool = True
+    again: bool = False
+    disclosure: str = ""
+    portal: str = ""
+    datasets: list[str] = []
+    posts: list[str] = []
+    four_eyes: bool = False
+    fields: list[FieldRule] = []
+    basis: str = ""
+
+
+class Point(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A moment in a trade: when an act was done, or what its moment or day field `field` says."""
+
+    act: str
+    field: str = ""
+
+
+class ClockRule(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """A legal clock: from `start` to `end` there must be at least, or at most, `value` of `unit`.
+
+    `owes` names the act that a `most` clock makes owed (the end's act when empty): what the to-do list shows.
+    `severity` says what breaking it does: `refuse` stops the act, `warn` lets it pass and shows it, `late` only counts.
+    """
+
+    id: str
+    zh: str
+    en: str
+    sort: Literal["least", "most"]
+    start: Point
+    end: Point
+    value: int
+    unit: Unit
+    when: list[Condition] = []
+    owes: str = ""
+    severity: Literal["refuse", "warn", "late"] = "late"
+
+
+class LimitRule(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """A bound on a number: `field` is at most/least `value` (`unit` fen, permille of `base`, or a count)."""
+
+    id: str
+    zh: str
+    en: str
+    act: str
+    field: str
+    sort: Literal["least", "most"]
+    value: int
+    unit: Literal["fen", "permille", "count"]
+    base: str = ""
+    when: list[Condition] = []
+    severity: Literal["refuse", "warn"] = "refuse"
+
+
+class Package(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """The rules of one category in one version: owned by a department, in force from a day on (R22)."""
+
+    id: str
+    version: str
+    category: str
+    zh: str
+    en: str
+    department: str
+    effective_from: str
+    effective_to: str = ""
+    stages: list[StageRule]
+    acts: list[ActRule]
+    clocks: list[ClockRule] = []
+    limits: list[LimitRule] = []
+
+    @property
+    def name(self) -> str:
+        """What an act's `rules` says."""
+        return f"{self.id}@{self.version}"
+
+    def act(self, name: str) -> ActRule | None:
+        return next((act for act in self.acts if act.id == name), None)
+
+    def stage(self, name: str) -> StageRule | None:
+        return next((stage for stage in self.stages if stage.id == name), None)
+
+
+class Rulebook:
+    """All packages that a node holds, by name; a trade finds its own, a new one that of its category and day."""
+
+    def __init__(self, packages: list[Package]) -> None:
+        self.packages = tuple(packages)
+        self._by_name = {package.name: package for package in packages}
+
+    def get(self, name: str) -> Package | None:
+        """The package that an act's `rules` names, or None when this node does not hold it."""
+        return self._by_name.get(name)
+
+    def of(self, category: str, day: str) -> Package | None:
+        """The newest package of a category that is in force on an ISO day."""
+        fits = [
+            each
+            for each in self.packages
+            if each.category == category
+            and each.effective_from <= day
+            and (not each.effective_to or day <= each.effective_to)
+        ]
+        return max(fits, key=lambda each: (each.effective_from, each.version), default=None)
+
+
+def parse(values: Any, source: str) -> Package:
+    """A package from the plain data of a TOML file or record. Raises Malformed, which names the row and `source`."""
+    try:
+        return msgspec.convert(values, Package)
+    except msgspec.ValidationError as error:
+        raise Malformed(
+            f"{source}: {error}",
+            zh=f"规则包 {source} 有误：{error}",
+            advice_zh="请按 config/rules/README.md 修改该行。",
+            advice_en="Correct the row as config/rules/README.md says.",
+        ) from None

@@ -1,0 +1,3 @@
+"""Tables of console; see `tables.py` for the conventions."""
+
+from __future__ import annotations

@@ -1,0 +1,9 @@
+"""Texts of the pages about uplink: key -> (Chinese, English); keys begin with `uplink_`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from node.web.portal_text import Pair
+
+TEXT: Final[dict[str, Pair]] = {}
