@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -41,14 +41,17 @@ _decoders: dict[str, msgspec.msgpack.Decoder[Document[Any]]] = {
 
 @dataclass(slots=True)
 class Reading:
-    """What one entry says. `row` is set when its content is held; `fault` is a code of `REASONS` and a detail."""
+    """What one entry says.
+
+    `rows` (read table -> row) are set when its content is held; `fault` is a code of `REASONS` and a detail.
+    """
 
     index: int
     leaf: bytes
     kind: str = ""
     header: Header | None = None
     content: str = UNREADABLE
-    row: Row | None = None
+    rows: dict[str, Row] = field(default_factory=dict)
     title: str = ""
     withdrawn: bool = False
     made_up: bool = False
@@ -103,15 +106,18 @@ def _read_main(reading: Reading, place: Place, header: Header, payload: bytes | 
         public = main.audience == kind.sections["main"][1] == "public"
         try:
             document = decode(header.kind, payload)
-            projection = PROJECTIONS.get(header.kind)
+            withdrawn = document.status == "withdrawn"
             # A kind without a projection has its own page and stands in no list.
-            reading.row = projection.row(place, document) if projection else None
-            reading.title = projection.title(document) if projection and public else kind.zh
+            shown = PROJECTIONS.get(header.kind, ())
+            rows = {
+                each.table.name: each.row(place, document) for each in shown if each.keeps_withdrawn or not withdrawn
+            }
+            reading.title = shown[0].title(document) if shown and public else kind.zh
         except Malformed as error:
             reading.fault = ("payload-unreadable", error.detail)
         else:
-            reading.content = HELD
-            reading.withdrawn, reading.made_up = document.status == "withdrawn", document.made_up
+            reading.content, reading.rows = HELD, rows
+            reading.withdrawn, reading.made_up = withdrawn, document.made_up
 
 
 def decode(kind: str, data: bytes) -> Document[Any]:
