@@ -154,7 +154,8 @@ def place(notes: Iterable[tuple[str, Note]], inputs: Sequence[Input]) -> dict[st
     paths = {each.path: each for each in flat(inputs)}
     found: dict[str, list[Note]] = {}
     for name, note in notes:
-        path = re.sub(r"\[(\d+)\]", r".\1", name).strip(".")
+        # The engine counts rows from 1, as people do; names of inputs count from 0.
+        path = re.sub(r"\[(\d+)\]", lambda found: f".{int(found[1]) - 1}", name).strip(".")
         while path and path not in paths:
             path = path.rpartition(".")[0]
         found.setdefault(path, []).append(note)
@@ -170,9 +171,14 @@ def flat(inputs: Iterable[Input]) -> Iterator[Input]:
             yield from flat(line)
 
 
+def choices_of(rule: FieldRule, tables: Tables) -> Sequence[Choice]:
+    """What a code may be: the field's own list, else its table of the city; empty where that is not held here."""
+    return [(each.value, each.zh, each.en) for each in rule.choices] or tables.get(rule.table, ())
+
+
 def conditions(rule: FieldRule, labels: Mapping[str, Pair], names: Mapping[str, Mapping[str, Pair]]) -> Pair | None:
-    """When the field must be filled, in words; None when that depends on nothing."""
-    if not rule.when:
+    """When the field must be filled, in words; None where it always must, or never."""
+    if not rule.when or not rule.required:
         return None
     said = [_condition(each, labels, names) for each in rule.when]
     return "且".join(zh for zh, _ in said), " and ".join(en for _, en in said)
@@ -193,7 +199,7 @@ def _value(rule: FieldRule, path: str, raw: Raw, tables: Tables, notes: dict[str
             rule.type,
             raw.get(path, ""),
             unit=unit if unit in UNITS else "元",
-            choices=tables.get(rule.table, ()),
+            choices=choices_of(rule, tables),
         )
     except Wrong as wrong:
         notes.setdefault(path, []).append(wrong.note)
@@ -252,7 +258,7 @@ def _draw(rule: FieldRule, path: str, raw: Raw, tables: Tables, notes: Notes) ->
         return made
     made.value = raw.get(path, "")
     if rule.type == "code":
-        made.choices = tables.get(rule.table, ())
+        made.choices = choices_of(rule, tables)
         made.sort = "code" if 0 < len(made.choices) <= SELECT_UP_TO else "search"
     if rule.type == "money":
         unit = raw.get(f"{path}.unit", "元")

@@ -109,14 +109,18 @@ def test_notes_stand_beside_the_nearest_input() -> None:
     inputs = forms.draw(RULES, {"lots.0.number": "1"}, TABLES, {})
     note = Note("不对", "wrong", "法24")
     placed = forms.place(
-        [("lots[0].estimate", note), ("owner", note), ("lots.7.number", note), ("nobody", note), ("", note)], inputs
+        [("lots[1].estimate", note), ("owner", note), ("lots.7.number", note), ("nobody", note), ("", note)], inputs
     )
     assert {path: len(notes) for path, notes in placed.items()} == {"lots.0.estimate": 1, "owner": 1, "lots": 1, "": 2}
 
 
 def test_conditions_are_said_in_words() -> None:
     rule = FieldRule(
-        name="x", zh="甲", en="X", when=[Condition("sector", ["A01"]), Condition("mandatory", [True], negate=True)]
+        name="x",
+        zh="甲",
+        en="X",
+        required=True,
+        when=[Condition("sector", ["A01"]), Condition("mandatory", [True], negate=True)],
     )
     labels = {"sector": ("行业", "Sector"), "mandatory": ("依法必须招标", "Mandatory")}
     said = forms.conditions(rule, labels, {"sector": {"A01": ("房屋", "Buildings")}})
