@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
@@ -21,9 +21,10 @@ from sqlalchemy import Connection
 
 from node.clock import Clock
 from node.domain import engine
-from node.domain.acts import Act, Attached, Disclosure, Hand
+from node.domain.acts import Act, Attached, Disclosure
 from node.domain.calendar import Calendar, day_of
 from node.domain.engine import Fault, Trade
+from node.domain.folding import amended_by
 from node.domain.record import Amendment, Document, Draft, Outcome, Source
 from node.domain.rulebook import ActRule, Package, Rulebook
 from node.errors import ActRefused, NodeError, NotAllowed, NotFound, Overtaken, Rejected
@@ -32,6 +33,7 @@ from node.trading import hands, loading, sections
 from node.trading.hands import Person
 from node.trading.loading import Recorded
 from node.wire import paths
+from node.wire.ids import uuid7
 
 _log = structlog.get_logger(__name__)
 
@@ -56,7 +58,7 @@ class Rules(Protocol):
 
 
 Place = Callable[[Mapping[str, Any], str, str], Awaitable[tuple[dict[str, Any], list[Fault]]]]
-"""May a trade be held here? (facts with `category`, trade's key, ISO day) -> what to keep of the decision, and faults."""
+"""May a trade be held here? (facts with `category`, trade, ISO day) -> what to keep of the decision, and faults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class Desk:
 
     def new_key(self) -> str:
         """A key for a trade that is about to be registered: a form that carries one, sent twice, makes one trade."""
-        return _uuid7(self._clock()).hex()
+        return uuid7(self._clock(), secrets.token_bytes).hex()
 
     async def begin(
         self,
@@ -246,7 +248,7 @@ class Desk:
             _refuse(engine.judge_withdrawal(held, seq))
             main = msgspec.structs.replace(target.document, status="withdrawn", reason=reason)
             return await self._send(
-                person, target.kind, target.act, main, _inner_of(target), permission, said={"withdrawn": reason}
+                person, target.kind, target.act, main, target.inner, permission, said={"withdrawn": reason}
             )
 
     async def _trade(self, key: str) -> tuple[list[Recorded], Trade]:
@@ -368,7 +370,7 @@ class Desk:
         permission = "trade.register" if act.seq == 1 else "trade.act"
         kind = "trade.act" if rule.public else "trade.step"
         done = await self._send(person, kind, act, main, {**kept, **(inner or {})}, permission, second=second)
-        return msgspec.structs.replace(done, warnings=tuple(faults)) if False else _with(done, faults)
+        return replace(done, warnings=tuple(faults))
 
     async def _send(
         self,
@@ -473,9 +475,7 @@ def _repeat(records: Sequence[Recorded], act: Act, account: str) -> Done:
 def _done(record: Recorded, *, repeated: bool) -> Done:
     record_id = record.record_id.hex()
     receipt = paths.RECORD_RECEIPT.format(record_id=record_id)
-    return Done(
-        record.act.trade, record.act.seq, record_id, record.version, record.index, receipt, repeated=repeated
-    )
+    return Done(record.act.trade, record.act.seq, record_id, record.version, record.index, receipt, repeated=repeated)
 
 
 def _next(records: Sequence[Recorded]) -> int:
@@ -484,27 +484,9 @@ def _next(records: Sequence[Recorded]) -> int:
 
 
 def _amended(held: Trade, act: Act, rule: ActRule) -> ActRule | None:
-    target = engine.amended_by(held, act)
+    target = amended_by(held, act)
     return None if target is None else held.package.act(target.act)
-
-
-def _inner_of(record: Recorded) -> dict[str, Any]:
-    """The section as it was, for the version that withdraws."""
-    disclosed = record.document.body.fields
-    kept = {name: value for name, value in record.act.fields.items() if disclosed.get(name) != value}
-    return kept | dict(record.inner)
 
 
 def _disclosure(rule: ActRule | None) -> Disclosure:
     return msgspec.convert(rule.disclosure, Disclosure) if rule else ""
-
-
-def _uuid7(now_ms: int) -> bytes:
-    """A UUID of version 7 (RFC 9562 §5.7)."""
-    noise = bytearray(secrets.token_bytes(10))
-    noise[0] = 0x70 | (noise[0] & 0x0F)
-    noise[2] = 0x80 | (noise[2] & 0x3F)
-    return now_ms.to_bytes(6, "big") + bytes(noise)
-
-
-__all__ = ["Desk", "Done", "Hand", "Publishes", "Rules"]

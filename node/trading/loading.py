@@ -38,7 +38,7 @@ T = TypeVar("T")
 class Recorded:
     """One act as recorded: where its newest version lies, and what it says.
 
-    `act` has the fields of all sections held here; `inner` what the desk added, `hand` who did it, None where that
+    `act` has the fields of all sections held here; `inner` is that section as it is, `hand` who did it, None where that
     section is not held.
     """
 
@@ -164,7 +164,7 @@ def _read(conn: Connection, row: Mapping[str, Any]) -> Recorded | None:
         document.reason,
         act,
         document,
-        {name: value for name, value in inner.items() if name.startswith(sections.RESERVED)},
+        inner,
         _decoded(held.get((index, "hand")), _hands),
     )
 

@@ -1,4 +1,4 @@
-"""An act's fields in the record's sections: what is disclosed in `main`, what is not in `inner`, and both together again.
+"""An act's fields in the record's sections: what is disclosed in `main`, what is not in `inner`; and both joined again.
 
 A column of rows may be kept back alone: its rows then lie in `inner` under the same name, one map a row.
 """
