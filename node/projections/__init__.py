@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.projections import codes, credit, entities, experts, trades
+from node.projections import codes, credit, entities, experts, persons, trades
 from node.projections.shape import Projection
 
 PROJECTIONS: dict[str, Projection] = {
@@ -17,4 +17,7 @@ PROJECTIONS: dict[str, Projection] = {
     "expert.class": codes.PROJECTION,
     "expert.profile": experts.PROJECTION,
     "code.division": codes.PROJECTION,
+    "account.person": persons.ACCOUNTS,
+    "audit.act": persons.AUDIT,
+    "supervise.order": persons.ORDERS,
 }
