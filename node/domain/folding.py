@@ -337,7 +337,7 @@ def targets(trade: Trade, rule: ActRule) -> list[Act]:
 
 
 def may_amend(package: Package, rule: ActRule, act: Act) -> bool:
-    """Whether an act of this rule may replace fields of that act. `*` is any act that is as public, and no amendment."""
+    """Whether an act of this rule may replace fields of that one. `*`: what is as public, and is no amendment."""
     if ALL not in rule.amends:
         return act.act in rule.amends
     other = package.act(act.act)

@@ -26,8 +26,6 @@ Notes = Mapping[str, Sequence[Note]]
 
 MAX_LINES = 200
 """Lines of one repeatable field in a form; more come by Excel."""
-MAX_TEXT = 20_000
-"""Characters of one input: far above any notice's paragraph."""
 
 PARTY = (
     FieldRule(name="name", zh="名称", en="Name", max=200),
@@ -110,10 +108,10 @@ def draw(rules: Sequence[FieldRule], raw: Raw, tables: Tables, notes: Notes) -> 
 
 
 def typed(rules: Sequence[FieldRule], given: Mapping[str, str], prefix: str = "f.") -> dict[str, str]:
-    """The texts of a sent form that belong to these fields: nothing else is kept, and nothing of any length."""
+    """The texts of a sent form that belong to these fields; how much a form may hold, `session.form` says."""
     names = {rule.name for rule in rules}
     return {
-        path: text[:MAX_TEXT]
+        path: text
         for name, text in given.items()
         if name.startswith(prefix) and (path := name[len(prefix) :]).split(".")[0] in names
     }

@@ -120,11 +120,31 @@ def _stages(request: web.Request) -> dict[str, Pair]:
 
 def _table(request: web.Request, rows: list[dict[str, Any]]) -> list[list[Any]]:
     t, book = Words(language(request)), shell.desk(request).rules.book
-    heads = ("title", "category", "stage", "project_code", "division", "owner", "agency", "first", "last", "due", "late")
+    heads = (
+        "title",
+        "category",
+        "stage",
+        "project_code",
+        "division",
+        "owner",
+        "agency",
+        "first",
+        "last",
+        "due",
+        "late",
+    )
     found: list[list[Any]] = [[t(f"console_col_{name}") for name in heads] + [t("console_col_key")]]
     for row in rows:
         stage = t.pick(shell.stage_name(book.get(row["rules"]), row["stage"]))
-        texts = [row["title"], row["category"], stage, row["project_code"], row["division"], row["owner"], row["agency"]]
+        texts = [
+            row["title"],
+            row["category"],
+            stage,
+            row["project_code"],
+            row["division"],
+            row["owner"],
+            row["agency"],
+        ]
         times = [when(row[name]) if row[name] else "" for name in ("first_ms", "last_ms", "next_due_ms")]
         found.append([defuse(text) for text in texts] + [*times, row["late"], row["trade"]])
     return found

@@ -21,7 +21,7 @@ from node.web.portal_text import Pair
 NAVIGATION: Final[tuple[tuple[str, Pair], ...]] = (
     ("/console", ("今日待办", "To do today")),
     ("/console/trades", ("交易登记册", "Trades")),
-    ("/console/new", ("新登记", "Register")),
+    ("/console/trades/new", ("新登记", "Register")),
     ("/console/drafts", ("草稿与复核", "Drafts, review")),
     ("/console/venues", ("场地安排", "Venues")),
     ("/console/deposits", ("保证金", "Deposits")),
@@ -119,9 +119,7 @@ def left(ms: int | None) -> Pair:
     return (f"已逾期 {count} {zh}", f"{count} {en} late") if ms < 0 else (f"还剩 {count} {zh}", f"{count} {en} left")
 
 
-def render(
-    request: web.Request, template: str, who: Person, *, status: int = 200, **context: Any
-) -> web.Response:
+def render(request: web.Request, template: str, who: Person, *, status: int = 200, **context: Any) -> web.Response:
     """A page of the console; never kept by a cache."""
     path = request.path
     here = max((each for each, _ in NAVIGATION if path == each or path.startswith(f"{each}/")), key=len, default="")
