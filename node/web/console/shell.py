@@ -130,7 +130,7 @@ def render(request: web.Request, template: str, who: Person, *, status: int = 20
         who=who,
         console_navigation=[(each, title, each == here) for each, title in NAVIGATION],
         role_names=[(ROLES[role].zh, ROLES[role].en) for role in sorted(who.roles) if role in ROLES],
-        done=DONE.get(request.query.get("done", "")),
+        done=DONE.get(request.query.get("done", "")) if request.method == "GET" else None,
         money_units=list(UNITS),
         left=left,
         **context,
