@@ -14,7 +14,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "clock", "resources", "samples"}),
     frozenset({"tlog", "domain"}),
     frozenset({"wire"}),
-    frozenset({"store", "keyring", "settings", "trusted", "tiers"}),
+    frozenset({"store", "keyring", "settings", "trusted", "tiers", "rules"}),
     frozenset({"publishing", "sync", "projections", "importing", "trading", "routing"}),
     frozenset({"web", "jobs"}),
     frozenset({"app", "provision", "recovery", "running", "serve", "workers"}),
