@@ -54,6 +54,11 @@ class Rules(Protocol):
     def calendar(self) -> Calendar: ...
 
     @property
+    def stamp(self) -> str:
+        """Changes whenever the rules do: what was made of the old ones is then made anew."""
+        ...
+
+    @property
     def tables(self) -> Mapping[str, Collection[str]]: ...
 
 
@@ -362,7 +367,8 @@ class Desk:
         made_up: bool,
     ) -> Done:
         # What only authorities read needs no second fence between its fields.
-        shown, kept = dict(act.fields), {}
+        shown: dict[str, Any] = dict(act.fields)
+        kept: dict[str, Any] = {}
         if rule.public:
             shown, kept = sections.split(engine.fields_of(package, rule, target), act.fields)
         disclosed = msgspec.structs.replace(act, fields=shown)
