@@ -14,6 +14,7 @@ from node.accounts.desk import Accounts
 from node.clock import Clock
 from node.keyring import Keyring
 from node.publishing.publish import Publisher
+from node.routing.issuing import Issuer
 from node.settings import Settings
 from node.store.db import Store
 from node.sync.accept import Acceptor
@@ -62,6 +63,8 @@ REGISTER_LIMITS = web.AppKey("register_limits", Limits)
 INVITATIONS = web.AppKey("invitations", Invitations)
 PRESSURE = web.AppKey("pressure", Pressure)
 """How busy the node is with uploads."""
+ISSUER = web.AppKey("issuer", Issuer)
+"""Gives out numbers of trades."""
 WORKER = web.AppKey("worker", Worker)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 """Accounts of persons and their sessions."""
