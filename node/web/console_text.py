@@ -77,9 +77,10 @@ TEXT: Final[dict[str, Pair]] = {
     # registration
     "console_new": ("新登记", "Register a trade"),
     "console_new_lead": (
-        "先选交易类别。登记表按该类别现行规则包生成；应在哪一级平台交易，由审批、资金、资产层级和所在地自动判断，并说明依据。",
-        "Choose the category first. The form follows the rules in force; which tier holds the trade is decided by levels"
-        " and place, with its clause.",
+        "先选交易类别。登记表按该类别现行规则包生成；应在哪一级平台交易，由审批、资金、资产层级和所在地自动判断，"
+        "并说明依据。",
+        "Choose the category first. The form follows the rules in force; which tier holds the trade is decided by"
+        " levels and place, with its clause.",
     ),
     "console_handover_title": ("移交给应当受理的中心", "Hand it over to the right centre"),
     "console_handover_lead": (

@@ -22,7 +22,8 @@ from node.domain.rulebook import ActRule, FieldRule, Package
 from node.errors import NotFound
 from node.web import session
 from node.web.act_shown import Names
-from node.web.console import forms, keeping, sent, shell, sheets, trade as trade_page
+from node.web.console import forms, keeping, sent, sheets, shell
+from node.web.console import trade as trade_page
 from node.web.console.forms import Tables
 from node.web.console.inputs import Note
 from node.web.console.prefill import prefill
@@ -162,7 +163,7 @@ async def show(request: web.Request, who: Person, about: Subject) -> web.Respons
 
 
 async def take(request: web.Request, who: Person, about: Subject) -> web.Response:
-    """A sent form: a line more or less, a filled Excel file, a draft to keep, or an act to look at before publication."""
+    """A sent form: a line more or less, a filled Excel file, a draft to keep, or an act to look at in its preview."""
     given = await session.form(request, files=request.content_type == "multipart/form-data")
     draft = await keeping.load(request, who, str(given.get("draft", "")))
     before = sent.opened(draft.content) if draft else Sent()
@@ -178,7 +179,7 @@ async def take(request: web.Request, who: Person, about: Subject) -> web.Respons
         saved = await keeping.save(request, who, draft_id, about, got)
         raise web.HTTPSeeOther(_here(about, saved, done="saved"))
     else:
-        values, notes = await judged(request, about, got)
+        _, notes = await judged(request, about, got)
         if any(note.severity == "refuse" for each in notes.values() for note in each):
             return _page(request, who, about, got, notes, draft_id=draft_id, status=400)
         saved = await keeping.save(request, who, draft_id, about, got)

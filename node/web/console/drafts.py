@@ -77,7 +77,9 @@ async def autosave(request: web.Request) -> web.Response:
     about = await _subject(request, words[2] if words[2] != "new" else "", words[3], corrects)
     draft = await keeping.load(request, who, str(given.get("draft", "")))
     before = sent.opened(draft.content) if draft else Sent()
-    saved = await keeping.save(request, who, draft.id if draft else "", about, sent.of_form(given, about.fields, before))
+    saved = await keeping.save(
+        request, who, draft.id if draft else "", about, sent.of_form(given, about.fields, before)
+    )
     return web.json_response({"draft": saved, "saved_ms": shell.now_ms(request)})
 
 
@@ -103,9 +105,7 @@ async def _draft(request: web.Request, who: Person) -> Draft:
     return draft
 
 
-async def _page(
-    request: web.Request, who: Person, draft: Draft, wrong: list[Note] | None = None
-) -> web.Response:
+async def _page(request: web.Request, who: Person, draft: Draft, wrong: list[Note] | None = None) -> web.Response:
     about, got = await subject(request, draft)
     values, notes = await acting.judged(request, about, got)
     refusing = [note for each in notes.values() for note in each if note.severity == "refuse"]

@@ -8,13 +8,15 @@ from typing import Any, Final
 from aiohttp import web
 
 from node.accounts.person import Person
+from node.domain.divisions import CHONGQING
 from node.domain.posts import ROLES
 from node.domain.rulebook import ActRule, Package
 from node.errors import NotAllowed
+from node.tiers import code_table
 from node.trading.desk import Desk
 from node.web import pages, session
 from node.web.console.forms import Tables
-from node.web.console.inputs import UNITS
+from node.web.console.inputs import UNITS, Choice
 from node.web.keys import CLOCK, DESK
 from node.web.portal_text import Pair
 
@@ -48,6 +50,12 @@ DONE: Final[dict[str, Pair]] = {
     "retried": ("已安排重试。", "It will be tried again."),
 }
 
+# Tables that come with the program, by the names that the rules use.
+PACKAGED: Final[dict[str, list[Choice]]] = {
+    "GB/T 2260": [(code, name, name) for code, name in {"500000": "重庆市", **CHONGQING}.items()],
+    "class": [(each.code, each.zh, each.en) for each in code_table().classes],
+}
+
 
 async def centre(request: web.Request, permission: str = "read.shared") -> Person:
     """Who works at this centre and may do this. Raises NotAllowed for accounts of other realms."""
@@ -71,9 +79,9 @@ def now_ms(request: web.Request) -> int:
 
 
 def tables(request: web.Request) -> Tables:
-    """The code tables held here, with names where they are known."""
+    """The code tables held here, with names where they are known; divisions and classes come with the program."""
     held: Mapping[str, Any] = desk(request).rules.tables
-    return {name: [_choice(code, table) for code in table] for name, table in held.items()}
+    return PACKAGED | {name: [_choice(code, table) for code in table] for name, table in held.items() if table}
 
 
 def _choice(code: str, table: Any) -> tuple[str, str, str]:

@@ -52,7 +52,9 @@ def next_acts(trade: Trade, who: Person, *, now_ms: int, calendar: Calendar) -> 
 
 def lots(trade: Trade) -> list[Row]:
     """Each lot with its strip: the stages it went through, the present one, those on the way that most trades go."""
-    names = {str(row.get("number")): row.get("name", "") for row in trade.facts.get("lots") or [] if isinstance(row, dict)}
+    names = {
+        str(row.get("number")): row.get("name", "") for row in trade.facts.get("lots") or [] if isinstance(row, dict)
+    }
     way = usual_way(trade.package.acts, trade.package.stages[0].id, trade)
     found = []
     for number, lot in trade.lots.items():
@@ -75,7 +77,7 @@ def lots(trade: Trade) -> list[Row]:
 
 
 def usual_way(acts: Sequence[ActRule], start: str, trade: Trade) -> list[str]:
-    """The stages from the first to the archive when nothing goes wrong: at each, the first act of the file that leads on.
+    """The stages from the first to the archive when nothing goes wrong: at each, the first act that leads on.
 
     Acts that exist for other trades only, that void or renew, or that lead back are no part of it.
     """
@@ -138,7 +140,7 @@ def disclosures(trade: Trade, *, now_ms: int, calendar: Calendar) -> list[Row]:
 
 
 def acts(trade: Trade, records: Sequence[Recorded], who: Person) -> list[Row]:
-    """All acts, the newest first, withdrawn ones too; `may_withdraw` where nothing rests on it and the post allows it."""
+    """All acts, the newest first, withdrawn ones too; `may_withdraw` where nothing rests on one and the post may."""
     rows = []
     for each in reversed(records):
         rule = trade.package.act(each.act.act)

@@ -8,7 +8,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from node.trading import register
-from node.web.console import shell
+from node.web.console import keeping, shell
 from node.web.keys import STORE
 
 routes = web.RouteTableDef()
@@ -32,4 +32,5 @@ async def today(request: web.Request) -> web.Response:
         row["stage_name"] = shell.stage_name(package, row["stage"])
         row["mine"] = rule is not None and shell.may_do(who, rule)
         row["posts"] = shell.posts_of(rule) if rule else []
-    return shell.render(request, "today.html", who, **found)
+    mine, waiting = await keeping.lists(request, who) if who.may("draft.edit") else ([], [])
+    return shell.render(request, "today.html", who, mine=mine, waiting=waiting, failures=0, **found)

@@ -1,4 +1,4 @@
-"""A trade's page: where each lot stands, what may come next, clocks, all acts with their records; and withdrawing one."""
+"""A trade's page: where each lot stands, what may come next, clocks, all acts with their records; withdrawing one."""
 
 from __future__ import annotations
 
