@@ -118,6 +118,7 @@ class Node:
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
         self.rules = Rules.packaged()
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
+        self.placing = Placing(self.store, self.trusted, settings)
         self.desk = Desk(
             self.store,
             self.publisher,
@@ -126,7 +127,7 @@ class Node:
             self.projector.run,
             node=settings.name,
             source=settings.title,
-            place=Placing(self.store, self.trusted, settings),
+            place=self.placing,
             after=self.trades.run,
         )
         self.issuer = Issuer(
