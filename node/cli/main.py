@@ -16,6 +16,7 @@ from node.cli import evidence as evidence_commands
 from node.cli import keys as key_commands
 from node.cli import policy as policy_commands
 from node.cli import seal as seal_commands
+from node.cli import users as user_commands
 
 app = typer.Typer(
     name="ggzy",
@@ -32,6 +33,7 @@ app.add_typer(key_commands.app, name="key")
 app.add_typer(seal_commands.app, name="seal")
 app.add_typer(erase_commands.app, name="erase")
 app.add_typer(evidence_commands.app, name="evidence")
+app.add_typer(user_commands.app, name="user")
 app.add_typer(bench_commands.app, name="bench")
 
 Config = Annotated[

@@ -23,6 +23,7 @@ from node.web import (
     problems,
     records_api,
     session,
+    supervision,
     sync_api,
     wraps_api,
 )
@@ -48,7 +49,7 @@ def build(
     )
     app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
     app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
-    app[keys.ACCOUNTS], app[keys.AUDIT] = node.accounts, node.audit
+    app[keys.ACCOUNTS], app[keys.AUDIT], app[keys.ORDERING] = node.accounts, node.audit, node.ordering
     app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
     skew_s = node.settings.max_clock_skew_s
     # Another machine's clock may be off too, so they are kept for longer than this one's window.
@@ -65,7 +66,7 @@ def build(
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
     nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
-    persons = accounts.routes_for(node.settings)
+    persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
     desk = [console.routes] if node.settings.role in ("district", "hub") else []
     for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons, *desk):
         app.add_routes(routes)
