@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from typing import Literal
 
 from node.domain.divisions import is_known
-from node.domain.fault import Fault, Severity
+from node.domain.faults import Fault, Severity
 from node.domain.standard import (
     CODE_CHARS,
     COMMON,
@@ -28,7 +28,6 @@ from node.domain.standard import (
 Operation = Literal["insert", "update", "delete"]
 BASIS = "公共资源交易平台系统数据规范"
 _NUMBER = re.compile(r"-?(\d+)(?:\.(\d+))?")
-_FORMATS = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}
 _FORMAT_NAMES = {8: "yyyyMMdd", 14: "yyyyMMddHHmmss"}
 
 
@@ -249,8 +248,9 @@ def _is_date(value: str, digits: int) -> bool:
     """
     if len(value) != digits or not (value.isascii() and value.isdigit()):
         return False
+    clock = value[8:]
     try:
-        datetime.strptime(value + "+0800", _FORMATS[digits] + "%z")
+        date(int(value[:4]), int(value[4:6]), int(value[6:8]))
     except ValueError:
         return False
-    return True
+    return not clock or (clock[:2] < "24" and clock[2:4] < "60" and clock[4:] < "60")
