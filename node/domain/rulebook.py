@@ -28,7 +28,8 @@ FieldType = Literal[
     "texts",  # a list of texts
     "rows",  # a list of maps, with `columns`
 ]
-Unit = Literal["日", "工作日", "年"]
+Unit = Literal["日", "工作日", "年", "小时"]
+"""Calendar days, working days, years: counted in days of Beijing; hours: counted from moment to moment, 0 is the moment."""
 
 
 class Condition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -60,11 +61,21 @@ class Basis(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
         )
 
 
+class Choice(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One value that a field may take, with its names."""
+
+    value: str
+    zh: str
+    en: str
+
+
 class FieldRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     """A field of an act: what a form, an Excel template and the lint know of it.
 
-    `max` bounds characters of a text or items of a list. `standard` is the element of the national data standard that
-    it becomes, `when` says when it is required. A field that is not `disclosed` stays in the record's shared section.
+    `max` bounds characters of a text or items of a list. `choices` are the values of a code that this package knows
+    itself, `table` names a code table of the city. `standard` is the element of the national data standard that it
+    becomes. A `required` field with `when` is required only where all of `when` hold. A field that is not `disclosed`
+    stays in the record's shared section.
     """
 
     name: str
@@ -76,6 +87,7 @@ class FieldRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     least: int | None = None
     most: int | None = None
     table: str = ""
+    choices: list[Choice] = []
     columns: list[FieldRule] = []
     standard: str = ""
     hint_zh: str = ""
@@ -96,10 +108,16 @@ class StageRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 class ActRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     """An act of a category: from which stages it may come, to which it leads, what it discloses, who does it.
 
-    `takes` are stages of the lots it is about; `gives` the stage they are in afterwards, empty where they stay. `per`
-    says whether it is about the whole trade or about lots. `public` makes it a `trade.act` record, else `trade.step`.
-    `again` lets it come more than once in one stage. `posts` are the posts of the centre that may do it, `fields` what
-    it carries. `portal` is the stage code of the national portal, `datasets` the sets of the national data standard.
+    `takes` are stages of the lots it is about (`*`: every stage that is not final); `gives` the stage they are in
+    afterwards, empty where they stay. `per` says whether it is about the whole trade or about lots. `public` makes it a
+    `trade.act` record, else `trade.step`. `again` lets it come more than once in one stage. `when` says for which
+    trades it exists at all. `posts` are the posts of the centre that may do it, `fields` what it carries. `portal` is
+    the stage code of the national portal, `datasets` the sets of the national data standard.
+
+    `answers` names acts that it answers: its `corrects` says which one, and a suspension by it ends. `amends` names
+    acts whose fields it replaces where it has fields of the same name (`*`: any act, by all fields that act has).
+    `suspends` stops its lots: only acts with `while_suspended` may come until it is answered. `voids` lets the clocks
+    lapse that still run for its lots, `renews` begins a new round (重新招标).
     """
 
     id: str
@@ -110,6 +128,13 @@ class ActRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     per: Literal["trade", "lot"] = "lot"
     public: bool = True
     again: bool = False
+    when: list[Condition] = []
+    answers: list[str] = []
+    amends: list[str] = []
+    suspends: bool = False
+    while_suspended: bool = False
+    voids: bool = False
+    renews: bool = False
     disclosure: str = ""
     portal: str = ""
     datasets: list[str] = []
@@ -117,6 +142,9 @@ class ActRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     four_eyes: bool = False
     fields: list[FieldRule] = []
     basis: str = ""
+
+    def field(self, name: str) -> FieldRule | None:
+        return next((field for field in self.fields if field.name == name), None)
 
 
 class Point(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -129,8 +157,11 @@ class Point(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 class ClockRule(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     """A legal clock: from `start` to `end` there must be at least, or at most, `value` of `unit`.
 
-    `owes` names the act that a `most` clock makes owed (the end's act when empty): what the to-do list shows.
-    `severity` says what breaking it does: `refuse` stops the act, `warn` lets it pass and shows it, `late` only counts.
+    Days are counted from the day after `start`. With `window` the two are the first and last day of one period and
+    both count. `owes` names the act that a `most` clock makes owed (the end's act when empty): what the to-do list
+    shows; with `optional` the end need not come, and only an end that comes too late is judged. With `pauses` the clock
+    stands still while its lot is suspended. `severity` says what breaking it does: `refuse` stops the act, `warn` lets
+    it pass and shows it, `late` only counts.
     """
 
     id: str
@@ -143,11 +174,18 @@ class ClockRule(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     unit: Unit
     when: list[Condition] = []
     owes: str = ""
+    window: bool = False
+    optional: bool = False
+    pauses: bool = False
     severity: Literal["refuse", "warn", "late"] = "late"
 
 
 class LimitRule(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
-    """A bound on a number: `field` is at most/least `value` (`unit` fen, permille of `base`, or a count)."""
+    """A bound on a number: `field` is at most/least `value` (`unit` fen, permille of `base`, or a count).
+
+    `field` belongs to the act; a list counts its items. `base` is a fact by its name: a field of the registration,
+    `<act>.<field>`, or `lot.<column>` for the sum over the act's lots.
+    """
 
     id: str
     zh: str
@@ -160,6 +198,16 @@ class LimitRule(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     base: str = ""
     when: list[Condition] = []
     severity: Literal["refuse", "warn"] = "refuse"
+
+
+class NoticeRule(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """A notice owed (R30): a lot that has reached `stage` owes `act`, whether or not a clock says by when."""
+
+    id: str
+    disclosure: str
+    act: str
+    stage: str
+    when: list[Condition] = []
 
 
 class Package(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
@@ -177,6 +225,7 @@ class Package(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     acts: list[ActRule]
     clocks: list[ClockRule] = []
     limits: list[LimitRule] = []
+    notices: list[NoticeRule] = []
 
     @property
     def name(self) -> str:

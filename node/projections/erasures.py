@@ -18,7 +18,7 @@ from sqlalchemy import Connection, and_, exists, select
 from node.clock import Clock
 from node.domain.erasure import Erasure
 from node.errors import BadSignature, Malformed, NotFound
-from node.projections.reading import HELD, decode
+from node.projections.reading import HELD
 from node.projections.shape import text
 from node.store import cursors, erased, logs, payloads, word_index
 from node.store.db import Store
@@ -28,6 +28,7 @@ from node.tlog.note import parse_note
 from node.trusted import Trusted
 from node.wire import erasure
 from node.wire import header as headers
+from node.wire.document import decode
 from node.wire.erasure import ErasureOrder
 from node.wire.trust import TrustPolicy
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
-from dataclasses import dataclass
-from typing import Any
-
-import msgspec
+from dataclasses import dataclass, field
 
 from node.domain import KINDS
-from node.domain.record import Document
 from node.errors import Malformed
 from node.projections import PROJECTIONS
 from node.projections.shape import Place, Row, text
 from node.tlog.merkle import leaf_hash
 from node.wire import header as headers
-from node.wire import payload as payloads
+from node.wire.document import decode
 from node.wire.header import Header
 
 HELD, WITHHELD, SEALED, MISSING, UNREADABLE = "held", "withheld", "sealed", "missing", "unreadable"
@@ -33,22 +28,20 @@ MARKS = {
     UNREADABLE: "（本节点无法读取）",
 }
 
-_encoder = msgspec.msgpack.Encoder(order="sorted")
-_decoders: dict[str, msgspec.msgpack.Decoder[Document[Any]]] = {
-    name: msgspec.msgpack.Decoder(kind.sections["main"][0]) for name, kind in KINDS.items()
-}
-
 
 @dataclass(slots=True)
 class Reading:
-    """What one entry says. `row` is set when its content is held; `fault` is a code of `REASONS` and a detail."""
+    """What one entry says.
+
+    `rows` (read table -> row) are set when its content is held; `fault` is a code of `REASONS` and a detail.
+    """
 
     index: int
     leaf: bytes
     kind: str = ""
     header: Header | None = None
     content: str = UNREADABLE
-    row: Row | None = None
+    rows: dict[str, Row] = field(default_factory=dict)
     title: str = ""
     withdrawn: bool = False
     made_up: bool = False
@@ -103,37 +96,15 @@ def _read_main(reading: Reading, place: Place, header: Header, payload: bytes | 
         public = main.audience == kind.sections["main"][1] == "public"
         try:
             document = decode(header.kind, payload)
-            projection = PROJECTIONS.get(header.kind)
+            withdrawn = document.status == "withdrawn"
             # A kind without a projection has its own page and stands in no list.
-            reading.row = projection.row(place, document) if projection else None
-            reading.title = projection.title(document) if projection and public else kind.zh
+            shown = PROJECTIONS.get(header.kind, ())
+            rows = {
+                each.table.name: each.row(place, document) for each in shown if each.keeps_withdrawn or not withdrawn
+            }
+            reading.title = shown[0].title(document) if shown and public else kind.zh
         except Malformed as error:
             reading.fault = ("payload-unreadable", error.detail)
         else:
-            reading.content = HELD
-            reading.withdrawn, reading.made_up = document.status == "withdrawn", document.made_up
-
-
-def decode(kind: str, data: bytes) -> Document[Any]:
-    """The `main` document of a known kind. Raises Malformed when it is not canonical or not of the kind's shape."""
-    try:
-        document = _decoders[kind].decode(data)
-        plain = _encoder.encode(document) == data and len(data) <= payloads.MAX_PAYLOAD_BYTES
-    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
-        _require_canonical(kind, data)
-        raise Malformed(f"payload does not fit {kind}: {error}") from None
-    # What the shape itself would write has sorted keys, short integers and nothing unknown; its texts stand in it
-    # whole, and a part of a text in NFC is in NFC. Everything else is judged piece by piece.
-    if not (plain and unicodedata.is_normalized("NFC", data.decode("utf-8", "replace"))):
-        _require_canonical(kind, data)
-    return document
-
-
-def _require_canonical(kind: str, data: bytes) -> None:
-    try:
-        # Decoders are lax about repeated keys: two readers of the same bytes must not see two documents (L1).
-        canonical = payloads.encode(payloads.decode(data)) == data
-    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
-        raise Malformed(f"payload does not fit {kind}: {error}") from None
-    if not canonical:
-        raise Malformed("payload is not canonical msgpack")
+            reading.content, reading.rows = HELD, rows
+            reading.withdrawn, reading.made_up = withdrawn, document.made_up

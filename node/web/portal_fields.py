@@ -15,11 +15,12 @@ from node.domain import KINDS
 from node.domain.record import Amount, Document, Party
 from node.domain.trades import Candidate
 from node.errors import Malformed
-from node.projections.reading import HELD, decode
+from node.projections.reading import HELD
 from node.store.view_record import VersionView
 from node.web.portal_format import money, number, points
 from node.web.portal_labels import AMOUNTS, LABELS, OWNERS
 from node.web.portal_text import Pair
+from node.wire.document import decode
 
 POINTS = frozenset({"score", "initial", "base", "bonus", "deducted", "points"})
 _LAST = frozenset({"details", "texts"})

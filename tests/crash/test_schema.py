@@ -23,7 +23,7 @@ def findings(conn: Connection) -> list[tuple[str, str]]:
         "UPDATE sqlite_master SET sql = replace(sql, 'log_bundle b WHERE', 'log_bundle b -- W') WHERE type = 'trigger'",
         "UPDATE sqlite_master SET sql = CAST(replace(CAST(sql AS BLOB), 'ABORT', x'bc424f5254') AS TEXT) "
         "WHERE name = 'log_tile_no_delete'",
-        "DROP INDEX ix_trade_view_division",
+        "DROP INDEX ix_trade_view_doc",
         "CREATE TRIGGER log_more AFTER INSERT ON log_tail BEGIN SELECT 1; END",
     ],
 )

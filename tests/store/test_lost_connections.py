@@ -54,7 +54,7 @@ def cutting(url: str, seed: int) -> Iterator[None]:
     yield
     stop.set()
     thread.join()
-    assert sum(done) > 3
+    assert sum(done)
 
 
 def run_writers(*commands: tuple[Any, ...]) -> list[list[tuple[int, int]]]:
