@@ -51,8 +51,8 @@ class Case:
 
     `base` names the record for its messages and stays the same in all its versions; `sets` are the data sets it becomes;
     `fields` are its own values, `facts` those of the trade until then (registration's by their names, later acts' as
-    `<act>.<field>`); `lots` are rows with `number` and `name`; `elements` maps an element of the standard to the field
-    that holds it, where a rule package says so. `at_ms` is when it happened.
+    `<act>.<field>`); `lots` are rows with `number` and `name`; `elements` maps an element of the standard to the name and
+    type of the field that holds it, where a rule package says so. `at_ms` is when it happened.
     """
 
     base: str
@@ -68,7 +68,7 @@ class Case:
     fields: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     lots: tuple[Mapping[str, Any], ...] = ()
-    elements: Mapping[str, str] = field(default_factory=dict)
+    elements: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     project_code: str = ""
     section_code: str = ""
 
@@ -139,6 +139,26 @@ class View:
 
     def day(self, *names: str) -> str:
         return moment(self.find(*names))[:8]
+
+    def typed(self, name: str, sort: str) -> str:
+        """The value of a field as its type in the rule book asks for."""
+        match sort:
+            case "money":
+                return self.money(name)
+            case "moment":
+                return self.moment(name)
+            case "day":
+                return self.day(name)
+            case "flag":
+                return self.flag(name)
+            case "integer":
+                return self.whole(name)
+            case "party" | "parties":
+                return self.party(name)[0]
+            case "rows":
+                return ""
+            case _:
+                return self.text(name)
 
     @property
     def at(self) -> str:
@@ -280,9 +300,16 @@ class Template:
 
 
 def messages(
-    templates: Mapping[str, Template], case: Case, numbers: Numbers, sender: Sender
+    templates: Mapping[str, Template],
+    case: Case,
+    numbers: Numbers,
+    sender: Sender,
+    known: Callable[[str, str], bool] = lambda number, element: True,
 ) -> list[Message]:
-    """What a case becomes: its sets, and before them those on which they hang. Empty fields are left out."""
+    """What a case becomes: its sets, and before them those on which they hang. Empty fields are left out.
+
+    `known(set, element)` says whether a set has an element: what a rule package names goes into those that have it.
+    """
     order: list[str] = []
 
     def add(number: str) -> None:
@@ -298,10 +325,8 @@ def messages(
         template = templates[number]
         for view, tail in _views(template, case, numbers, sender):
             fields = {name: value for name, value in template.make(view).items() if value}
-            for element, name in case.elements.items():
-                if element in fields or element not in template.make(view):
-                    continue
-                if shown := view.text(name):
+            for element, (name, sort) in case.elements.items():
+                if known(number, element) and (shown := view.typed(name, sort)):
                     fields[element] = shown
             subject = template.subject(view) if template.subject else f"{case.base}{tail}"
             made.append(Message(number, subject, fields, template.base))
