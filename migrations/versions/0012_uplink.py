@@ -69,12 +69,14 @@ def upgrade() -> None:
         sa.Column("tried_ms", sa.BigInteger(), nullable=False),
         sa.Column("accepted_ms", sa.BigInteger(), nullable=False),
         sa.Column("told", sa.Text(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("waits", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("data_key"),
         sa.UniqueConstraint("number", "subject", name="uplink_message_subject_key"),
     )
     op.create_index("ix_uplink_message_record", "uplink_message", ["record_id"])
-    op.create_index("ix_uplink_message_state", "uplink_message", ["state", "next_ms", "id"])
+    op.create_index("ix_uplink_message_state", "uplink_message", ["state", "place", "next_ms"])
     op.create_table(
         "uplink_use",
         sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),

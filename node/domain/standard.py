@@ -187,8 +187,6 @@ def build(
         tables={table.id: table for table in map(parse_table, tables)},
         parents=tuple(parents),
         prices=tuple(PriceLink(frozenset(row["sets"]), row["sum"]) for row in links.get("price", ())),
-        orders=tuple(
-            OrderLink(frozenset(row["sets"]), row["first"], row["then"]) for row in links.get("order", ())
-        ),
+        orders=tuple(OrderLink(frozenset(row["sets"]), row["first"], row["then"]) for row in links.get("order", ())),
         names={each.name: each.number for each in held.values()},
     )

@@ -205,9 +205,7 @@ def _over_time(dataset: DataSet, record: Mapping[str, str], context: Context) ->
             )
 
 
-def _between(
-    standard: Standard, dataset: DataSet, record: Mapping[str, str], context: Context
-) -> Iterator[Fault]:
+def _between(standard: Standard, dataset: DataSet, record: Mapping[str, str], context: Context) -> Iterator[Fault]:
     number = dataset.number
     for parent in standard.links(number):
         value = record.get(parent.field, "")

@@ -54,7 +54,8 @@ class UplinkMessage(SQLModel, table=True):
     `accepted` what it last accepted, `trying` what was sent without an answer, each as JSON without the common fields;
     empty is nothing. `operation` is the one that is owed. `state` is one of
     queued, blocked (a parent is not there), held (our lint refuses it), accepted, rejected (the receiver refuses it),
-    dead (tried too often), deleted. Times are UTC milliseconds, 0 for never.
+    dead (tried too often), deleted. `place` is its place in the order of sending, parents before children; `waits` names
+    the parent for which a blocked one waits; `told` is what the last verdict said. Times are UTC milliseconds, 0: never.
     """
 
     __tablename__ = "uplink_message"
@@ -84,9 +85,11 @@ class UplinkMessage(SQLModel, table=True):
     tried_ms: int = Field(sa_column=_big())
     accepted_ms: int = Field(sa_column=_big())
     told: str = Field(sa_column=_text())
+    place: int = Field(default=0, sa_column=Column(Integer, nullable=False))
+    waits: str = Field(sa_column=_text())
     __table_args__ = (
         UniqueConstraint("number", "subject", name="uplink_message_subject_key"),
-        Index("ix_uplink_message_state", "state", "next_ms", "id"),
+        Index("ix_uplink_message_state", "state", "place", "next_ms"),
         Index("ix_uplink_message_record", "record_id"),
     )
 

@@ -31,7 +31,8 @@ def case_of(
     """The case of one act; `trade` is the fold of the acts up to it, None where its rule package is not held here."""
     rule = trade.package.act(act.act) if trade is not None else None
     facts = dict(trade.facts) if trade is not None else {}
-    fields = {**act.fields, **(inner or {})}
+    own = trade.values.get(act.seq, act.fields) if trade is not None else act.fields
+    fields = {**own, **(inner or {})}
     numbers = list(act.lots) or (list(trade.covers.get(act.seq, ())) if trade is not None else [])
     code = act.project_code or str(facts.get("project_code", ""))
     return Case(
@@ -50,6 +51,7 @@ def case_of(
         lots=_lots(numbers, facts, fields),
         elements=_elements(rule),
         project_code=code,
+        first=act.seq == 1,
     )
 
 
@@ -59,10 +61,10 @@ def sets_of(act: Act, rule: ActRule | None, standard: Standard) -> tuple[str, ..
         known = (name if name in standard.sets else standard.names.get(name, "") for name in rule.datasets)
         found = tuple(number for number in known if number)
         return _of_right(act, found)
-    if rule is not None and act.seq > 1 and not act.disclosure:
-        return ()
     if act.seq == 1:
         return BASES.get(act.category, ())
+    if rule is not None:
+        return ()
     category = act.category
     match act.disclosure:
         case "trade_notice":
@@ -96,9 +98,7 @@ def _of_right(act: Act, numbers: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(number for number in numbers if number not in dropped)
 
 
-def _lots(
-    numbers: Sequence[str], facts: Mapping[str, Any], fields: Mapping[str, Any]
-) -> tuple[Mapping[str, Any], ...]:
+def _lots(numbers: Sequence[str], facts: Mapping[str, Any], fields: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     """The rows of the lots that an act is about, with the act's own row for a lot laid over the registration's."""
     rows = {str(row.get("number", "")): row for row in _rows(facts.get("lots"))}
     own = {str(row.get("lot") or row.get("number") or ""): row for row in _rows(fields.get("lots"))}

@@ -13,7 +13,7 @@ from node.uplink.shape import Fields, Template, View, nature, region_of_party
 CURRENCY: Final = "156"
 """人民币 by GB/T 12406, as numbers."""
 YUAN: Final = "0"
-MODES: Final = {"公开招标": "1", "邀请招标": "2"}
+MODES: Final = {"公开招标": "1", "邀请招标": "2", "open": "1", "public": "1", "invited": "2"}
 """招标方式: the code table T1000 is not confirmed."""
 
 
@@ -56,7 +56,7 @@ def tender_project(v: View) -> Fields:
         "TENDER_SELF_CODE": v.case.project_code,
         "IS_TO_LAW": law or "1",
         "TENDER_PROJECT_NAME": v.project_name,
-        "TENDER_PROJECT_TYPE": v.text("project_type"),
+        "TENDER_PROJECT_TYPE": _class(v.text("class_code")),
         "REGION_CODE": v.region,
         "TENDER_CONTENT": v.text("tender_content", "scope", "content"),
         "OWNER_NAME": owner,
@@ -94,14 +94,30 @@ def section(v: View) -> Fields:
         "TRA_PLACE_CODE": v.place,
         "BID_SECTION_CONTENT": v.text("lot_content", "scope", "content"),
         "TENDER_PROJECT_CLASSIFY_CODE": v.text("class_code"),
-        "CONTRACT_RECKON_PRICE": v.money("estimate", "ceiling", "budget", "amount"),
+        "CONTRACT_RECKON_PRICE": v.money("estimate", "ceiling", "budget", "award_amount"),
         "CURRENCY_CODE": CURRENCY,
         "PRICE_UNIT": YUAN,
-        "BID_QUALIFICATION": v.text("qualification", "bidder_qualification"),
+        "BID_QUALIFICATION": v.text("conditions", "notice.conditions"),
         "BEGIN_DATE": v.day("planned_start"),
         "LIMITE_TIME": v.whole("duration_days", "duration"),
         "CREATE_TIME": v.moment("registered_at") or v.at,
     }
+
+
+def _class(code: str) -> str:
+    return code if len(code) == 3 else ""
+
+
+def _end_of(day: str) -> str:
+    return f"{day}235959" if day else ""
+
+
+def _contractor(v: View) -> tuple[str, str]:
+    named = v.others("parties", "owner")
+    return named if named[0] else v.party("contractor", "result.winners", "award_notice.winners", "winners")
+
+
+_ABNORMAL = (("流标", "1"), ("终止开标", "2"), ("撤销", "3"))
 
 
 def _all_sections(v: View) -> tuple[str, str, str]:
@@ -116,7 +132,7 @@ def notice(v: View) -> Fields:
     """One message a lot: version 4 has both code fields of exactly one section."""
     owner, owner_code = v.party("owner")
     agency, agency_code = v.party("agency")
-    opens = v.moment("opens_at", "opening_at", "bid_open_at", "opening_time", "bid_deadline")
+    opens = v.moment("opening_at", "opens_at", "bid_deadline", "deadline")
     return {
         "TENDER_PROJECT_CODE": v.numbers.tender,
         "NOTICE_BID_NUM": "1",
@@ -128,14 +144,14 @@ def notice(v: View) -> Fields:
         "NOTICE_CONTENT": v.content(),
         "NOTICE_SEND_TIME": v.at,
         "URL": v.case.url,
-        "DOC_GET_START_TIME": v.moment("docs_from", "documents_from", "sale_starts") or v.at,
-        "DOC_GET_END_TIME": v.moment("docs_to", "documents_to", "sale_ends", "bid_deadline") or opens,
-        "TENDER_DOC_GET_METHOD": v.text("docs_how", "documents_how"),
-        "BID_DOC_REFER_END_TIME": v.moment("bid_deadline", "deadline", "closes_at") or opens,
+        "DOC_GET_START_TIME": v.moment("doc_from") or v.at,
+        "DOC_GET_END_TIME": v.moment("doc_until", "bid_deadline", "deadline") or opens,
+        "TENDER_DOC_GET_METHOD": v.text("doc_method"),
+        "BID_DOC_REFER_END_TIME": v.moment("bid_deadline", "deadline") or opens,
         "BID_OPEN_TIME": opens,
         "QUAL_TYPE": v.text("qualification_review"),
-        "BID_DOC_REFER_METHOD": v.text("bids_how"),
-        "SYNDICATED_FLAG": v.flag("consortium_allowed", "joint_bids"),
+        "BID_DOC_REFER_METHOD": v.text("bid_method"),
+        "SYNDICATED_FLAG": v.flag("consortium"),
         "TENDERER_CODE": owner_code[:18],
         "TENDERER_NAME": owner,
         "TENDERER_ADDRESS": v.text("owner_address"),
@@ -149,15 +165,15 @@ def notice(v: View) -> Fields:
 
 def clarification(v: View) -> Fields:
     sections, unified, _ = _all_sections(v)
-    opens = v.moment("opens_at", "opening_at", "bid_open_at", "new_deadline", "notice.opening_at", "notice.bid_deadline")
-    deposit = v.money("deposit", "bid_bond", "notice.deposit")
+    opens = v.moment("opening_at", "bid_deadline", "notice.opening_at", "notice.bid_deadline")
+    deposit = v.money("bid_security", "notice.bid_security", "deposit")
     return {
         "TENDER_PROJECT_CODE": v.numbers.tender,
         "BID_SECTION_CODE": sections,
         "UNIFIED_DEAL_CODES": unified,
         "DOC_NAME": v.case.title,
-        "BID_QUALIFICATION": v.text("qualification", "notice.qualification"),
-        "BID_DOC_REFER_END_TIME": v.moment("new_deadline", "bid_deadline", "notice.bid_deadline") or opens,
+        "BID_QUALIFICATION": v.text("conditions", "notice.conditions"),
+        "BID_DOC_REFER_END_TIME": v.moment("bid_deadline", "notice.bid_deadline") or opens,
         "VALID_PERIOD": v.whole("valid_days", "notice.valid_days"),
         "PRICE_FORM_CODE": "1" if deposit else "9",
         "MARGIN_AMOUNT": deposit,
@@ -166,17 +182,17 @@ def clarification(v: View) -> Fields:
         "CONTROL_PRICE": v.money("ceiling", "notice.ceiling"),
         "EVALUATING_METHOD": v.text("evaluation_method", "notice.evaluation_method"),
         "BID_OPEN_TIME": opens,
-        "BID_OPEN_PLACE": v.text("opening_place", "notice.opening_place"),
+        "BID_OPEN_PLACE": v.text("place", "notice.place"),
         "CLARIFY_TIME": v.at,
-        "IS_POSTPONE": "1" if v.find("new_deadline") else "0",
-        "CLARIFY_CONTENT": v.text("clarification", "content", "changes") or v.case.title,
+        "IS_POSTPONE": "1" if v.find("opening_at", "bid_deadline") else "0",
+        "CLARIFY_CONTENT": v.text("content") or v.case.title,
         "SUBMIT_TIME": v.at,
         "URL": v.case.url,
     }
 
 
 def opening(v: View) -> Fields:
-    bidders = [each.get("name", "") for each in _rows(v, "bids", "bidders") if isinstance(each, Mapping)]
+    bidders = [str((each.get("party") or each).get("name", "")) for each in _rows(v, "prices", "bids")]
     return {
         "TENDER_PROJECT_CODE": v.numbers.tender,
         "BID_SECTION_CODES": v.section,
@@ -184,7 +200,7 @@ def opening(v: View) -> Fields:
         "NOTICE_NAME": v.case.title,
         "BID_OPENING_ACTOR": "、".join(filter(None, bidders))[:500],
         "BID_OPENING_CONTENT": v.content(),
-        "BID_OPENING_ADDRESS": v.text("opening_place", "place", "notice.opening_place"),
+        "BID_OPENING_ADDRESS": v.text("place", "notice.place"),
         "BID_OPENING_TIME": v.moment("opened_at", "opening_at") or v.at,
         "URL": v.case.url,
         "OPEN_COMPERE": v.text("host"),
@@ -197,7 +213,7 @@ def qualification(v: View) -> Fields:
         "BID_SECTION_CODE": v.section,
         "UNIFIED_DEAL_CODE": v.unified,
         "NOTICE_NAME": v.case.title,
-        "PASSED_APPLICANT_LIST": v.text("passed", "qualified", "applicants"),
+        "PASSED_APPLICANT_LIST": v.party("passed")[0],
         "RESULT_CREATE_TIME": v.at,
         "URL": v.case.url,
     }
@@ -218,10 +234,11 @@ def candidate(v: View) -> Fields:
         "EVALUATION_RESULT": v.text("score"),
         "PRICE_FORM_CODE": "1" if price else "9",
         "BID_PRICE": price,
-        "OTHER_BID_PRICE": "" if price else v.text("price_text"),
+        "OTHER_BID_PRICE": "" if price else v.text("rate", "price_text"),
         "PRICE_CURRENCY": CURRENCY if price else "",
         "PRICE_UINT": YUAN if price else "",
         "QUALITY": v.text("quality"),
+        "WIN_CANDIDATE_QUALIFICATION": v.text("qualification"),
         "BIDDER_REGION_CODE": region_of_party(code) or v.region,
         "BIDDER_PROPERTY": nature(code),
     }
@@ -241,20 +258,23 @@ def candidates(v: View) -> Fields:
         "PUBLICITY_CONTENT": v.content(),
         "PUBLICITY_REFER_TIME": v.at,
         "URL": v.case.url,
-        "PUBLICITY_START_TIME": v.moment("shown_from", "publicity_from", "publicity_start") or v.at,
-        "PUBLICITY_END_TIME": v.moment("shown_to", "publicity_to", "publicity_end"),
-        "OBJECTION_METHOD": v.text("objection_how"),
+        "PUBLICITY_START_TIME": v.at,
+        "PUBLICITY_END_TIME": _end_of(v.day("publicity_until", "shown_to")),
+        "OBJECTION_METHOD": v.text("objection_channel"),
     }
     for word, row in ranked.items():
         party = row.get("party") or row
         if row:
-            made |= {f"{word}_BIDDER_NAME": str(party.get("name", "")), f"{word}_BIDDER_CODE": str(party.get("uscc", ""))}
+            made |= {
+                f"{word}_BIDDER_NAME": str(party.get("name", "")),
+                f"{word}_BIDDER_CODE": str(party.get("uscc", "")),
+            }
     return made
 
 
 def result(v: View) -> Fields:
     winner, code = v.party("winner", "winners", "first_candidate")
-    amount = v.money("award_amount", "award_price", "win_price", "amount")
+    amount = v.money("award_amount", "amount")
     agency, agency_code = v.party("agency")
     owner, owner_code = v.party("owner")
     return {
@@ -277,7 +297,7 @@ def result(v: View) -> Fields:
         "BID_AMOUNT": amount,
         "BID_CURRENCY": CURRENCY if amount else "",
         "PRICE_UNIT": YUAN if amount else "",
-        "OTHER_BID_PRICE": "" if amount else v.text("amount_text", "price_text"),
+        "OTHER_BID_PRICE": "" if amount else v.text("rate", "amount_text"),
         "BIDDER_REGION_CODE": region_of_party(code.split(";")[0]) or v.region,
         "BIDDER_PROPERTY": nature(code),
         "PROJECT_LEAD": v.text("project_lead", "manager", "project_manager"),
@@ -286,13 +306,13 @@ def result(v: View) -> Fields:
 
 def contract(v: View) -> Fields:
     owner, owner_code = v.party("owner")
-    winner, code = v.party("contractor", "supplier", "winner", "result.winner", "result.winners", "award.winner")
+    winner, code = _contractor(v)
     amount = v.money("contract_amount", "amount")
     return {
         "TENDER_PROJECT_CODE": v.numbers.tender,
         "BID_SECTION_CODE": v.section,
         "UNIFIED_DEAL_CODE": v.unified,
-        "CONTRACT_NAME": v.text("contract_name") or v.case.title,
+        "CONTRACT_NAME": v.text("name") or v.case.title,
         "TENDERER_NAME": owner,
         "TENDER_CODE": owner_code,
         "BIDDER_NAME": winner,
@@ -305,14 +325,14 @@ def contract(v: View) -> Fields:
         "LIMITE_TIME": v.whole("duration_days", "duration"),
         "QUALITY_REQUIRE": v.text("quality"),
         "SUBMIT_TIME": v.at,
-        "CONTRACT_SIGN_TIME": v.moment("signed_on", "signed_at", "contract_day") or v.at,
+        "CONTRACT_SIGN_TIME": v.moment("signed_on") or v.at,
         "CONTRACT_CODE": v.text("contract_no", "contract_number"),
     }
 
 
 def performance(v: View) -> Fields:
     owner, owner_code = v.party("owner")
-    winner, code = v.party("contractor", "supplier", "contract.contractor", "result.winner", "result.winners")
+    winner, code = _contractor(v)
     return {
         "TENDER_PROJECT_CODE": v.numbers.tender,
         "BID_SECTION_CODE": v.section,
@@ -322,18 +342,17 @@ def performance(v: View) -> Fields:
         "TENDERER_CODE": owner_code[:18],
         "PERFORMANCE_PARTY_NAME": winner,
         "PERFORMANCE_PARTY_CODE": code[:18],
-        "SETTLE_PRICE": v.money("settled_amount", "settlement", "settlement_amount"),
-        "FINISH_TIME": v.moment("finished_on", "completed_on", "accepted_on") or v.at,
-        "CONTRACT_CHANGE_CONTENT": v.text("changes", "contract_changes"),
+        "SETTLE_PRICE": v.money("settled"),
+        "FINISH_TIME": v.moment("finished_on") or v.at,
+        "CONTRACT_CHANGE_CONTENT": v.text("contract_change.content"),
         "ACTUALLY_PERIOD": v.whole("actual_days"),
-        "PERFORMANCE_CONTENT": v.text("performance", "content", "result"),
+        "PERFORMANCE_CONTENT": v.text("content"),
         "REPORT_ISSUE_TIME": v.at,
     }
 
 
 def abnormal(v: View) -> Fields:
-    words = v.text("reason_kind", "failure_kind", "kind")
-    sort = {"流标": "1", "终止开标": "2", "公告撤销": "3"}.get(words, "9")
+    sort = next((code for word, code in _ABNORMAL if word in v.case.title), "9")
     return {
         "TENDER_PROJECT_CODE": v.numbers.tender,
         "BID_SECTION_CODE": v.section,

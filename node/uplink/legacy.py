@@ -50,9 +50,11 @@ def sets_of(body: Trade) -> tuple[str, ...]:
     category = body.category
     if category == "矿业权":
         over = _is_result(body, words)
-        return ({(False, False): "651", (False, True): "653", (True, False): "650", (True, True): "652"}[
-            "探矿" in words + " ".join(body.details.values()), over
-        ],)
+        return (
+            {(False, False): "651", (False, True): "653", (True, False): "650", (True, True): "652"}[
+                "探矿" in words + " ".join(body.details.values()), over
+            ],
+        )
     if isinstance(body, TradeCandidates):
         return ("511", "510") if category == "工程建设" else ()
     if isinstance(body, TradeListing) or category == "国有产权":
@@ -88,7 +90,12 @@ def _facts(body: Trade) -> dict[str, Any]:
         found |= {"amount_text": _words(body.amount), "quality": body.quality, "duration_days": body.duration_days}
     elif isinstance(body, TradeCandidates):
         found["candidates"] = [
-            {"rank": each.rank, "party": _party(each.party), "price": _fen(each.price), "price_text": _words(each.price)}
+            {
+                "rank": each.rank,
+                "party": _party(each.party),
+                "price": _fen(each.price),
+                "price_text": _words(each.price),
+            }
             for each in body.candidates
         ]
         found["shown_to"] = _last_day(body.publicity_period)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from node.domain.faults import Fault
 from node.domain.standard import COMMON, CONSTRUCTION_COMMON, DataSet, Standard
@@ -39,7 +39,21 @@ def of_case(standard: Standard, case: Case, numbers: Numbers, sender: Sender) ->
         dataset = standard.sets.get(number)
         return dataset is not None and element in dataset.fields
 
-    return messages(TEMPLATES.get(case.category, {}), case, numbers, sender, known)
+    made = messages(TEMPLATES.get(case.category, {}), case, numbers, sender, known)
+    return [replace(each, fields=_dated(standard.sets[each.number], each.fields)) for each in made]
+
+
+def _dated(dataset: DataSet, fields: Fields) -> Fields:
+    """A day where the set asks for a moment gets its midnight; a moment where it asks for a day is cut."""
+    made = {}
+    for name, value in fields.items():
+        field = dataset.fields.get(name)
+        if field is not None and field.date == 14 and len(value) == 8:
+            value += "000000"
+        elif field is not None and field.date == 8:
+            value = value[:8]
+        made[name] = value
+    return made
 
 
 def words_of(case: Case, sender: Sender) -> dict[str, str]:
@@ -62,7 +76,8 @@ def fill(
     for field in dataset.fields.values():
         if not field.required or made.get(field.name):
             continue
-        row = next((each for each in fills if field.name in each.fields and dataset.number in (each.sets or (dataset.number,))), None)
+        fits = (each for each in fills if field.name in each.fields)
+        row = next((each for each in fits if not each.sets or dataset.number in each.sets), None)
         if row is None:
             continue
         value = row.value

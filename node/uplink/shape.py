@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -52,7 +52,8 @@ class Case:
     `base` names the record for its messages and stays the same in all its versions; `sets` are the data sets it becomes;
     `fields` are its own values, `facts` those of the trade until then (registration's by their names, later acts' as
     `<act>.<field>`); `lots` are rows with `number` and `name`; `elements` maps an element of the standard to the name and
-    type of the field that holds it, where a rule package says so. `at_ms` is when it happened.
+    type of the field that holds it, where a rule package says so. `at_ms` is when it happened; `first` says that it is the registration, so
+    that its fields are those of the project.
     """
 
     base: str
@@ -71,6 +72,7 @@ class Case:
     elements: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     project_code: str = ""
     section_code: str = ""
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +155,8 @@ class View:
                 return self.flag(name)
             case "integer":
                 return self.whole(name)
-            case "party" | "parties":
-                return self.party(name)[0]
-            case "rows":
+            case "party" | "parties" | "rows" | "code" | "share":
+                # Names go with codes of their own, and our codes are not the standard's: the templates know how.
                 return ""
             case _:
                 return self.text(name)
@@ -170,6 +171,16 @@ class View:
         parties = value if isinstance(value, list | tuple) else [value]
         pairs = [(str(p.get("name", "")), str(p.get("uscc", ""))) for p in parties if isinstance(p, Mapping)]
         return ";".join(name for name, _ in pairs), ";".join(code for _, code in pairs if code)
+
+    def others(self, name: str, but: str) -> tuple[str, str]:
+        """(names, codes) of the parties in `name` without the one in `but`: of a contract's parties, the contractor."""
+        left = self.party(but)
+        value = self.find(name)
+        parties = [p for p in value if isinstance(p, Mapping)] if isinstance(value, list | tuple) else []
+        rest = [p for p in parties if str(p.get("name", "")) != left[0]]
+        return ";".join(str(p.get("name", "")) for p in rest), ";".join(
+            filter(None, (str(p.get("uscc", "")) for p in rest))
+        )
 
     @property
     def region(self) -> str:
@@ -334,6 +345,9 @@ def messages(
 
 
 def _views(template: Template, case: Case, numbers: Numbers, sender: Sender) -> Iterable[tuple[View, str]]:
+    if template.base and not case.first:
+        # What a later act says of itself (its name, its amount) is not the project's.
+        case = replace(case, fields={})
     if template.per == "case":
         yield View(case, numbers, sender), ""
         return
