@@ -72,6 +72,16 @@ class Witness(BaseModel):
         return parse_vkey(self.key)
 
 
+class IntakeSender(BaseModel):
+    """A sender whom the national sandbox knows: its number of four characters, secret, and registered platform code."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    system_no: str = Field(pattern=r"^[0-9A-Z]{4}$")
+    secret: str = Field(min_length=8, max_length=64)
+    platform_code: str = Field(pattern=r"^[0-9A-Z]{18}$")
+
+
 class Settings(BaseModel):
     """Settings of one node. Times are in seconds, sizes in bytes; relative paths count from the node's directory."""
 
@@ -112,9 +122,22 @@ class Settings(BaseModel):
     max_concurrent_uploads: int = Field(default=16, gt=0)
     upload_wait_s: float = Field(default=10, ge=0)
     max_connections: int = Field(default=800, gt=0)
+    uplink_url: str = ""
+    uplink_folder: str = ""
+    uplink_system_no: str = Field(default="", pattern=r"^([0-9A-Z]{4})?$")
+    uplink_secret: str = ""
+    uplink_ca_key: str = "0"
+    uplink_platform_code: str = Field(default="", pattern=r"^([0-9A-Z]{18})?$")
+    uplink_service_code: str = Field(default="", pattern=r"^([0-9A-Z]{18})?$")
+    uplink_plat_no: str = Field(default="", pattern=r"^([0-9A-Z]{11})?$")
+    uplink_service_no: str = Field(default="", pattern=r"^([0-9A-Z]{11})?$")
+    uplink_interval_s: float = Field(default=60, gt=0)
+    uplink_max_tries: int = Field(default=10, ge=1, le=1000)
+    intake_senders: tuple[IntakeSender, ...] = ()
+    intake_faults: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("upstream_url", "public_url")
+    @field_validator("upstream_url", "public_url", "uplink_url")
     @classmethod
     def _no_slash(cls, value: str) -> str:
         return _http(value) if value else value
@@ -124,7 +147,7 @@ class Settings(BaseModel):
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_http(url) for url in value)
 
-    @field_validator("witnesses", "second_look_urls", mode="before")
+    @field_validator("witnesses", "second_look_urls", "intake_senders", mode="before")
     @classmethod
     def _from_environment(cls, value: Any) -> Any:
         if not isinstance(value, str):

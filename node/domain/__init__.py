@@ -16,6 +16,7 @@ from node.domain.logs import Evidence, Observation
 from node.domain.record import Document
 from node.domain.trades import TradeCandidates, TradeListing, TradeNotice, TradeResult
 from node.domain.trust import PolicyVersion
+from node.domain.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ KINDS: dict[str, Kind] = {
             identity=(ExpertIdentity, "restricted"),
             sealed=("identity",),
         ),
+        _kind("verdict", "上报结果", "Verdict", Verdict, "shared"),
         _kind("record.erasure", "依法删除", "Erasure", Erasure),
         _kind("log.observe", "日志观察", "Observed heads", Observation),
         _kind("log.evidence", "日志证据", "Evidence against a log", Evidence),

@@ -135,9 +135,7 @@ def _mark(
 
 
 def _plain(faults: Sequence[Fault]) -> str:
-    made = [
-        {"field": f.field, "rule": f.rule, "zh": f.zh, "en": f.en, "severity": f.severity} for f in faults
-    ]
+    made = [{"field": f.field, "rule": f.rule, "zh": f.zh, "en": f.en, "severity": f.severity} for f in faults]
     return outbox.encode(made) if made else ""
 
 

@@ -128,9 +128,7 @@ def _put(conn: Connection, desk: Desk, state: LogState, row: RowMapping, documen
     made: list[Message]
     if kind in TRADES:
         url = document.source.url or f"{desk.sender.url}/records/{base}"
-        case = legacy.case_of(
-            base, document, claimed_ms=row["claimed_ms"], centre=centre, place=place, url=url
-        )
+        case = legacy.case_of(base, document, claimed_ms=row["claimed_ms"], centre=centre, place=place, url=url)
         made = _of_case(conn, desk, case)
     elif kind == "entity.company":
         made = parties.messages(base, body)
@@ -216,9 +214,7 @@ def trade_of(
         return None, records
 
 
-def _put_act(
-    conn: Connection, desk: Desk, state: LogState, row: RowMapping, act: Act, trade: Trade | None
-) -> None:
+def _put_act(conn: Connection, desk: Desk, state: LogState, row: RowMapping, act: Act, trade: Trade | None) -> None:
     centre, place = desk.centre(state.origin)
     base = row["record_id"].hex()
     stored = payloads.get(conn, row["log_id"], row["idx"], "inner")

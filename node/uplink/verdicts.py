@@ -52,9 +52,7 @@ def mark(conn: Connection, told: Told) -> None:
         conn.execute(update(rows).where(still).values(told=state))
 
 
-def _draft(
-    conn: Connection, standard: Standard, receiver: str, found: Sequence[RowMapping], now_ms: int
-) -> Draft:
+def _draft(conn: Connection, standard: Standard, receiver: str, found: Sequence[RowMapping], now_ms: int) -> Draft:
     newest = max(found, key=lambda row: row["version"])
     origin = logs.by_id(conn, newest["log_id"]).origin
     body = Verdict(

@@ -71,9 +71,7 @@ async def keys(request: web.Request) -> web.Response:
         sender = receiver.identify(validation, request.app[SENDERS], request.app[CLOCK]())
     except Refusal as refusal:
         return _answer(str(refusal))
-    found = await request.app[STORE].read(
-        partial(receiver.keys, sender=sender, after=str(form.get("after", "")))
-    )
+    found = await request.app[STORE].read(partial(receiver.keys, sender=sender, after=str(form.get("after", ""))))
     return web.json_response({"STATUS": "1", "KEYS": found})
 
 

@@ -84,7 +84,9 @@ def take(conn: Connection, standard: Standard, sender: Registered, data: bytes, 
 def keys(conn: Connection, sender: Registered, after: str, limit: int = 1000) -> list[tuple[str, str]]:
     """(key, state) of what is kept of a sender, after a key."""
     which = and_(_items.c.sender == sender.system_no, _items.c.data_key > after)
-    found = conn.execute(select(_items.c.data_key, _items.c.state).where(which).order_by(_items.c.data_key).limit(limit))
+    found = conn.execute(
+        select(_items.c.data_key, _items.c.state).where(which).order_by(_items.c.data_key).limit(limit)
+    )
     return [(row.data_key, row.state) for row in found]
 
 
