@@ -10,6 +10,9 @@ import aiohttp
 import structlog
 
 from node import keyring
+from node.accounts.audit import Audit
+from node.accounts.desk import Accounts
+from node.accounts.passwords import Cost
 from node.clock import Clock, utc_ms
 from node.errors import NodeError, Unavailable
 from node.keyring import Fence, SignedMark
@@ -55,6 +58,7 @@ class Node:
     """The parts of one node, by name. `open` before use, `close` after; one event loop.
 
     `machine_lock=False` lets a copy of the whole directory open beside it on this machine: what two machines would do.
+    `password_cost` is for tests, which make many passwords.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Node:
         clock: Clock = utc_ms,
         make_transport: MakeTransport | None = None,
         machine_lock: bool = True,
+        password_cost: Cost | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -93,6 +98,10 @@ class Node:
             guard=self._guard,
             on_signed=self.mark.note,
             on_publish=self.news.set,
+        )
+        self.audit = Audit(self.publisher, clock, node=settings.name, title=settings.title)
+        self.accounts = Accounts(
+            settings, self.store, self.publisher, self.sealer, self.trusted, self.audit, clock, cost=password_cost
         )
         self.head = OwnHead(self.store, self.trusted, self.publisher, signers)
         self._lookout = Lookout(self.store, self.trusted, self.head, self.news, self.bulletin)

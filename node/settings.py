@@ -80,9 +80,11 @@ class Settings(BaseModel):
     directory: Path
     name: str = Field(pattern=r"^[^\s+]+$", description="key name base, such as ggzy.example/cq/500103")
     title: str = Field(min_length=1, max_length=80, description="the centre's own name, shown on every page")
-    role: Literal["district", "hub", "national"]
+    role: Literal["district", "hub", "national", "supervision"]
     division: str = Field(pattern=r"^\d{6}$")
     zone: str = ""
+    department: str = Field(default="", max_length=80)
+    sectors: tuple[str, ...] = ()
     epoch: int = Field(default=1, ge=1)
     suite: Literal["ed25519", "ed25519+sm2"] = "ed25519"
     upstream_url: str = ""
@@ -112,6 +114,11 @@ class Settings(BaseModel):
     max_concurrent_uploads: int = Field(default=16, gt=0)
     upload_wait_s: float = Field(default=10, ge=0)
     max_connections: int = Field(default=800, gt=0)
+    session_idle_s: float = Field(default=1800, gt=0)
+    session_max_s: float = Field(default=43200, gt=0)
+    max_sessions: int = Field(default=5, gt=0)
+    password_min_chars: int = Field(default=10, ge=8, le=64)
+    max_form_bytes: int = Field(default=1 << 20, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("upstream_url", "public_url")
@@ -124,7 +131,7 @@ class Settings(BaseModel):
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_http(url) for url in value)
 
-    @field_validator("witnesses", "second_look_urls", mode="before")
+    @field_validator("witnesses", "second_look_urls", "sectors", mode="before")
     @classmethod
     def _from_environment(cls, value: Any) -> Any:
         if not isinstance(value, str):

@@ -52,7 +52,7 @@ async def check(
         if sha256 not in known:
             found.append(FileFinding("unknown", sha256, "on the disk, and no row knows of it"))
             if repair:
-                await _take_up(files, trusted, sha256)
+                await _take_up(files, sha256)
     for waited in await files.store.read(partial(rows.missing, limit=1000)):
         found.append(FileFinding("missing", waited.sha256, waited.error or f"waited for, listed by {waited.node}"))
     return found
@@ -75,7 +75,7 @@ def _want(conn: Connection, trusted: Trusted, sha256: str, now_ms: int) -> None:
             rows.want(conn, listed.attached, node, now_ms)
 
 
-async def _take_up(files: Files, trusted: Trusted, sha256: str) -> None:
+async def _take_up(files: Files, sha256: str) -> None:
     """Note content that a crash left without a row; what is not what its name says is dropped."""
     size = await asyncio.to_thread(lambda: files.shelf.path(sha256).stat().st_size)
     if await asyncio.to_thread(files.shelf.judge, sha256, size):
@@ -83,5 +83,6 @@ async def _take_up(files: Files, trusted: Trusted, sha256: str) -> None:
         return
     listed = await files.store.read(partial(rows.listed, sha256=sha256))
     media_type = listed[0].attached.media_type if listed else filetypes.OCTETS
-    note = partial(rows.put, sha256=sha256, size=size, media_type=media_type, node=trusted.me)
-    await files.store.write(partial(note, now_ms=files.clock(), uploaded_by="" if listed else "check"))
+    # Of no node: that it lies here does not say whose it was, and a listing counts by that.
+    note = partial(rows.put, sha256=sha256, size=size, media_type=media_type, node="")
+    await files.store.write(partial(note, now_ms=files.clock()))

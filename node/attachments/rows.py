@@ -167,6 +167,11 @@ def missing(
     return [Wanted(*row) for row in conn.execute(query)]
 
 
+def waited_for(conn: Connection, sha256: str, node: str) -> Wanted | None:
+    row = conn.execute(select(wanted).where(and_(wanted.c.sha256 == sha256, wanted.c.node == node))).first()
+    return None if row is None else Wanted(*row)
+
+
 def note_try(conn: Connection, sha256: str, node: str, next_ms: int, error: str) -> None:
     which = and_(wanted.c.sha256 == sha256, wanted.c.node == node)
     conn.execute(update(wanted).where(which).values(tries=wanted.c.tries + 1, next_ms=next_ms, error=error[:500]))

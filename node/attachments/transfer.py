@@ -63,7 +63,7 @@ class Transfers:
         """
         if node not in self._brings(caller):
             raise NotFound("files of that node are not taken from this one")
-        wanted = await self.files.store.read(partial(_waiting, sha256=sha256, node=node))
+        wanted = await self.files.store.read(partial(rows.waited_for, sha256=sha256, node=node))
         if wanted is None:
             if await self.files.store.read(partial(rows.was_had_by, sha256=sha256, node=node)):
                 return at + len(data), True
@@ -113,10 +113,15 @@ class Transfers:
                     done += 1
                 except NodeError:
                     continue  # noted with the file; the next pass looks again
-            elif each.node == self.trusted.me:
-                # Of our own: nobody but us could have put it there.
+            elif await self.files.store.read(partial(self._is_its_own, each=each)):
                 done += await self.files.adopt(listed, each.node)
         return done
+
+    def _is_its_own(self, conn: Connection, each: Wanted) -> bool:
+        """Whether content without a row (a new database, a crash) can only be that node's: none other lists it."""
+        of_node = self.trusted.policy.node_of_origin
+        listers = {of_node(listed.origin) for listed in rows.listed(conn, each.sha256)}
+        return rows.find(conn, each.sha256) is None and listers == {each.node}
 
     async def failed(self, wanted: Wanted, error: NodeError) -> None:
         """Note why a file did not come; it is left alone for longer with each time."""
@@ -135,11 +140,6 @@ class Transfers:
 
     async def _length(self, piece: str) -> int:
         return await asyncio.to_thread(self.files.shelf.length, piece)
-
-
-def _waiting(conn: Connection, sha256: str, node: str) -> Wanted | None:
-    found = rows.missing(conn, nodes=[node], limit=2**31 - 1)
-    return next((each for each in found if each.sha256 == sha256), None)
 
 
 def _note(conn: Connection, sha256: str, node: str, next_ms: int, error: str) -> None:

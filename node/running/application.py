@@ -20,6 +20,7 @@ from node.web import (
     portal,
     problems,
     records_api,
+    session,
     sync_api,
     wraps_api,
 )
@@ -39,11 +40,12 @@ def build(
     `worker` is this process's number, from 1, and how many processes answer for the node.
     """
     app = web.Application(
-        middlewares=[ops.measure, problems.middleware(pages.error_page), doors.middleware],
+        middlewares=[ops.measure, problems.middleware(pages.error_page), doors.middleware, session.middleware],
         client_max_size=node.settings.max_body_bytes,
     )
     app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
     app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
+    app[keys.ACCOUNTS], app[keys.AUDIT] = node.accounts, node.audit
     app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
     skew_s = node.settings.max_clock_skew_s
     # Another machine's clock may be off too, so they are kept for longer than this one's window.
