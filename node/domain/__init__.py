@@ -13,6 +13,7 @@ from node.domain.credit import BlacklistEntry, CreditBehaviour, CreditScore
 from node.domain.entities import Company
 from node.domain.erasure import Erasure
 from node.domain.experts import ExpertEmployment, ExpertIdentity, ExpertProfile
+from node.domain.handover import Handover
 from node.domain.logs import Evidence, Observation
 from node.domain.record import Document
 from node.domain.supervision import Order
@@ -67,6 +68,7 @@ KINDS: dict[str, Kind] = {
             inner=(dict[str, Any], "shared"),
             hand=(Hand, "shared"),
         ),
+        _kind("trade.handover", "交易移交", "Hand-over of a trade", Handover, "shared"),
         _kind("entity.company", "市场主体", "Market party", Company),
         _kind("credit.score", "信用评分", "Credit score", CreditScore),
         _kind("credit.behaviour", "信用行为", "Credit behaviour", CreditBehaviour),

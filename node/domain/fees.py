@@ -1,7 +1,7 @@
 """Fees by the published tariff alone (R26, R27): per-deal tiers 按宗分级, value-added fee 增值收费 for state property.
 
-The tariff is data (`config/rules/fees.toml`). What it does not hold cannot be charged, and a row that no person has read
-(`tag` K or U) charges nothing: an amount that may be wrong is not asked of anybody.
+The tariff is data (`config/rules/fees.toml`). What it does not hold cannot be charged, and a row that no person has
+read (`tag` K or U) charges nothing: an amount that may be wrong is not asked of anybody.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PPM = 1_000_000
 
 
 class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Sums over `over` fen up to and with `upto` (0: without end) cost `fee` fen and `ppm` millionths of the part in it."""
+    """Sums over `over` up to and with `upto` fen (0: no end) cost `fee` fen and `ppm` millionths of the part in it."""
 
     over: int
     upto: int = 0
@@ -36,7 +36,7 @@ class Exemption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     when: list[Condition]
 
 
-class FeeRule(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+class FeeRule(Basis, msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     """One row of the tariff: what a payer of a category owes for a deal.
 
     `per_deal` looks up the one band that the deal's sum falls into; `value_added` adds up the bands of what was gained
@@ -88,7 +88,7 @@ def charge(
     base_fen: int | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> list[Charge]:
-    """What `payer` (owner, winner, …) owes for a deal closed at `amount_fen` on an ISO day; empty: nothing may be asked.
+    """What `payer` (owner, winner, …) owes for a deal closed at `amount_fen` on an ISO day; empty: nothing to ask.
 
     `base_fen` is the asking price from which added value counts; without it a value-added fee is 0.
     `facts` of the trade are what exemptions look at.

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from node.domain.acts import Act
 from node.domain.rulebook import ActRule, Condition, FieldRule, Package, Rulebook
 from node.errors import Malformed
@@ -22,11 +24,20 @@ ONLY_LOT = "1"
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """A suspension: by which act, from when, until when (None: it lasts)."""
+
+    seq: int
+    since_ms: int
+    until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Lot:
     """A lot (标段、包、宗) as the acts so far leave it.
 
     `round` counts from 1 and rises with each re-tender; `reached` are the stages of this round in order, `here` the
-    acts since the present one began. `stopped` holds the `seq` of each act that suspends it and is not yet answered.
+    acts since the present one began. `halts` are all its suspensions.
     """
 
     number: str
@@ -34,7 +45,12 @@ class Lot:
     round: int = 1
     reached: tuple[str, ...] = ()
     here: tuple[str, ...] = ()
-    stopped: tuple[int, ...] = ()
+    halts: tuple[Halt, ...] = ()
+
+    @property
+    def stopped(self) -> tuple[int, ...]:
+        """The acts that suspend it and are not yet answered."""
+        return tuple(halt.seq for halt in self.halts if halt.until_ms is None)
 
     @property
     def suspended(self) -> bool:
@@ -145,12 +161,21 @@ def replay(acts: Iterable[Act], rules: Rulebook, *, withdrawn: Collection[int] =
     )
 
 
+def replay_without(trade: Trade, seq: int) -> Trade:
+    """The trade as it would be if one more act were withdrawn."""
+    left = [act for act in trade.acts if act.seq != seq]
+    return _with(trade, left)
+
+
 def extended(trade: Trade, act: Act) -> Trade:
     """The trade as it would be with one more act, for judging it."""
+    return _with(trade, [*trade.acts, act])
+
+
+def _with(trade: Trade, acts: list[Act]) -> Trade:
     fold = _Fold(trade.package)
-    for each in trade.acts:
+    for each in acts:
         fold.take(each)
-    fold.take(act)
     return replace(
         trade,
         title=fold.title or trade.title,
@@ -206,12 +231,8 @@ class _Fold:
         self.covers[act.seq] = covered
         if rule.amends:
             self._amend(act, rule, covered)
-        if not first and not self._is_correction(act):
+        if not first:
             self._move(act, rule, covered)
-
-    def _is_correction(self, act: Act) -> bool:
-        """Whether an act says again, and better, what an earlier one of the same name said: stages do not move."""
-        return any(each.seq == act.corrects and each.act == act.act for each in self.acts[:-1])
 
     def _covered(self, act: Act, rule: ActRule) -> tuple[str, ...]:
         if act.lots:
@@ -264,15 +285,14 @@ class _Fold:
             lot = self.lots[number]
             if not fits(rule, lot, self.package):
                 self.odd.append((act.seq, f"lot {number} is at {lot.stage!r}"))
-            stopped = lot.stopped
-            if rule.answers:
-                answered = _answered(self.acts[:-1], act, rule, stopped)
-                stopped = tuple(seq for seq in stopped if seq != answered)
-            if rule.voids:
-                stopped = ()
+            ends = set(lot.stopped) if rule.voids else {act.corrects} if rule.answers else set()
+            halts = tuple(
+                replace(each, until_ms=act.at) if each.seq in ends and each.until_ms is None else each
+                for each in lot.halts
+            )
             if rule.suspends:
-                stopped = (*stopped, act.seq)
-            lot = replace(lot, stopped=stopped, here=(*lot.here, act.act))
+                halts = (*halts, Halt(act.seq, act.at))
+            lot = replace(lot, halts=halts, here=(*lot.here, act.act))
             if rule.renews:
                 lot = replace(lot, round=lot.round + 1, reached=())
             if rule.gives and (rule.gives != lot.stage or rule.renews):
@@ -296,12 +316,21 @@ def amended_by(trade: Trade, act: Act) -> Act | None:
     return _target(trade.acts, act, rule, lambda seq: not act.lots or bool(set(trade.covers[seq]) & set(act.lots)))
 
 
+def targets(trade: Trade, rule: ActRule) -> list[Act]:
+    """The acts that an act of this rule may name in `corrects`: to answer those still open, to amend any it may."""
+    if rule.answers:
+        answered = {act.corrects for act in trade.acts if (each := trade.package.act(act.act)) and each.answers}
+        return [act for act in trade.acts if act.act in rule.answers and act.seq not in answered]
+    return [act for act in trade.acts if ALL in rule.amends or act.act in rule.amends]
+
+
 def fields_of(package: Package, rule: ActRule, target: ActRule | None) -> list[FieldRule]:
     """The fields that an act may carry: its own, and of the act that it amends those it may say anew (all optional)."""
     if target is None or ALL not in rule.amends:
         return rule.fields
     own = {each.name for each in rule.fields}
-    return [*rule.fields, *(each for each in target.fields if each.name not in own)]
+    again = (msgspec.structs.replace(each, required=False) for each in target.fields if each.name not in own)
+    return [*rule.fields, *again]
 
 
 def holds(conditions: Iterable[Condition], facts: Mapping[str, Any]) -> bool:
@@ -325,14 +354,6 @@ def _target(acts: Collection[Act], act: Act, rule: ActRule, meets: Any) -> Act |
     if ALL in rule.amends:
         return None  # which one is meant must be said
     return next((each for each in reversed(may) if meets(each.seq)), None)
-
-
-def _answered(acts: Collection[Act], act: Act, rule: ActRule, stopped: tuple[int, ...]) -> int:
-    """Which of the suspending acts an answer ends: the one it names, else the oldest that it may answer; 0 for none."""
-    may = [each.seq for each in acts if each.seq in stopped and each.act in rule.answers]
-    if act.corrects:
-        return act.corrects if act.corrects in may else 0
-    return may[0] if may else 0
 
 
 def _package(acts: list[Act], rules: Rulebook) -> Package:

@@ -29,7 +29,7 @@ FieldType = Literal[
     "rows",  # a list of maps, with `columns`
 ]
 Unit = Literal["日", "工作日", "年", "小时"]
-"""Calendar days, working days, years: counted in days of Beijing; hours: counted from moment to moment, 0 is the moment."""
+"""Calendar days, working days and years are counted in days of Beijing, hours from moment to moment."""
 
 
 class Condition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -232,6 +232,9 @@ class Package(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         """What an act's `rules` says."""
         return f"{self.id}@{self.version}"
 
+    def in_force(self, day: str) -> bool:
+        return self.effective_from <= day and (not self.effective_to or day <= self.effective_to)
+
     def act(self, name: str) -> ActRule | None:
         return next((act for act in self.acts if act.id == name), None)
 
@@ -252,13 +255,7 @@ class Rulebook:
 
     def of(self, category: str, day: str) -> Package | None:
         """The newest package of a category that is in force on an ISO day."""
-        fits = [
-            each
-            for each in self.packages
-            if each.category == category
-            and each.effective_from <= day
-            and (not each.effective_to or day <= each.effective_to)
-        ]
+        fits = [each for each in self.packages if each.category == category and each.in_force(day)]
         return max(fits, key=lambda each: (each.effective_from, each.version), default=None)
 
 

@@ -5,7 +5,7 @@ A kind may feed several tables; the first projection gives the title of the reco
 
 from __future__ import annotations
 
-from node.projections import acts, codes, credit, entities, experts, persons, trades
+from node.projections import acts, codes, credit, entities, experts, handover, persons, trades
 from node.projections.shape import Projection
 
 PROJECTIONS: dict[str, tuple[Projection, ...]] = {
@@ -25,4 +25,5 @@ PROJECTIONS: dict[str, tuple[Projection, ...]] = {
     "account.person": (persons.ACCOUNTS,),
     "audit.act": (persons.AUDIT,),
     "supervise.order": (persons.ORDERS,),
+    "trade.handover": (handover.PROJECTION,),
 }
