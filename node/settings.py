@@ -119,6 +119,19 @@ class Settings(BaseModel):
     max_sessions: int = Field(default=5, gt=0)
     password_min_chars: int = Field(default=10, ge=8, le=64)
     max_form_bytes: int = Field(default=1 << 20, gt=0)
+    attachments_dir: Path = Path("attachments")
+    max_attachment_bytes: int = Field(default=512 << 20, gt=0)
+    attachment_types: tuple[str, ...] = ()
+    attachment_keep_free_bytes: int = Field(default=256 << 20, ge=0)
+    attachment_scan_command: tuple[str, ...] = ()
+    attachment_scan_timeout_s: float = Field(default=120, gt=0)
+    attachment_upload_s: float = Field(default=86400, gt=0)
+    max_attachment_uploads: int = Field(default=8, gt=0)
+    max_attachment_upload_bytes: int = Field(default=8 << 30, gt=0)
+    attachment_unlisted_s: float = Field(default=7776000, gt=0)
+    attachment_fetch: Literal["all", "own"] = "all"
+    attachment_transfers: int = Field(default=2, ge=1, le=16)
+    attachment_bytes_per_s: int = Field(default=0, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("upstream_url", "public_url")
@@ -131,7 +144,9 @@ class Settings(BaseModel):
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_http(url) for url in value)
 
-    @field_validator("witnesses", "second_look_urls", "sectors", mode="before")
+    @field_validator(
+        "witnesses", "second_look_urls", "sectors", "attachment_types", "attachment_scan_command", mode="before"
+    )
     @classmethod
     def _from_environment(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -162,6 +177,10 @@ class Settings(BaseModel):
     @property
     def keys(self) -> Path:
         return self.directory / self.keys_dir
+
+    @property
+    def attachments(self) -> Path:
+        return self.directory / self.attachments_dir
 
     @property
     def url(self) -> str:

@@ -14,7 +14,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "clock", "resources", "samples"}),
     frozenset({"tlog", "domain"}),
     frozenset({"wire"}),
-    frozenset({"store", "keyring", "settings", "trusted"}),
+    frozenset({"store", "keyring", "settings", "trusted", "rules"}),
     frozenset({"publishing", "sync", "projections", "importing", "accounts", "trading", "attachments"}),
     frozenset({"web", "jobs"}),
     frozenset({"app", "provision", "recovery", "running", "serve", "workers"}),
