@@ -13,6 +13,8 @@ from node import keyring
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
 from node.accounts.passwords import Cost
+from node.attachments.carry import Carried
+from node.attachments.desk import Attachments
 from node.clock import Clock, utc_ms
 from node.errors import NodeError, Unavailable
 from node.keyring import Fence, SignedMark
@@ -111,6 +113,7 @@ class Node:
         self.invitations = Invitations(self.store, self.trusted, clock)
         self.pressure = Pressure()
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
+        self.attachments = Attachments(settings, self.store, self.trusted, clock)
         self._make_transport = make_transport or self._http
         self._session: aiohttp.ClientSession | None = None
         self._machine_lock = machine_lock
@@ -248,7 +251,13 @@ class Node:
         await self.await_enrolment()
         report = await self.sync_pass().run()
         await self.projector.run()
+        report.files = (await self.carry_files()).moved
         return report
+
+    async def carry_files(self) -> Carried:
+        """List the files that records list, and carry what is missing from and to the node above, if there is one."""
+        above = self.settings.upstream_url and self.trusted.version and self.trusted.policy.path_up(self.settings.name)
+        return await self.attachments.run(self.sync_pass().peer if above else None)
 
     def witnesses(self) -> Witnesses:
         """Passes with the independent witnesses of the settings, if any."""

@@ -35,8 +35,8 @@ class Line(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def files_asked(self) -> list[Asked]:
-        """What it waits for, of our logs and of those below us."""
+    async def files_asked(self) -> list[tuple[str, str, int, int]]:
+        """What it waits for, of our logs and of those below us: the values of `Asked`."""
         ...
 
     async def bring_file(self, sha256: str, node: str, at: int, data: bytes) -> tuple[int, bool]:
@@ -106,7 +106,8 @@ class Carrier:
         until = asyncio.get_running_loop().time() + for_s
         works: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         try:
-            for asked in await line.files_asked():
+            for values in await line.files_asked():
+                asked = Asked(*values)
                 works.append((asked.sha256, partial(self._bring, line, asked, until, carried)))
         except NodeError as error:
             carried.failures["asked"] = f"{error.code}: {error.detail}"

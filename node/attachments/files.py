@@ -190,7 +190,7 @@ def _infected(reason: str) -> Refused:
         zh=f"文件未通过安全检查：{reason}",
         field="file",
         advice_zh="文件已隔离，未被接收。请清除后重新上传；如系误报请联系管理员。",
-        advice_en="It was put into quarantine. Clean it and upload it again; tell the administrator if this is an error.",
+        advice_en="It is in quarantine. Clean it and upload it again; tell the administrator if this is an error.",
     )
 
 

@@ -222,3 +222,25 @@ def stale(conn: Connection, before_ms: int, limit: int = 100) -> list[str]:
     on_list = select(listings.c.n).where(listings.c.sha256 == files.c.sha256).exists()
     query = select(files.c.sha256).where(and_(files.c.stored_ms < before_ms, ~on_list)).limit(limit)
     return list(conn.execute(query).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A file that is waited for, as a public page may tell of it: `name` is empty unless its record is public."""
+
+    wanted: Wanted
+    name: str
+
+
+def missing_shown(conn: Connection, limit: int) -> list[Shown]:
+    """What this node waits for, for the page of its state."""
+    found = missing(conn, limit=limit)
+    names = {
+        row.sha256: row.name
+        for row in conn.execute(
+            select(listings.c.sha256, listings.c.name).where(
+                and_(listings.c.sha256.in_([each.sha256 for each in found]), listings.c.audience == "public")
+            )
+        )
+    }
+    return [Shown(each, names.get(each.sha256, "")) for each in found]

@@ -75,7 +75,9 @@ class Transfers:
         if at + len(data) > wanted.size:
             raise TooLarge("more bytes than the record says", field="at")
         piece = piece_name(wanted.sha256, wanted.node)
-        offset = await asyncio.to_thread(self.files.shelf.append, piece, at, data) if data else await self._length(piece)
+        offset = (
+            await asyncio.to_thread(self.files.shelf.append, piece, at, data) if data else await self._length(piece)
+        )
         if offset < wanted.size:
             return offset, False
         await self.complete(wanted)
@@ -102,9 +104,7 @@ class Transfers:
         """Keep pieces that came whole and could not be judged then, and content that no row knows of."""
         done = 0
         for each in await self.files.store.read(partial(rows.missing, now_ms=self.files.clock())):
-            listed = await self.files.store.read(
-                partial(_as_listed, self.trusted, sha256=each.sha256, node=each.node)
-            )
+            listed = await self.files.store.read(partial(_as_listed, self.trusted, sha256=each.sha256, node=each.node))
             if listed is None:
                 await self.files.store.write(partial(rows.give_up, sha256=each.sha256, node=each.node))
             elif each.size and await self.have(each.sha256, each.node) == each.size:

@@ -54,7 +54,7 @@ class Uploads:
     async def begin(
         self, owner: str, name: str, size: int, *, claimed: str = "", audience: str = "public", sha256: str = ""
     ) -> Upload:
-        """Raises Malformed, TooLarge; Overloaded when too much is begun already; Refused for a type that is known bad."""
+        """Raises Malformed, TooLarge, DiskFull; Overloaded when too much is begun already."""
         self._files.require_size(size)
         name, audience = filetypes.clean_name(name), require_audience(audience)
         if sha256:

@@ -114,7 +114,8 @@ _PROGRAM_NAMES = frozenset(
 _PAGE = re.compile(rb"<\s*(!doctype\s+html|html|head|body|script|iframe|meta|title|link|object|embed)\b", re.I)
 _SVG_ACTIVE = re.compile(
     rb"<\s*(\w+:)?(script|foreignObject|iframe|object|embed|handler|animate|set)\b|\bon[a-z]+\s*=|javascript\s*:"
-    rb"|<!ENTITY|<\?xml-stylesheet|data\s*:\s*text/html|@import|href\s*=\s*[\"']\s*(?!#|data:image/(png|jpeg|gif))",
+    rb"|<!ENTITY|<\?xml-stylesheet|data\s*:\s*text/html|@import"
+    rb"|href\s*=\s*[\"']\s*(?!#|data:image/(png|jpeg|gif))",
     re.I,
 )
 

@@ -87,7 +87,7 @@ class AttachedSource(SQLModel, table=True):
 
 
 class AttachedWanted(SQLModel, table=True):
-    """A file that a log lists, that this node may hold and does not have from there: what is fetched, and how it went."""
+    """A file that a log lists, that this node may hold and does not have from there: how fetching it went so far."""
 
     __tablename__ = "attached_wanted"
     sha256: str = Field(sa_column=_text(primary_key=True))
