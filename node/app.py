@@ -10,6 +10,11 @@ import aiohttp
 import structlog
 
 from node import keyring
+from node.accounts.audit import Audit
+from node.accounts.desk import Accounts
+from node.accounts.passwords import Cost
+from node.attachments.carry import Carried
+from node.attachments.desk import Attachments
 from node.clock import Clock, utc_ms
 from node.errors import NodeError, Unavailable
 from node.keyring import Fence, SignedMark
@@ -55,6 +60,7 @@ class Node:
     """The parts of one node, by name. `open` before use, `close` after; one event loop.
 
     `machine_lock=False` lets a copy of the whole directory open beside it on this machine: what two machines would do.
+    `password_cost` is for tests, which make many passwords.
     """
 
     def __init__(
@@ -64,6 +70,7 @@ class Node:
         clock: Clock = utc_ms,
         make_transport: MakeTransport | None = None,
         machine_lock: bool = True,
+        password_cost: Cost | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -94,6 +101,10 @@ class Node:
             on_signed=self.mark.note,
             on_publish=self.news.set,
         )
+        self.audit = Audit(self.publisher, clock, node=settings.name, title=settings.title)
+        self.accounts = Accounts(
+            settings, self.store, self.publisher, self.sealer, self.trusted, self.audit, clock, cost=password_cost
+        )
         self.head = OwnHead(self.store, self.trusted, self.publisher, signers)
         self._lookout = Lookout(self.store, self.trusted, self.head, self.news, self.bulletin)
         self.acceptor = Acceptor(self.store, self.keys, self.trusted, clock, own_origin=settings.origin)
@@ -102,6 +113,7 @@ class Node:
         self.invitations = Invitations(self.store, self.trusted, clock)
         self.pressure = Pressure()
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
+        self.attachments = Attachments(settings, self.store, self.trusted, clock)
         self._make_transport = make_transport or self._http
         self._session: aiohttp.ClientSession | None = None
         self._machine_lock = machine_lock
@@ -239,7 +251,13 @@ class Node:
         await self.await_enrolment()
         report = await self.sync_pass().run()
         await self.projector.run()
+        report.files = (await self.carry_files()).moved
         return report
+
+    async def carry_files(self) -> Carried:
+        """List the files that records list, and carry what is missing from and to the node above, if there is one."""
+        above = self.settings.upstream_url and self.trusted.version and self.trusted.policy.path_up(self.settings.name)
+        return await self.attachments.run(self.sync_pass().peer if above else None)
 
     def witnesses(self) -> Witnesses:
         """Passes with the independent witnesses of the settings, if any."""

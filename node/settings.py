@@ -90,9 +90,11 @@ class Settings(BaseModel):
     directory: Path
     name: str = Field(pattern=r"^[^\s+]+$", description="key name base, such as ggzy.example/cq/500103")
     title: str = Field(min_length=1, max_length=80, description="the centre's own name, shown on every page")
-    role: Literal["district", "hub", "national"]
+    role: Literal["district", "hub", "national", "supervision"]
     division: str = Field(pattern=r"^\d{6}$")
     zone: str = ""
+    department: str = Field(default="", max_length=80)
+    sectors: tuple[str, ...] = ()
     epoch: int = Field(default=1, ge=1)
     suite: Literal["ed25519", "ed25519+sm2"] = "ed25519"
     upstream_url: str = ""
@@ -135,6 +137,24 @@ class Settings(BaseModel):
     uplink_max_tries: int = Field(default=10, ge=1, le=1000)
     intake_senders: tuple[IntakeSender, ...] = ()
     intake_faults: str = ""
+    session_idle_s: float = Field(default=1800, gt=0)
+    session_max_s: float = Field(default=43200, gt=0)
+    max_sessions: int = Field(default=5, gt=0)
+    password_min_chars: int = Field(default=10, ge=8, le=64)
+    max_form_bytes: int = Field(default=1 << 20, gt=0)
+    attachments_dir: Path = Path("attachments")
+    max_attachment_bytes: int = Field(default=512 << 20, gt=0)
+    attachment_types: tuple[str, ...] = ()
+    attachment_keep_free_bytes: int = Field(default=256 << 20, ge=0)
+    attachment_scan_command: tuple[str, ...] = ()
+    attachment_scan_timeout_s: float = Field(default=120, gt=0)
+    attachment_upload_s: float = Field(default=86400, gt=0)
+    max_attachment_uploads: int = Field(default=8, gt=0)
+    max_attachment_upload_bytes: int = Field(default=8 << 30, gt=0)
+    attachment_unlisted_s: float = Field(default=7776000, gt=0)
+    attachment_fetch: Literal["all", "own"] = "all"
+    attachment_transfers: int = Field(default=2, ge=1, le=16)
+    attachment_bytes_per_s: int = Field(default=0, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("upstream_url", "public_url", "uplink_url")
@@ -147,7 +167,15 @@ class Settings(BaseModel):
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_http(url) for url in value)
 
-    @field_validator("witnesses", "second_look_urls", "intake_senders", mode="before")
+    @field_validator(
+        "witnesses",
+        "second_look_urls",
+        "sectors",
+        "attachment_types",
+        "attachment_scan_command",
+        "intake_senders",
+        mode="before",
+    )
     @classmethod
     def _from_environment(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -178,6 +206,10 @@ class Settings(BaseModel):
     @property
     def keys(self) -> Path:
         return self.directory / self.keys_dir
+
+    @property
+    def attachments(self) -> Path:
+        return self.directory / self.attachments_dir
 
     @property
     def url(self) -> str:

@@ -199,15 +199,9 @@ def _notice(trade: Trade, rule: NoticeRule, running: set[tuple[str, str]]) -> Ow
 
 def _owes(trade: Trade, rule: NoticeRule, number: str) -> bool:
     """Whether a lot has reached the stage since its last fresh start, and the notice has not come since."""
-    reached, done = False, False
-    for act in trade.about(number):
-        each = trade.package.act(act.act)
-        if each is None:
-            continue
-        if each.voids or each.renews:
-            reached = done = False
-        reached |= each.gives == rule.stage
-        done |= act.act == rule.act
+    acts = trade.since_fresh(number)
+    reached = any((each := trade.package.act(act.act)) and each.gives == rule.stage for act in acts)
+    done = any(act.act == rule.act for act in acts)
     if not reached or done or not rule.holds_on(day_of(trade.acts[0].at)):
         return False
     return holds(rule.when, trade.facts_of(number))

@@ -7,7 +7,7 @@ where an act that does not fit is refused, before it gets there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -119,6 +119,16 @@ class Trade:
         for act in self.acts:
             if (not names or act.act in names) and number in self.covers[act.seq]:
                 yield act
+
+    def since_fresh(self, number: str) -> list[Act]:
+        """A lot's acts from the last one on that voided or renewed it, that one included."""
+        found: list[Act] = []
+        for act in self.about(number):
+            rule = self.package.act(act.act)
+            if rule is not None and (rule.voids or rule.renews):
+                found = []
+            found.append(act)
+        return found
 
     def _facts(self, number: str | None) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -313,7 +323,9 @@ def amended_by(trade: Trade, act: Act) -> Act | None:
     rule = trade.package.act(act.act)
     if rule is None or not rule.amends:
         return None
-    return _target(trade.acts, act, rule, lambda seq: not act.lots or bool(set(trade.covers[seq]) & set(act.lots)))
+    return _target(
+        trade.package, trade.acts, act, rule, lambda seq: not act.lots or bool(set(trade.covers[seq]) & set(act.lots))
+    )
 
 
 def targets(trade: Trade, rule: ActRule) -> list[Act]:
@@ -321,7 +333,15 @@ def targets(trade: Trade, rule: ActRule) -> list[Act]:
     if rule.answers:
         answered = {act.corrects for act in trade.acts if (each := trade.package.act(act.act)) and each.answers}
         return [act for act in trade.acts if act.act in rule.answers and act.seq not in answered]
-    return [act for act in trade.acts if ALL in rule.amends or act.act in rule.amends]
+    return [act for act in trade.acts if may_amend(trade.package, rule, act)]
+
+
+def may_amend(package: Package, rule: ActRule, act: Act) -> bool:
+    """Whether an act of this rule may replace fields of that one. `*`: what is as public, and is no amendment."""
+    if ALL not in rule.amends:
+        return act.act in rule.amends
+    other = package.act(act.act)
+    return other is not None and other.public == rule.public and ALL not in other.amends
 
 
 def fields_of(package: Package, rule: ActRule, target: ActRule | None) -> list[FieldRule]:
@@ -334,8 +354,20 @@ def fields_of(package: Package, rule: ActRule, target: ActRule | None) -> list[F
 
 
 def holds(conditions: Iterable[Condition], facts: Mapping[str, Any]) -> bool:
-    """Whether all conditions hold. A fact that is not there is in no list, so that its negation holds."""
-    return all((_is_in(facts.get(each.field), each.is_in)) != each.negate for each in conditions)
+    """Whether all conditions hold. A fact that is not there meets none, so that its negation holds."""
+    return all(_meets(each, facts.get(each.field)) != each.negate for each in conditions)
+
+
+def _meets(condition: Condition, value: Any) -> bool:
+    if condition.is_in is not None and not _is_in(value, condition.is_in):
+        return False
+    if condition.least is None and condition.below is None:
+        return condition.is_in is not None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    return (condition.least is None or value >= condition.least) and (
+        condition.below is None or value < condition.below
+    )
 
 
 def _is_in(value: Any, values: list[Any]) -> bool:
@@ -347,8 +379,10 @@ def _rows(value: Any) -> list[Mapping[str, Any]]:
     return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list | tuple) else []
 
 
-def _target(acts: Collection[Act], act: Act, rule: ActRule, meets: Any) -> Act | None:
-    may = [each for each in acts if (ALL in rule.amends or each.act in rule.amends) and each.seq < act.seq]
+def _target(
+    package: Package, acts: Collection[Act], act: Act, rule: ActRule, meets: Callable[[int], bool]
+) -> Act | None:
+    may = [each for each in acts if each.seq < act.seq and may_amend(package, rule, each)]
     if act.corrects:
         return next((each for each in may if each.seq == act.corrects), None)
     if ALL in rule.amends:

@@ -223,7 +223,19 @@ def _against(trade: Trade, rule: ActRule, lot: Lot) -> Iterator[Fault]:
             f"lot {lot.number} is suspended until it is answered or resumed",
             rule.basis,
         )
-    if not holds(rule.when, trade.facts_of(lot.number)):
+    facts = trade.facts_of(lot.number)
+    came = {act.act for act in trade.since_fresh(lot.number)}
+    for need in rule.needs:
+        first = trade.package.act(need.act)
+        if first is not None and need.act not in came and holds(need.when, facts):
+            yield Fault(
+                "act",
+                "needs",
+                f"标段 {lot.number} 须先办理“{first.zh}”",
+                f"lot {lot.number} needs {first.en} first",
+                rule.basis,
+            )
+    if not holds(rule.when, facts):
         yield Fault(
             "act",
             "condition",

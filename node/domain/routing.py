@@ -1,7 +1,7 @@
 """Which tier and which centre hold a trade: 渝府办发〔2016〕35号 二(一), R7-R13 and R15, as rows of data.
 
-`route` looks at the facts of a registration alone: category, approval level, level of funds, level of the owner, whether
-it must be held on the platform, place. It names the row that decided, so that a decision can be explained in the
+`route` looks at the facts of a registration alone: category, level of approval, of funds and of the owner, whether it
+must be held on the platform, place. It names the row that decided, so that a decision can be explained in the
 clause's words, stored with its inputs and version, and run again (`again`). `faults` is what the desk asks: may this
 node hold it, under which supervisor's order if not, and which node is the right one.
 """
@@ -61,7 +61,7 @@ class Row(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw
     clause: str
     clause_en: str
     fact: str = ""
-    values: list[str] = []
+    values: list[str] = []  # noqa: RUF012 - a Struct copies it
     mandatory: bool | None = None
 
 

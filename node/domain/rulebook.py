@@ -33,10 +33,15 @@ Unit = Literal["日", "工作日", "年", "小时"]
 
 
 class Condition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A rule holds where the trade's value of `field` is one of `is_in` (or is not, with `negate`)."""
+    """A rule holds where a fact of the trade is one of `is_in`, or a number from `least` to under `below`.
+
+    What is not given is not asked; `negate` turns the whole round. A fact that is not there meets nothing.
+    """
 
     field: str
-    is_in: list[Any]
+    is_in: list[Any] | None = None
+    least: int | None = None
+    below: int | None = None
     negate: bool = False
 
 
@@ -105,6 +110,13 @@ class StageRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     final: bool = False
 
 
+class Need(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An act that must have come for the lot in this round, where all of `when` hold."""
+
+    act: str
+    when: list[Condition] = []
+
+
 class ActRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     """An act of a category: from which stages it may come, to which it leads, what it discloses, who does it.
 
@@ -114,8 +126,9 @@ class ActRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     trades it exists at all. `posts` are the posts of the centre that may do it, `fields` what it carries. `portal` is
     the stage code of the national portal, `datasets` the sets of the national data standard.
 
-    `answers` names acts that it answers: its `corrects` says which one, and a suspension by it ends. `amends` names
-    acts whose fields it replaces where it has fields of the same name (`*`: any act, by all fields that act has).
+    `needs` are acts that must have come before. `answers` names acts that it answers: its `corrects` says which one,
+    and a suspension by it ends. `amends` names acts whose fields it replaces where it has fields of the same name (`*`:
+    any act that is as public as itself, by all fields which that act has).
     `suspends` stops its lots: only acts with `while_suspended` may come until it is answered. `voids` lets the clocks
     lapse that still run for its lots, `renews` begins a new round (重新招标).
     """
@@ -129,6 +142,7 @@ class ActRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     public: bool = True
     again: bool = False
     when: list[Condition] = []
+    needs: list[Need] = []
     answers: list[str] = []
     amends: list[str] = []
     suspends: bool = False

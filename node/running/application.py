@@ -13,6 +13,8 @@ from node.web import (
     doors,
     enrol_api,
     exports,
+    files_api,
+    files_sync,
     keys,
     news_api,
     ops,
@@ -20,6 +22,7 @@ from node.web import (
     portal,
     problems,
     records_api,
+    session,
     sync_api,
     wraps_api,
 )
@@ -39,11 +42,13 @@ def build(
     `worker` is this process's number, from 1, and how many processes answer for the node.
     """
     app = web.Application(
-        middlewares=[ops.measure, problems.middleware(pages.error_page), doors.middleware],
+        middlewares=[ops.measure, problems.middleware(pages.error_page), doors.middleware, session.middleware],
         client_max_size=node.settings.max_body_bytes,
     )
     app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
     app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
+    app[keys.ACCOUNTS], app[keys.AUDIT] = node.accounts, node.audit
+    app[keys.ATTACHMENTS] = node.attachments
     app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
     skew_s = node.settings.max_clock_skew_s
     # Another machine's clock may be off too, so they are kept for longer than this one's window.
@@ -56,8 +61,8 @@ def build(
     work = Work(node, on_fatal)
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
-    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes)
-    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes):
+    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, files_sync.routes)
+    for routes in (*nodes, files_api.routes, records_api.routes, ops.routes, exports.routes, portal.routes):
         app.add_routes(routes)
     pages.setup(app)
 

@@ -31,6 +31,8 @@ def timetable(node: Node, on_fatal: Callable[[], None], around: Callable[[Job], 
         Job("project", settings.project_interval_s, 600, node.projector.run),
         Job("watch", settings.watch_interval_s, 30, node.look_around),
         Job("audit", settings.audit_interval_s, 600, partial(audit_once, node.store)),
+        Job("files", settings.sync_interval_s, 600, node.carry_files),
+        Job("tidy files", settings.audit_interval_s, 600, node.attachments.tidy),
         Job("oversight", settings.observe_interval_s or settings.sync_interval_s, 300, node.watch_over),
     ]
     first: tuple[str, ...] = ()

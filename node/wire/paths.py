@@ -24,6 +24,11 @@ CONSISTENCY = "/api/logs/{origin_hash}/consistency"
 HELLO = "/api/hello"
 NEWS = "/api/news"
 ALARMS = "/api/alarms"
+FILES_ASKED = "/api/files/asked"
+FILE_PIECE = "/api/files/{sha256}"
+FILE = "/files/{sha256}"
+UPLOADS = "/files/uploads"
+UPLOAD = "/files/uploads/{upload}"
 RECORDS = "/api/records"
 RECORD = "/api/records/{record_id}"
 RECORD_RECEIPT = "/api/records/{record_id}/receipt"
@@ -66,3 +71,13 @@ def consistency(origin: str, old: int, new: int) -> str:
 
 def custody(origin: str) -> str:
     return f"/api/logs/{origin_hash(origin)}/custody"
+
+
+def file_piece(sha256: str, node: str, at: int) -> str:
+    """Where bytes of a file are brought that a log of `node` lists, from `at` on."""
+    return f"/api/files/{sha256}?node={quote(node, safe='/')}&at={at}"
+
+
+def file_of(sha256: str, node: str) -> str:
+    """A file as a log of `node` lists it."""
+    return f"/files/{sha256}?node={quote(node, safe='/')}"
