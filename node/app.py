@@ -9,7 +9,7 @@ from functools import partial
 import aiohttp
 import structlog
 
-from node import keyring
+from node import keyring, tiers
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
 from node.accounts.passwords import Cost
@@ -23,11 +23,15 @@ from node.publishing.observe import Observer
 from node.publishing.publish import Publisher
 from node.publishing.restart import compare_mark, require_own
 from node.publishing.sealing import Sealer
+from node.routing.issuing import Issuer, Wanted
+from node.routing.placing import Placing
+from node.rules import Rules
 from node.running.application import build
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
 from node.running.lookout import Lookout
 from node.running.news import News, SharedBulletin
+from node.running.reporting import uplink
 from node.settings import Settings
 from node.store import migrate
 from node.store.beside import Beside
@@ -45,7 +49,10 @@ from node.sync.second_look import SecondLook
 from node.sync.verifying import Verifier, worth_it
 from node.sync.witnesses import Witnesses
 from node.tlog.note import Note
+from node.trading.desk import Desk
+from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
+from node.uplink.run import Uplink
 from node.wire.enrol import Invitation
 
 __all__ = ["MakeTransport", "Node", "build"]
@@ -114,6 +121,26 @@ class Node:
         self.pressure = Pressure()
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
         self.attachments = Attachments(settings, self.store, self.trusted, clock)
+        self.rules = Rules.packaged()
+        self.trades = Refresher(self.store, self.rules, clock, settings.name)
+        self.desk = Desk(
+            self.store,
+            self.publisher,
+            self.rules,
+            clock,
+            self.projector.run,
+            node=settings.name,
+            source=settings.title,
+            place=Placing(self.store, self.trusted, settings),
+            after=self.trades.run,
+        )
+        self.issuer = Issuer(
+            self.store,
+            settings,
+            tiers.code_table(),
+            clock,
+            ask_hub=self._ask_hub if settings.unified_code_issuer == "hub" and settings.upstream_url else None,
+        )
         self._make_transport = make_transport or self._http
         self._session: aiohttp.ClientSession | None = None
         self._machine_lock = machine_lock
@@ -121,6 +148,7 @@ class Node:
         self._above: Peer | None = None
         self.upstream: SyncPass | None = None
         self._witnesses: Witnesses | None = None
+        self._uplink: Uplink | None = None
         self._oversight: Oversight | None = None
         self.observer = Observer(
             self.store, self.publisher, self.trusted, clock, interval_ms=int(settings.sync_interval_s * 1000)
@@ -276,6 +304,17 @@ class Node:
                 most_ms=int(settings.max_backoff_s * 1000),
             )
         return self._witnesses
+
+    async def _ask_hub(self, wanted: Wanted) -> str:
+        """A unified code of the node above. Raises Unavailable when it does not answer."""
+        return await self.peer_above().unified_code(wanted.request, wanted.cls, wanted.subject)
+
+    def uplink(self) -> Uplink:
+        """What reports to the receiver above. Raises Refused when the settings name none."""
+        if self._uplink is None:
+            assert self._session is not None
+            self._uplink = uplink(self, self._session)
+        return self._uplink
 
     async def _guard(self) -> None:
         """Before the first signature of this process: ask the node above whether our database is an old copy.

@@ -129,7 +129,6 @@ class Settings(BaseModel):
     uplink_system_no: str = Field(default="", pattern=r"^([0-9A-Z]{4})?$")
     uplink_secret: str = ""
     uplink_ca_key: str = "0"
-    uplink_platform_code: str = Field(default="", pattern=r"^([0-9A-Z]{18})?$")
     uplink_service_code: str = Field(default="", pattern=r"^([0-9A-Z]{18})?$")
     uplink_plat_no: str = Field(default="", pattern=r"^([0-9A-Z]{11})?$")
     uplink_service_no: str = Field(default="", pattern=r"^([0-9A-Z]{11})?$")
@@ -137,6 +136,9 @@ class Settings(BaseModel):
     uplink_max_tries: int = Field(default=10, ge=1, le=1000)
     intake_senders: tuple[IntakeSender, ...] = ()
     intake_faults: str = ""
+    platform_uscc: str = Field(default="", pattern=r"^([0-9A-Z]{18})?$")
+    unified_code_issuer: Literal["own", "hub"] = "own"
+    unified_code_check: Literal["off", "warn", "enforce"] = "warn"
     session_idle_s: float = Field(default=1800, gt=0)
     session_max_s: float = Field(default=43200, gt=0)
     max_sessions: int = Field(default=5, gt=0)

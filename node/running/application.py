@@ -10,6 +10,7 @@ from aiohttp import web
 from node.running.work import Work
 from node.store.nonces import SharedNonces
 from node.web import (
+    codes_api,
     doors,
     enrol_api,
     exports,
@@ -28,6 +29,7 @@ from node.web import (
 )
 from node.web.keys import Worker
 from node.web.limits import Limits
+from node.web.national import endpoint as national
 from node.web.signed import Callers
 
 if TYPE_CHECKING:
@@ -54,16 +56,26 @@ def build(
     # Another machine's clock may be off too, so they are kept for longer than this one's window.
     nonces = None if node.beside is None else SharedNonces(node.beside, 3 * skew_s)
     app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=skew_s, nonces=nonces)
-    app[keys.BULLETIN] = node.bulletin
+    app[keys.RULES], app[keys.DESK] = node.rules, node.desk
+    app[keys.BULLETIN], app[keys.ISSUER] = node.bulletin, node.issuer
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
     app[keys.PRESSURE], app[doors.DOORS] = node.pressure, doors.doors(node.settings)
     work = Work(node, on_fatal)
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
-    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, files_sync.routes)
+    nodes = (
+        sync_api.routes,
+        enrol_api.routes,
+        wraps_api.routes,
+        news_api.routes,
+        codes_api.routes,
+        files_sync.routes,
+    )
     for routes in (*nodes, files_api.routes, records_api.routes, ops.routes, exports.routes, portal.routes):
         app.add_routes(routes)
+    if node.settings.intake_senders:
+        national.setup(app, node.settings)
     pages.setup(app)
 
     async def let_go(_app: web.Application) -> None:

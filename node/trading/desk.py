@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -22,12 +22,13 @@ from sqlalchemy import Connection
 from node.clock import Clock
 from node.domain import engine
 from node.domain.acts import Act, Attached, Disclosure
-from node.domain.calendar import Calendar, day_of
+from node.domain.calendar import day_of
 from node.domain.engine import Fault, Trade
 from node.domain.folding import amended_by
 from node.domain.record import Amendment, Document, Draft, Outcome, Source
-from node.domain.rulebook import ActRule, Package, Rulebook
+from node.domain.rulebook import ActRule, Package
 from node.errors import ActRefused, NodeError, NotAllowed, NotFound, Overtaken, Rejected
+from node.rules import Rules
 from node.store.db import Store
 from node.trading import hands, loading, sections
 from node.trading.hands import Person
@@ -42,24 +43,6 @@ class Publishes(Protocol):
     """The node's publisher."""
 
     async def publish(self, items: Sequence[Draft | Amendment]) -> list[Outcome]: ...
-
-
-class Rules(Protocol):
-    """The rules now held (`node/rules.py`)."""
-
-    @property
-    def book(self) -> Rulebook: ...
-
-    @property
-    def calendar(self) -> Calendar: ...
-
-    @property
-    def stamp(self) -> str:
-        """Changes whenever the rules do: what was made of the old ones is then made anew."""
-        ...
-
-    @property
-    def tables(self) -> Mapping[str, Collection[str]]: ...
 
 
 Place = Callable[[Mapping[str, Any], str, str], Awaitable[tuple[dict[str, Any], list[Fault]]]]
@@ -159,7 +142,7 @@ class Desk:
             kept, faults = await self._judged_registration(act)
             _refuse(faults)
             return await self._publish(
-                person, act, package, rule, None, faults, second=second, inner=kept, made_up=made_up
+                person, act, package, rule, None, faults, second=second, facts=act.fields, inner=kept, made_up=made_up
             )
 
     async def act(
@@ -198,7 +181,15 @@ class Desk:
             hands.require_second(person, rule, second)
             target = _amended(held, made, rule)
             return await self._publish(
-                person, made, held.package, rule, target, faults, second=second, made_up=records[0].document.made_up
+                person,
+                made,
+                held.package,
+                rule,
+                target,
+                faults,
+                second=second,
+                facts=held.facts,
+                made_up=records[0].document.made_up,
             )
 
     async def check(
@@ -363,6 +354,7 @@ class Desk:
         faults: Sequence[Fault],
         *,
         second: str,
+        facts: Mapping[str, Any],
         inner: Mapping[str, Any] | None = None,
         made_up: bool,
     ) -> Done:
@@ -371,7 +363,7 @@ class Desk:
         kept: dict[str, Any] = {}
         if rule.public:
             shown, kept = sections.split(engine.fields_of(package, rule, target), act.fields)
-        disclosed = msgspec.structs.replace(act, fields=shown)
+        disclosed = msgspec.structs.replace(act, fields=shown, context=_context(rule, facts) if rule.public else {})
         main = Document(key=act.key, body=disclosed, source=self._source, as_of=day_of(act.at), made_up=made_up)
         permission = "trade.register" if act.seq == 1 else "trade.act"
         kind = "trade.act" if rule.public else "trade.step"
@@ -469,7 +461,7 @@ def _repeat(records: Sequence[Recorded], act: Act, account: str) -> Done:
     """The act that is there under this number, if it is the very same of the same person. Raises Overtaken."""
     there = next((each for each in records if each.act.seq == act.seq), None)
     if there is not None and there.hand is not None and there.hand.account == account:
-        if msgspec.structs.replace(act, at=there.act.at) == there.act:
+        if msgspec.structs.replace(act, at=there.act.at, context=there.act.context) == there.act:
             return _done(there, repeated=True)
     raise Overtaken(
         f"act {act.key} is there already: somebody acted on this trade meanwhile",
@@ -492,6 +484,12 @@ def _next(records: Sequence[Recorded]) -> int:
 def _amended(held: Trade, act: Act, rule: ActRule) -> ActRule | None:
     target = amended_by(held, act)
     return None if target is None else held.package.act(target.act)
+
+
+def _context(rule: ActRule, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record of a public act repeats of its trade, for a reader who has nothing else."""
+    told = {name: facts[name] for name in ("project_name", "owner", "agency") if facts.get(name)}
+    return {"stage_name": rule.zh, **told}
 
 
 def _disclosure(rule: ActRule | None) -> Disclosure:

@@ -15,13 +15,13 @@ from functools import partial
 from sqlalchemy import Connection, and_, delete, select, tuple_
 
 from node.clock import Clock
+from node.rules import Rules
 from node.store import cursors
 from node.store.bulk import insert_many
 from node.store.db import READ_TABLES, Store
 from node.store.tables import Log, RecordView, table
 from node.store.tables_trading import ActView, TradeDue, TradeState
 from node.trading import loading
-from node.trading.desk import Rules
 from node.trading.standing import Standing, standing
 
 KINDS = ("trade.act", "trade.step")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +19,7 @@ from node.domain.record import Draft, Outcome
 from node.domain.rulebook import Rulebook
 from node.store import cursors
 from node.store.db import Store
-from node.uplink import envelope, held, sending, taking, token, verdicts
+from node.uplink import envelope, held, reconcile, sending, taking, token, verdicts
 from node.uplink.folder import Folder
 from node.uplink.receiver import Answer, Receiver
 from node.uplink.sending import Due, Terms
@@ -29,7 +29,7 @@ from node.uplink.taking import Desk
 _log = structlog.get_logger(__name__)
 LEASE_FACT, LEASE_MS = "uplink_lease", 120_000
 AT_ONCE = 8
-Publish = Callable[[Sequence[Draft]], "asyncio.Future[list[Outcome]]"]
+Publish = Callable[[Sequence[Draft]], Awaitable[list[Outcome]]]
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Parts:
     max_tries: int
     receiver: Receiver | None
     folder: Folder | None
-    publish: Callable[[Sequence[Draft]], "asyncio.Future[list[Outcome]]"]
+    publish: Publish
     rules: Callable[[], Rulebook]
     centres: Callable[[], Mapping[str, tuple[str, str]]]
     name: str = "national"
@@ -136,6 +136,28 @@ class Uplink:
             return await parts.receiver.send(self.validation(), data)
         assert parts.folder is not None
         return await asyncio.to_thread(parts.folder.exchange, due.data_key, due.operation, data)
+
+    async def theirs(self, most: int) -> dict[str, str] | None:
+        """Key -> state of all that the receiver says it holds of ours; None where it does not tell."""
+        if self._parts.receiver is None:
+            return None
+        found: dict[str, str] = {}
+        after = ""
+        while len(found) < most:
+            page = await self._parts.receiver.keys(self.validation(), after)
+            if page is None:
+                return None
+            if not page:
+                break
+            found.update(page)
+            after = page[-1][0]
+        return found
+
+    @staticmethod
+    def reconciled(conn: Connection, day: str) -> bool:
+        """Whether a day has been reconciled."""
+        last = reconcile.newest(conn)
+        return last is not None and last.day >= day
 
     def validation(self) -> bytes:
         """The first argument of a call made now."""

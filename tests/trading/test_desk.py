@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from node.errors import ActRefused, NotAllowed, NotFound, Overtaken, Rejected
 from node.trading import register
-from tests.trading.bench import ANNA, BORIS, DAY, NODE, Bench, Clerk, digest, open_bench
+from tests.trading.bench import ANNA, BORIS, DAY, NODE, Bench, Clerk, digest, few_rules, open_bench
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -43,6 +43,10 @@ async def test_what_is_not_disclosed_lies_in_the_shared_section(bench):
     _, records = trade_of(bench, key)
     notice = records[1]
     assert "contact" not in notice.document.body.fields and notice.inner == {"contact": "王先生"}
+    told = notice.document.body.context
+    assert (told["stage_name"], told["owner"]) == ("招标公告", {"name": "示例建设单位"}), "the record alone says whose"
+    (row,) = bench.rows("select stage, owner, amount_fen, published_on from trade_view")
+    assert row == ("招标公告", "示例建设单位", 900_000_00, "2025-11-25")
     assert notice.act.fields["contact"] == "王先生", "replaying knows it"
 
 
@@ -202,7 +206,7 @@ async def test_a_crash_between_publishing_and_what_follows_loses_nothing(bench):
 
 async def test_warnings_let_pass_are_told(bench):
     key = await bench.begin()
-    bench.rules.book = type(bench.rules.book)([unread(package) for package in bench.rules.book.packages])
+    bench.desk.rules = few_rules(*(unread(package) for package in bench.rules.book.packages))
     done = await bench.notice(key, fields={"opening_at": bench.clock() + 10 * DAY})
     assert [each.rule for each in done.warnings] == ["clock:notice-to-opening"]
 
