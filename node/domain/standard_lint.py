@@ -14,7 +14,7 @@ from datetime import date
 from typing import Literal
 
 from node.domain.divisions import is_known
-from node.domain.faults import Fault, Severity
+from node.domain.faults import Fault
 from node.domain.standard import (
     CODE_CHARS,
     COMMON,
@@ -59,7 +59,7 @@ def lint(standard: Standard, dataset: DataSet, record: Mapping[str, str], contex
     return found
 
 
-def _fault(field: Field, rule: str, zh: str, en: str, severity: Severity = "refuse") -> Fault:
+def _fault(field: Field, rule: str, zh: str, en: str, severity: Literal["refuse", "warn"] = "refuse") -> Fault:
     return Fault(field.name, rule, f"{field.zh}（{field.name}）{zh}", f"{field.name} {en}", BASIS, severity)
 
 

@@ -39,7 +39,7 @@ def case_of(
         base=base,
         trade=act.trade,
         category=act.category,
-        sets=sets_of(act, rule, standard),
+        sets=sets_of(act, rule, standard, facts),
         title=act.title,
         at_ms=act.at,
         division=str(facts.get("division") or act.division),
@@ -55,12 +55,13 @@ def case_of(
     )
 
 
-def sets_of(act: Act, rule: ActRule | None, standard: Standard) -> tuple[str, ...]:
+def sets_of(act: Act, rule: ActRule | None, standard: Standard, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """The sets that the act's rule names; where no rule is held, those that its kind of disclosure becomes."""
+    words = " ".join([act.title, *(str(facts.get(name, "")) for name in ("project_name", "right", "kind"))])
     if rule is not None and rule.datasets:
         known = (name if name in standard.sets else standard.names.get(name, "") for name in rule.datasets)
         found = tuple(number for number in known if number)
-        return _of_right(act, found)
+        return _of_right(words, found)
     if act.seq == 1:
         return BASES.get(act.category, ())
     if rule is not None:
@@ -68,11 +69,11 @@ def sets_of(act: Act, rule: ActRule | None, standard: Standard) -> tuple[str, ..
     category = act.category
     match act.disclosure:
         case "trade_notice":
-            return _of_right(act, _one(NOTICE_SETS, category) or ("650", "651"))
+            return _of_right(words, _one(NOTICE_SETS, category) or ("650", "651"))
         case "qualification_review":
             return REVIEW_SETS.get(category, ())
         case "result":
-            return _of_right(act, _one(RESULT_SETS, category) or ("652", "653"))
+            return _of_right(words, _one(RESULT_SETS, category) or ("652", "653"))
         case "performance":
             return _one(CONTRACT_SETS if "contract" in act.act else PERFORMANCE_SETS, category)
         case "change":
@@ -85,16 +86,20 @@ def _one(sets: Mapping[str, str], category: str) -> tuple[str, ...]:
     return (sets[category],) if category in sets else ()
 
 
-_PAIRS = (("650", "651", "探矿"), ("652", "653", "探矿"), ("750", "700", "股权"), ("753", "701", "股权"))
-"""Of two sets that a rule names, the first is meant where the act speaks of the word."""
+_PAIRS = (
+    ("650", "651", ("探矿", "exploration")),
+    ("652", "653", ("探矿", "exploration")),
+    ("750", "700", ("股权", "equity")),
+    ("753", "701", ("股权", "equity")),
+)
+"""Of two sets that a rule names, the first is meant where the trade speaks of one of the words."""
 
 
-def _of_right(act: Act, numbers: tuple[str, ...]) -> tuple[str, ...]:
-    words = act.title + " ".join(value for value in act.fields.values() if isinstance(value, str))
+def _of_right(words: str, numbers: tuple[str, ...]) -> tuple[str, ...]:
     dropped = set()
-    for first, second, word in _PAIRS:
+    for first, second, marks in _PAIRS:
         if first in numbers and second in numbers:
-            dropped.add(second if word in words else first)
+            dropped.add(second if any(word in words for word in marks) else first)
     return tuple(number for number in numbers if number not in dropped)
 
 

@@ -112,9 +112,16 @@ def _end_of(day: str) -> str:
     return f"{day}235959" if day else ""
 
 
-def _contractor(v: View) -> tuple[str, str]:
+def bidders(v: View) -> str:
+    """Names of those whose bids were opened."""
+    rows = _rows(v, "prices", "bids")
+    return "、".join(filter(None, (str((each.get("party") or each).get("name", "")) for each in rows)))
+
+
+def contractor(v: View) -> tuple[str, str]:
+    """(name, code) of the party to a contract that is not the owner, else of the winner."""
     named = v.others("parties", "owner")
-    return named if named[0] else v.party("contractor", "result.winners", "award_notice.winners", "winners")
+    return named if named[0] else v.party("result.winners", "award_notice.winners", "winners")
 
 
 _ABNORMAL = (("流标", "1"), ("终止开标", "2"), ("撤销", "3"))
@@ -192,13 +199,12 @@ def clarification(v: View) -> Fields:
 
 
 def opening(v: View) -> Fields:
-    bidders = [str((each.get("party") or each).get("name", "")) for each in _rows(v, "prices", "bids")]
     return {
         "TENDER_PROJECT_CODE": v.numbers.tender,
         "BID_SECTION_CODES": v.section,
         "UNIFIED_DEAL_CODES": v.unified,
         "NOTICE_NAME": v.case.title,
-        "BID_OPENING_ACTOR": "、".join(filter(None, bidders))[:500],
+        "BID_OPENING_ACTOR": bidders(v)[:500],
         "BID_OPENING_CONTENT": v.content(),
         "BID_OPENING_ADDRESS": v.text("place", "notice.place"),
         "BID_OPENING_TIME": v.moment("opened_at", "opening_at") or v.at,
@@ -306,7 +312,7 @@ def result(v: View) -> Fields:
 
 def contract(v: View) -> Fields:
     owner, owner_code = v.party("owner")
-    winner, code = _contractor(v)
+    winner, code = contractor(v)
     amount = v.money("contract_amount", "amount")
     return {
         "TENDER_PROJECT_CODE": v.numbers.tender,
@@ -332,7 +338,7 @@ def contract(v: View) -> Fields:
 
 def performance(v: View) -> Fields:
     owner, owner_code = v.party("owner")
-    winner, code = _contractor(v)
+    winner, code = contractor(v)
     return {
         "TENDER_PROJECT_CODE": v.numbers.tender,
         "BID_SECTION_CODE": v.section,

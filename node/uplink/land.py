@@ -13,12 +13,12 @@ def guid(v: View) -> str:
 
 
 def parcel(v: View) -> str:
-    return (v.text("parcel", "parcel_no", "parcel_number", "section_code") or v.number or guid(v))[:100]
+    return (v.text("section_code") or v.number or guid(v))[:100]
 
 
 def notice(v: View) -> Fields:
-    unit = v.party("grantor", "owner")[0]
-    closes = v.day("listing_to", "closes_at", "bid_deadline", "shown_to", "deadline")
+    unit = v.party("owner")[0]
+    closes = v.day("bidding_until", "applications_until")
     return {
         "ANNOUNCEMENT_GUID": guid(v),
         "LAND_PROJECT_NAME": v.project_name[:500],
@@ -34,11 +34,11 @@ def notice(v: View) -> Fields:
         "CREATE_TIME": v.at[:8],
         "PUBLISHING_TIME": v.at[:8],
         "ANNOUNCEMENT_UNIT": (unit or v.case.centre)[:100],
-        "ANNOUNCEMENT_START_TIME": v.day("shown_from") or v.at[:8],
+        "ANNOUNCEMENT_START_TIME": v.at[:8],
         "ANNOUNCEMENT_DEADLINE": closes or v.at[:8],
         "FIELD_NUM": str(max(1, len(v.case.lots))),
-        "LISTING_START_TIME": v.moment("listing_from"),
-        "LISTING_DEADLINE": v.moment("listing_to"),
+        "LISTING_START_TIME": v.moment("bidding_from"),
+        "LISTING_DEADLINE": v.moment("bidding_until"),
         "LIAISON_UNIT": unit[:100],
         "CONTACT_PERSON": v.text("contact")[:50],
         "CONTACT_NUMBER": v.text("phone", "contact_phone")[:50],
@@ -47,7 +47,7 @@ def notice(v: View) -> Fields:
 
 
 def deal(v: View) -> Fields:
-    winner, code = v.party("grantee", "transferee", "winner", "winners")
+    winner, code = v.party("winners")
     return {
         "DEAL_LAND_CODE": parcel(v),
         "DEAL_ANNOUNCEMENT_GUID": guid(v),
@@ -63,7 +63,7 @@ def deal(v: View) -> Fields:
         "LAND_USAGE": v.text("usage", "land_use")[:50],
         "LEND_AGE_LIMIT": v.text("years", "term")[:50],
         "LAND_POSITION": v.text("location", "position")[:200],
-        "DEAL_PRICE": v.money("deal_price", "deal_amount", "award_amount", "award", "amount"),
+        "DEAL_PRICE": v.money("award_amount", "amount"),
         "CURRENCY_CODE": CURRENCY,
         "PRICE_UNIT": YUAN,
         "LENDING_NAME": winner[:200],

@@ -52,6 +52,8 @@ def _dated(dataset: DataSet, fields: Fields) -> Fields:
             value += "000000"
         elif field is not None and field.date == 8:
             value = value[:8]
+        elif field is not None and field.enum == "CQ_TRUE_OR_FALSE":
+            value = {"1": "T", "0": "F"}.get(value, value)
         made[name] = value
     return made
 

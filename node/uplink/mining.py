@@ -16,7 +16,7 @@ def _base(v: View) -> Fields:
         "PUBLISHING_TIME": v.at,
         "UNIFIED_DEAL_CODE": v.unified,
         "URL": v.case.url,
-        "QT_PLAN_YEARS": v.whole("years", "term_years", "term"),
+        "QT_PLAN_YEARS": v.text("years"),
         "QT_TOTAL_AREA": v.text("area", "area_km2"),
         "NA_GEOGRAPHY_POSITION": v.text("location", "position")[:200],
         "REGION_CODE": v.region,
@@ -27,21 +27,25 @@ def _base(v: View) -> Fields:
     }
 
 
+def _digits(code: str) -> str:
+    return code if code.isdigit() else ""
+
+
 def notice(v: View) -> Fields:
-    return _base(v) | {"IN_MINE_COME": v.text("mineral_code")}
+    return _base(v) | {"IN_MINE_COME": _digits(v.text("mineral"))}
 
 
 def result(v: View) -> Fields:
-    winner, code = v.party("grantee", "winner", "winners", "transferee")
+    winner, code = v.party("winners")
     return _base(v) | {
         "NA_PUBLIC_BIDDER": winner[:200],
         "BIDDER_TYPE": "1" if winner else "",
         "BIDDER_CODE": code[:18],
         "BIDDER_ROLE": "09",
-        "QT_PUBLIC_PRICE": v.money("deal_price", "deal_amount", "award_amount", "award", "amount"),
+        "QT_PUBLIC_PRICE": v.money("award_amount", "amount"),
         "NA_REG_ADDRESS": v.text("winner_address"),
-        "NA_TD_ADDRESS": v.text("deal_place", "place"),
-        "DT_BUY_DATE": v.day("deal_on", "dealt_on") or v.at[:8],
+        "NA_TD_ADDRESS": v.text("place"),
+        "DT_BUY_DATE": v.day("dealt_on") or v.at[:8],
         "DT_COST_DATE": v.day("payment_due", "paid_on") or v.at[:8],
     }
 

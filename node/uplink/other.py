@@ -25,7 +25,7 @@ def _base(v: View) -> Fields:
 
 
 def result(v: View) -> Fields:
-    return _base(v) | {"TRADE_DATE": v.day("deal_on", "dealt_on", "signed_on") or v.at[:8]}
+    return _base(v) | {"TRADE_DATE": v.day("dealt_on") or v.at[:8]}
 
 
 def abnormal(v: View) -> Fields:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from node.uplink.construction import CURRENCY, YUAN
-from node.uplink.shape import Fields, Template, View
+from node.uplink.construction import CURRENCY, YUAN, bidders, contractor
+from node.uplink.shape import Fields, Template, View, moment
 
 
 def code_of(v: View) -> str:
@@ -61,7 +61,7 @@ def notice(v: View) -> Fields:
         "BULLETIN_CONTENT": v.content(),
         "BULLETIN_START_TIME": v.at,
         "URL": v.case.url,
-        "BID_CLOSING_TIME": v.moment("bid_deadline", "deadline", "closes_at", "opening_at", "opens_at"),
+        "BID_CLOSING_TIME": v.moment("bid_deadline", "deadline", "opening_at", "opens_at"),
     }
 
 
@@ -72,10 +72,10 @@ def correction(v: View) -> Fields:
         "PURCHASE_SECTION_CODE": package_of(v),
         "UNIFIED_DEAL_CODE": v.unified,
         "TERMINATION_BULLETIN_TITLE": v.case.title[:50],
-        "TERMINATION_BULLETIN_CONTENT": v.text("changes", "reason", "content") or v.content(),
+        "TERMINATION_BULLETIN_CONTENT": v.text("content", "reason", "why") or v.content(),
         "MODIFICATION_START_TIME": v.at,
-        "IS_POSTPONE": "1" if v.find("new_deadline") else "0",
-        "POST_BID_CLOSING_TIME": v.moment("new_deadline"),
+        "IS_POSTPONE": "1" if v.case.fields.get("bid_deadline") else "0",
+        "POST_BID_CLOSING_TIME": moment(v.case.fields.get("bid_deadline")),
         "URL": v.case.url,
     }
 
@@ -86,9 +86,9 @@ def opening(v: View) -> Fields:
         "PURCHASE_SECTION_CODE": package_of(v),
         "UNIFIED_DEAL_CODE": v.unified,
         "NOTICE_NAME": v.case.title,
-        "BID_OPENING_ACTOR": v.party("bidders", "bids")[0][:500],
+        "BID_OPENING_ACTOR": bidders(v)[:500],
         "BID_OPENING_CONTENT": v.content(),
-        "BID_OPENING_ADDRESS": v.text("opening_place", "place"),
+        "BID_OPENING_ADDRESS": v.text("place", "notice.place"),
         "BID_OPENING_TIME": v.moment("opened_at", "opening_at") or v.at,
         "URL": v.case.url,
     }
@@ -98,7 +98,7 @@ def result(v: View) -> Fields:
     owner, owner_code = v.party("owner", "purchaser")
     agency, agency_code = v.party("agency")
     winner, code = v.party("winner", "winners", "supplier", "suppliers")
-    price = v.money("award_amount", "award", "deal_amount", "win_price", "amount")
+    price = v.money("award_amount", "amount")
     return {
         "PURCHASE_PROJECT_CODE": code_of(v),
         "PURCHASE_PROJECT_NAME": v.project_name,
@@ -119,20 +119,20 @@ def result(v: View) -> Fields:
         "WIN_BID_PRICE": price,
         "CURRENCY_CODE": CURRENCY if price else "",
         "PRICE_UNIT": YUAN if price else "",
-        "WIN_BID_RATE": "" if price else v.text("amount_text", "price_text"),
+        "WIN_BID_RATE": "" if price else v.text("rate", "amount_text"),
     }
 
 
 def contract(v: View) -> Fields:
     owner, owner_code = v.party("owner", "purchaser")
-    supplier, code = v.party("supplier", "contractor", "winner", "result.winner", "result.winners", "result.supplier")
+    supplier, code = contractor(v)
     amount = v.money("contract_amount", "amount")
     return {
         "PURCHASE_PROJECT_CODE": code_of(v),
         "PURCHASE_PROJECT_NAME": v.project_name,
         "PURCHASE_SECTION_CODE": package_of(v),
         "UNIFIED_DEAL_CODE": v.unified,
-        "CONTRACT_NAME": v.text("contract_name") or v.case.title,
+        "CONTRACT_NAME": v.text("name") or v.case.title,
         "PURCHASER_NAME": owner,
         "PURCHASER_CODE": owner_code,
         "LEGAL_ROLE": "04",
@@ -143,7 +143,7 @@ def contract(v: View) -> Fields:
         "CURRENCY_CODE": CURRENCY if amount else "",
         "PRICE_UNIT": YUAN if amount else "",
         "CONTRACT_TERM": v.whole("duration_days", "duration"),
-        "SIGNING_TIME": v.moment("signed_on", "signed_at"),
+        "SIGNING_TIME": v.moment("signed_on", "contract.signed_on"),
         "URL": v.case.url,
     }
 

@@ -5,6 +5,7 @@ In the result sets SELLER_* hold the transferee: so the standard spells it.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Final
 
 from node.uplink.construction import CURRENCY, YUAN
@@ -30,9 +31,17 @@ def _base(v: View) -> Fields:
     }
 
 
+def _days(first: str, last: str) -> str:
+    """How many days a listing is shown, both ends in."""
+    if not first or not last or first > last:
+        return ""
+    begin, end = (date(int(day[:4]), int(day[4:6]), int(day[6:8])) for day in (first, last))
+    return str((end - begin).days + 1)
+
+
 def listing(v: View) -> Fields:
-    seller, code = v.party("seller", "transferor", "owner")
-    price = v.money("asking_price", "listing_price", "start_price", "amount", "estimate")
+    seller, code = v.party("seller", "owner")
+    price = v.money("price", "asking_price", "estimate")
     return _base(v) | {
         "SELLER_NAME": seller[:300],
         "SELLER_CODE": code[:18],
@@ -43,10 +52,10 @@ def listing(v: View) -> Fields:
         "CURRENCY_CODE": CURRENCY if price else "",
         "PRICE_UNIT": YUAN if price else "",
         "OTHER_PRICE": "" if price else v.text("price_text", "amount_text"),
-        "PUBLISH_DURATION": v.whole("listing_days"),
-        "PUBLISH_DATE": v.day("listed_on", "listing_from") or v.at[:8],
-        "POST_PONE": v.flag("extends", "auto_extend", yes="T", no="F"),
-        "TRANSFER_NOTES": v.text("notes", "conditions")[:4000] or v.content()[:4000],
+        "PUBLISH_DURATION": _days(v.day("from_on"), v.day("until_on")),
+        "PUBLISH_DATE": v.day("from_on") or v.at[:8],
+        "POST_PONE": v.flag("extend", yes="T", no="F"),
+        "TRANSFER_NOTES": v.text("conditions")[:4000] or v.content()[:4000],
     }
 
 
@@ -58,25 +67,25 @@ def equity(v: View) -> Fields:
         "PRICE_UNIT": YUAN,
         "TOTAL_PERCENT": v.text("share_percent", "percent"),
         "IMPORTANT_INFO": v.content(),
-        "AUTHORIZE_UNIT": v.text("approved_by", "approval_authority")[:200],
+        "AUTHORIZE_UNIT": v.text("approval_authority")[:200],
     }
 
 
 def sold(v: View) -> Fields:
-    buyer, code = v.party("buyer", "transferee", "winner", "winners", "grantee")
-    value = v.money("deal_amount", "deal_price", "award_amount", "amount")
+    buyer, code = v.party("winners")
+    value = v.money("award_amount", "amount")
     return _base(v) | {
         "SELLER_NAME": buyer[:300],
         "SELLER_CODE": code[:18],
         "SELLER_TYPE": "1" if buyer else "",
         "SELLER_ROLE": "08",
-        "OBJECT_EVALUATE_VALUE": v.money("appraisal", "appraised_value", "valuation"),
+        "OBJECT_EVALUATE_VALUE": v.money("appraisal"),
         "PRICE_FORM_CODE": "1" if value else "9",
         "TRADE_VALUE": value,
         "CURRENCY_CODE": CURRENCY if value else "",
         "PRICE_UNIT": YUAN if value else "",
         "OTHER_BID_PRICE": "" if value else v.text("price_text", "amount_text"),
-        "TRADE_DATE": v.day("deal_on", "dealt_on", "signed_on") or v.at[:8],
+        "TRADE_DATE": v.day("dealt_on") or v.at[:8],
     }
 
 
