@@ -87,14 +87,7 @@ def _prepare(conn: Connection, terms: Terms, row: RowMapping) -> Due | None:
     if waits is not None:
         _wait(conn, terms, row, waits)
         return None
-    words = {
-        "centre": terms.sender.centre,
-        "platform": terms.sender.platform_code,
-        "region": place_name(row["division"]),
-        "url": f"{terms.sender.url}/records/{row['record_id'].hex()}",
-        "owner": terms.sender.centre,
-    }
-    fields, told = mapping.fill(dataset, outbox.fields_of(row), terms.fills, words)
+    fields, told = mapping.fill(dataset, outbox.fields_of(row), terms.fills, _words(terms.sender, row))
     whole = mapping.with_trailer(dataset, fields, terms.sender, terms.now_ms)
     before = outbox.decode(row["accepted"])
     found = lint(
@@ -117,6 +110,23 @@ def _prepare(conn: Connection, terms: Terms, row: RowMapping) -> Due | None:
     _claim(conn, dataset, whole, row["id"])
     _mark(conn, terms, row, operation, whole, _plain([*found, *told]))
     return Due(row["id"], row["data_key"], row["number"], operation, whole, False, row["attempts"] + 1)
+
+
+def _words(sender: Sender, row: RowMapping) -> dict[str, str]:
+    return {
+        "centre": sender.centre,
+        "platform": sender.platform_code,
+        "region": place_name(row["division"]),
+        "url": f"{sender.url}/records/{row['record_id'].hex()}",
+        "owner": sender.centre,
+    }
+
+
+def as_sent(standard: Standard, fills: Sequence[Fill], sender: Sender, row: RowMapping, now_ms: int) -> Fields:
+    """The fields of a message as they would be sent now."""
+    dataset = standard.sets[row["number"]]
+    fields, _ = mapping.fill(dataset, outbox.fields_of(row), fills, _words(sender, row))
+    return mapping.with_trailer(dataset, fields, sender, now_ms)
 
 
 def _mark(

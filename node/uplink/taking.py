@@ -217,14 +217,12 @@ def trade_of(
 def _put_act(conn: Connection, desk: Desk, state: LogState, row: RowMapping, act: Act, trade: Trade | None) -> None:
     centre, place = desk.centre(state.origin)
     base = row["record_id"].hex()
-    stored = payloads.get(conn, row["log_id"], row["idx"], "inner")
-    inner = {} if stored is None else _plain(stored[1])
     case = acts.case_of(
         base,
         act,
         trade,
         desk.standard,
-        inner=inner,
+        inner=inner_of(conn, row),
         centre=centre,
         place=place,
         url=f"{desk.sender.url}/records/{base}",
@@ -243,9 +241,13 @@ def _put_act(conn: Connection, desk: Desk, state: LogState, row: RowMapping, act
     outbox.put(conn, desk.standard, desk.sender.system_no, origin, made, desk.now_ms)
 
 
-def _plain(data: bytes) -> dict[str, Any]:
+def inner_of(conn: Connection, row: RowMapping) -> dict[str, Any]:
+    """The fields of an act that are not disclosed, as far as this node has them."""
+    stored = payloads.get(conn, row["log_id"], row["idx"], "inner")
+    if stored is None:
+        return {}
     try:
-        found = msgspec.msgpack.decode(data)
+        found = msgspec.msgpack.decode(stored[1])
     except msgspec.MsgspecError:
         return {}
     return found if isinstance(found, dict) else {}
