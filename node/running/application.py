@@ -25,6 +25,7 @@ from node.web import (
     records_api,
     session,
     sync_api,
+    uplink_pages,
     wraps_api,
 )
 from node.web.keys import Worker
@@ -72,7 +73,15 @@ def build(
         codes_api.routes,
         files_sync.routes,
     )
-    for routes in (*nodes, files_api.routes, records_api.routes, ops.routes, exports.routes, portal.routes):
+    for routes in (
+        *nodes,
+        files_api.routes,
+        records_api.routes,
+        ops.routes,
+        exports.routes,
+        uplink_pages.routes,
+        portal.routes,
+    ):
         app.add_routes(routes)
     if node.settings.intake_senders:
         national.setup(app, node.settings)
