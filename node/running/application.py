@@ -10,6 +10,7 @@ from aiohttp import web
 from node.running.work import Work
 from node.store.nonces import SharedNonces
 from node.web import (
+    accounts,
     codes_api,
     doors,
     enrol_api,
@@ -62,6 +63,7 @@ def build(
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
     app[keys.PRESSURE], app[doors.DOORS] = node.pressure, doors.doors(node.settings)
+    app[keys.REGISTER_LIMITS] = Limits(accounts.register.PER_S)
     work = Work(node, on_fatal)
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
@@ -73,15 +75,9 @@ def build(
         codes_api.routes,
         files_sync.routes,
     )
-    for routes in (
-        *nodes,
-        files_api.routes,
-        records_api.routes,
-        ops.routes,
-        exports.routes,
-        uplink_pages.routes,
-        portal.routes,
-    ):
+    persons = accounts.routes_for(node.settings)
+    pages_of = (files_api.routes, records_api.routes, ops.routes, exports.routes, uplink_pages.routes, portal.routes)
+    for routes in (*nodes, *pages_of, *persons):
         app.add_routes(routes)
     if node.settings.intake_senders:
         national.setup(app, node.settings)
