@@ -16,6 +16,7 @@ from node.cli import evidence as evidence_commands
 from node.cli import keys as key_commands
 from node.cli import policy as policy_commands
 from node.cli import seal as seal_commands
+from node.cli import uplink as uplink_commands
 from node.cli import users as user_commands
 
 app = typer.Typer(
@@ -35,6 +36,9 @@ app.add_typer(erase_commands.app, name="erase")
 app.add_typer(evidence_commands.app, name="evidence")
 app.add_typer(user_commands.app, name="user")
 app.add_typer(bench_commands.app, name="bench")
+app.add_typer(uplink_commands.app, name="uplink")
+app.add_typer(uplink_commands.standard, name="standard")
+app.command()(uplink_commands.lint)
 
 Config = Annotated[
     Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")
