@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from node.errors import NotAllowed, NotFound, Overtaken, Refused, TooLarge
 from node.store.tables import table
@@ -72,9 +72,10 @@ def save(
         _move(conn, before, version, {**more, "state": OPEN, "second": "", "note": before.note})
         return load(conn, draft, account)
     _make_room(conn, account, now_ms)
-    made = {"id": secrets.token_hex(16), "account": account, "version": 1, "state": OPEN, "second": "", "note": ""}
-    conn.execute(insert(_drafts), [{**more, **made, "made_ms": now_ms}])
-    return load(conn, made["id"], account)
+    draft = secrets.token_hex(16)
+    made = {"id": draft, "account": account, "version": 1, "state": OPEN, "second": "", "note": "", "made_ms": now_ms}
+    conn.execute(insert(_drafts), [{**more, **made}])
+    return load(conn, draft, account)
 
 
 def load(conn: Connection, draft: str, account: str) -> Draft:
@@ -163,7 +164,7 @@ def finish(conn: Connection, draft: str, account: str, *, now_ms: int) -> None:
 def _make_room(conn: Connection, account: str, now_ms: int) -> None:
     old = and_(_drafts.c.state == USED, _drafts.c.changed_ms < now_ms - KEEP_USED_MS)
     conn.execute(delete(_drafts).where(old))
-    which = and_(_drafts.c.account == account, or_(_drafts.c.state != USED))
+    which = and_(_drafts.c.account == account, _drafts.c.state != USED)
     if conn.execute(select(func.count()).select_from(_drafts).where(which)).scalar_one() >= MAX_DRAFTS:
         raise TooLarge(
             f"an account has at most {MAX_DRAFTS} drafts",
