@@ -112,6 +112,9 @@ class Settings(BaseModel):
     max_concurrent_uploads: int = Field(default=16, gt=0)
     upload_wait_s: float = Field(default=10, ge=0)
     max_connections: int = Field(default=800, gt=0)
+    ocds_prefix: str = Field(default="ocds-000000", pattern=r"^ocds-[a-z0-9]{6}$")
+    dump_keep_days: int = Field(default=30, ge=0, le=3650)
+    dumps_dir: Path = Path("dumps")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("upstream_url", "public_url")
@@ -155,6 +158,10 @@ class Settings(BaseModel):
     @property
     def keys(self) -> Path:
         return self.directory / self.keys_dir
+
+    @property
+    def dumps(self) -> Path:
+        return self.directory / self.dumps_dir
 
     @property
     def url(self) -> str:

@@ -15,7 +15,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"tlog", "domain"}),
     frozenset({"wire"}),
     frozenset({"store", "keyring", "settings", "trusted"}),
-    frozenset({"publishing", "sync", "projections", "importing"}),
+    frozenset({"publishing", "sync", "projections", "importing", "opendata"}),
     frozenset({"web", "jobs"}),
     frozenset({"app", "provision", "recovery", "running", "serve", "workers"}),
     frozenset({"cli", "demo", "bench", "__main__"}),
@@ -56,7 +56,9 @@ WIRE_MAY_IMPORT = PURE_MAY_IMPORT | {"urllib", "zstandard"}
 
 # Who may import sqlalchemy beside the store and the migrations: stages and entrances work inside the transaction that
 # `Store` opens, so they know its `Connection` and the expression language; none of them makes an engine.
-SQL = frozenset({"store", "trusted", "publishing", "sync", "projections", "recovery", "web", "cli", "demo", "bench"})
+SQL = frozenset(
+    {"store", "trusted", "publishing", "sync", "projections", "opendata", "recovery", "web", "cli", "demo", "bench"}
+)
 # Measurements hold the store against the plain drivers (`node/bench/floor.py`), and make a server of their own.
 PLAIN_DRIVERS = frozenset({"sqlite3", "psycopg"})
 SQL_NAMES = frozenset(
