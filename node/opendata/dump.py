@@ -69,7 +69,7 @@ class Dumper:
     def _write(self, conn: Connection, day: str) -> list[DumpFile]:
         about = About(self._about.url, self._about.title, self._about.prefix, self._clock())
         stem = f"open-data-{day.replace('-', '')}"
-        return [write(conn, form, self.directory / (stem + suffix), about) for form, suffix in FORMS.items()]  # type: ignore[arg-type]
+        return [write(conn, form, self.directory / (stem + suffix), about) for form, suffix in FORMS.items()]
 
     def _tidy(self, day: str) -> None:
         first = (datetime.fromisoformat(day) - timedelta(days=self.keep_days - 1)).strftime("%Y%m%d")

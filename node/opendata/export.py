@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
@@ -22,7 +22,6 @@ from node.opendata.ocds import Said
 from node.opendata.parts import Json
 from node.opendata.reading import public_records
 
-Form = Literal["ocds", "jsonl", "csv", "xlsx"]
 FORMS: dict[str, str] = {"ocds": ".ocds.json", "jsonl": ".jsonl", "csv": ".csv", "xlsx": ".xlsx"}
 PUBLIC_KINDS = tuple(name for name, kind in ALL_KINDS.items() if kind.sections["main"][1] == "public")
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -39,9 +38,11 @@ class About:
 
 
 def write(
-    conn: Connection, form: Form, path: Path, about: About, *, records: bool = False, history: bool = True
+    conn: Connection, form: str, path: Path, about: About, *, records: bool = False, history: bool = True
 ) -> DumpFile:
-    """Write one file whole or not at all. `records` packs OCDS by trade, with `history` every release that was made.
+    """Write one file of a form in `FORMS`, whole or not at all.
+
+    `records` packs OCDS by trade, with `history` every release that was made.
 
     The file is durable when this returns.
     """
@@ -53,7 +54,7 @@ def write(
                 rows = sheets.write_xlsx(out, sheets.rows(conn))
             case "jsonl":
                 rows = _lines(out, public_records(conn, PUBLIC_KINDS, history=history))
-            case "ocds":
+            case _:
                 rows = _ocds(out, conn, about, by_trade=records, history=history)
     size = path.stat().st_size
     with path.open("rb") as file:

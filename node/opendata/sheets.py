@@ -74,7 +74,8 @@ def write_csv(out: IO[str], found: Iterable[Row]) -> int:
 def write_xlsx(out: IO[bytes], found: Iterable[Row]) -> int:
     """Write rows as a workbook, as many sheets as they need; gives how many rows."""
     book = Workbook(write_only=True)
-    count, sheet = 0, None
+    count = 0
+    sheet: Any = None
     for row in found:
         if count % XLSX_ROWS == 0:
             sheet = _sheet(book, count // XLSX_ROWS + 1)

@@ -48,7 +48,7 @@ async def feed(request: web.Request) -> web.Response:
 
 def _atom(request: web.Request, form: Form, rows: list[Row], t: Words) -> bytes:
     base = request.app[SETTINGS].url
-    root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
+    root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})  # type: ignore[dict-item]  # lxml-stubs do not know the default namespace
     root.set("{http://www.w3.org/XML/1998/namespace}lang", t.html)
     here = form.address(f"{base}/trades.atom", page="")
     _add(root, "id", here)

@@ -25,6 +25,7 @@ from node.web.openapi_parts import (
     string,
 )
 from node.web.openapi_schemas import RECORD_ID
+from node.web.opendata import CONTENT_TYPES
 from node.web.portal_query import (
     CATEGORY_NAMES,
     CODE_TABLES,
@@ -40,8 +41,7 @@ PAGES = "pages · 网页"
 FILES = "downloads · 下载"
 ATOM = "application/atom+xml"
 JSON_FEED = "application/feed+json"
-JSON_TEXT = "application/json"
-JSONL = "application/jsonl"
+DUMPS = (*CONTENT_TYPES.values(), BYTES)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 _EMPTY: Json = {"const": ""}
@@ -190,7 +190,7 @@ TABLE: tuple[Operation, ...] = (
         {
             200: Answer(
                 "the file; its SHA-256 is in the log · 文件",
-                {BYTES: None, "text/csv": None, JSON_TEXT: None, JSONL: None, XLSX: None},
+                dict.fromkeys(DUMPS),
             )
         },
         (404, 503),

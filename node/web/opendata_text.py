@@ -9,7 +9,8 @@ from node.web.portal_text import Pair
 TEXT: Final[dict[str, Pair]] = {
     "opendata_title": ("开放数据", "Open data"),
     "opendata_lead": (
-        "本节点所持的全部社会公开数据均可整体下载，无须登录。每个文件的 SHA-256 写入本节点的签名日志，任何人可凭此核验下载的文件。",
+        "本节点所持的全部社会公开数据均可整体下载，无须登录。"
+        "每个文件的 SHA-256 写入本节点的签名日志，任何人可凭此核验下载的文件。",
         "Everything public that this node holds can be taken away whole, without log-in. The SHA-256 of each file is in"
         " this node's signed log, so that anyone can check what was downloaded.",
     ),
@@ -33,12 +34,12 @@ TEXT: Final[dict[str, Pair]] = {
     "opendata_feeds": ("订阅", "Feeds"),
     "opendata_feeds_lead": (
         "任何查询都可订阅：把网址中的 /trades 换成 /trades.atom 或 /trades.feed.json，参数不变。",
-        "Any search can be followed: put /trades.atom or /trades.feed.json for /trades in its address and keep the rest.",
+        "Any search can be followed: put /trades.atom or /trades.feed.json for /trades in its address.",
     ),
     "opendata_all": ("按到达顺序的全部记录（接口）", "Every record in order of arrival (interface)"),
     "opendata_ocds": (
         "ocid 前缀为 {prefix}，其后为交易标识、项目编号或记录编号。每个发布都附有签名记录与回执的网址。",
-        "The ocid prefix is {prefix}, followed by the trade's key, the project code or the record's id. Each release names"
-        " the addresses of its signed record and receipt.",
+        "The ocid prefix is {prefix}, followed by the trade's key, the project code or the record's id. Each release"
+        " names the addresses of its signed record and receipt.",
     ),
 }
