@@ -230,6 +230,12 @@ def _contents() -> tuple[dict[str, Json], dict[str, str]]:
     refs, components = msgspec.json.schema_components(sections.values(), ref_template="#/components/schemas/{name}")
     for shape in components.values():
         shape["description"] = " ".join(str(shape.get("description", "")).split())
+    # What is no shape of its own, such as a map of whatever fields, gets a name here.
+    for name, found in zip(sections, refs, strict=True):
+        if "$ref" not in found:
+            own = "".join(word.title() for word in name.replace(".", " ").split())
+            components[own] = {"description": f"{name}: fields by their names", **found}
+            found["$ref"] = f"#/components/schemas/{own}"
     return components, {name: found["$ref"] for name, found in zip(sections, refs, strict=True)}
 
 
