@@ -49,7 +49,8 @@ class Dumper:
         day = day_of(self._clock())
         if not self.keep_days or await self._store.read(partial(cursors.fact, name=FACT)) == day:
             return 0
-        files = await self._store.read(partial(self._write, day=day))
+        # A transaction each: a long one would keep the database from tidying up behind its writers.
+        files = [await self._store.read(partial(self._write, form=form, day=day)) for form in FORMS]
         body = DailyDump(day=day, files=files)
         draft = Draft(
             "dump.daily",
@@ -66,10 +67,10 @@ class Dumper:
         _log.info("dump_made", day=day, files=len(files))
         return len(files)
 
-    def _write(self, conn: Connection, day: str) -> list[DumpFile]:
+    def _write(self, conn: Connection, form: str, day: str) -> DumpFile:
         about = About(self._about.url, self._about.title, self._about.prefix, self._clock())
-        stem = f"open-data-{day.replace('-', '')}"
-        return [write(conn, form, self.directory / (stem + suffix), about) for form, suffix in FORMS.items()]
+        path = self.directory / f"open-data-{day.replace('-', '')}{FORMS[form]}"
+        return write(conn, form, path, about)
 
     def _tidy(self, day: str) -> None:
         first = (datetime.fromisoformat(day) - timedelta(days=self.keep_days - 1)).strftime("%Y%m%d")
