@@ -9,7 +9,10 @@ from functools import partial
 import aiohttp
 import structlog
 
-from node import keyring
+from node import keyring, tiers
+from node.accounts.audit import Audit
+from node.accounts.desk import Accounts
+from node.accounts.passwords import Cost
 from node.clock import Clock, utc_ms
 from node.errors import NodeError, Unavailable
 from node.keyring import Fence, SignedMark
@@ -18,6 +21,7 @@ from node.publishing.observe import Observer
 from node.publishing.publish import Publisher
 from node.publishing.restart import compare_mark, require_own
 from node.publishing.sealing import Sealer
+from node.routing.issuing import Issuer, Wanted
 from node.running.application import build
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
@@ -55,6 +59,7 @@ class Node:
     """The parts of one node, by name. `open` before use, `close` after; one event loop.
 
     `machine_lock=False` lets a copy of the whole directory open beside it on this machine: what two machines would do.
+    `password_cost` is for tests, which make many passwords.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Node:
         clock: Clock = utc_ms,
         make_transport: MakeTransport | None = None,
         machine_lock: bool = True,
+        password_cost: Cost | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -94,6 +100,10 @@ class Node:
             on_signed=self.mark.note,
             on_publish=self.news.set,
         )
+        self.audit = Audit(self.publisher, clock, node=settings.name, title=settings.title)
+        self.accounts = Accounts(
+            settings, self.store, self.publisher, self.sealer, self.trusted, self.audit, clock, cost=password_cost
+        )
         self.head = OwnHead(self.store, self.trusted, self.publisher, signers)
         self._lookout = Lookout(self.store, self.trusted, self.head, self.news, self.bulletin)
         self.acceptor = Acceptor(self.store, self.keys, self.trusted, clock, own_origin=settings.origin)
@@ -102,6 +112,13 @@ class Node:
         self.invitations = Invitations(self.store, self.trusted, clock)
         self.pressure = Pressure()
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
+        self.issuer = Issuer(
+            self.store,
+            settings,
+            tiers.code_table(),
+            clock,
+            ask_hub=self._ask_hub if settings.unified_code_issuer == "hub" and settings.upstream_url else None,
+        )
         self._make_transport = make_transport or self._http
         self._session: aiohttp.ClientSession | None = None
         self._machine_lock = machine_lock
@@ -258,6 +275,10 @@ class Node:
                 most_ms=int(settings.max_backoff_s * 1000),
             )
         return self._witnesses
+
+    async def _ask_hub(self, wanted: Wanted) -> str:
+        """A unified code of the node above. Raises Unavailable when it does not answer."""
+        return await self.peer_above().unified_code(wanted.request, wanted.cls, wanted.subject)
 
     async def _guard(self) -> None:
         """Before the first signature of this process: ask the node above whether our database is an old copy.

@@ -3,6 +3,8 @@
 NodeError
 ├── Malformed        the bytes are not of the form the protocol asks for; the sender must change them
 ├── Rejected         a business record or row that cannot be taken; names the field, goes back to its sender
+│   ├── ActRefused   an act of a trade with all that is wrong with it, field by field
+│   └── Overtaken    somebody else did something with the same thing meanwhile
 ├── Refused          well formed, but against a rule of this node
 ├── BadSignature     no trusted key signed it, or a trusted key's signature does not verify
 ├── BadProof         a Merkle proof, root or commitment does not hold; both sides are kept as evidence
@@ -23,6 +25,9 @@ in both. HTTP statuses are given in one place, `node/web/problems.py`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 
 class NodeError(Exception):
@@ -74,6 +79,34 @@ class Rejected(NodeError):
     title_en = "Record rejected"
     advice_zh = "请修改所指字段后重新导入该行。"
     advice_en = "Correct the named field and import the row again."
+
+
+class ActRefused(Rejected):
+    """`faults` are `node.domain.engine.Fault`: field, rule, both languages, clause."""
+
+    code = "act-refused"
+    title_zh = "交易环节不符合规则"
+    title_en = "The act is against the rules"
+    advice_zh = "请按所列各项逐一修改后再提交。"
+    advice_en = "Correct each point listed and submit again."
+
+    def __init__(self, faults: Sequence[Any], detail: str = "", *, zh: str | None = None) -> None:
+        first = faults[0] if faults else None
+        more = f" (+{len(faults) - 1})" if len(faults) > 1 else ""
+        super().__init__(
+            detail or (f"{first.en}{more}" if first else ""),
+            zh=zh or (f"{first.zh}{f'（另有 {len(faults) - 1} 项）' if more else ''}" if first else None),
+            field=first.field if first else None,
+        )
+        self.faults = tuple(faults)
+
+
+class Overtaken(Rejected):
+    code = "overtaken"
+    title_zh = "他人已先行操作"
+    title_en = "Somebody else was faster"
+    advice_zh = "请刷新页面，查看最新状态后再决定是否提交。"
+    advice_en = "Reload the page, look at what has changed, and decide whether to submit again."
 
 
 class Refused(NodeError):

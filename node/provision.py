@@ -12,6 +12,7 @@ from pathlib import Path
 
 from node import keyring
 from node.clock import Clock, utc_ms
+from node.domain import divisions
 from node.errors import Malformed, Refused
 from node.keyring import Keyring
 from node.settings import CONFIG_NAME, Settings, build, load
@@ -23,7 +24,7 @@ from node.trusted import Trusted
 from node.wire.trust import KeyGrant, Member, TrustPolicy
 from node.wire.trust_edit import following, with_nodes
 
-ZONES = {"两江新区": "liangjiang", "重庆高新区": "gaoxin", "万盛经开区": "wansheng", "双桥经开区": "shuangqiao"}
+ZONES = divisions.ZONE_SLUGS
 
 
 @dataclass(frozen=True)

@@ -80,9 +80,11 @@ class Settings(BaseModel):
     directory: Path
     name: str = Field(pattern=r"^[^\s+]+$", description="key name base, such as ggzy.example/cq/500103")
     title: str = Field(min_length=1, max_length=80, description="the centre's own name, shown on every page")
-    role: Literal["district", "hub", "national"]
+    role: Literal["district", "hub", "national", "supervision"]
     division: str = Field(pattern=r"^\d{6}$")
     zone: str = ""
+    department: str = Field(default="", max_length=80)
+    sectors: tuple[str, ...] = ()
     epoch: int = Field(default=1, ge=1)
     suite: Literal["ed25519", "ed25519+sm2"] = "ed25519"
     upstream_url: str = ""
@@ -115,6 +117,14 @@ class Settings(BaseModel):
     ocds_prefix: str = Field(default="ocds-000000", pattern=r"^ocds-[a-z0-9]{6}$")
     dump_keep_days: int = Field(default=30, ge=0, le=3650)
     dumps_dir: Path = Path("dumps")
+    platform_uscc: str = Field(default="", pattern=r"^([0-9A-Z]{18})?$")
+    unified_code_issuer: Literal["own", "hub"] = "own"
+    unified_code_check: Literal["off", "warn", "enforce"] = "warn"
+    session_idle_s: float = Field(default=1800, gt=0)
+    session_max_s: float = Field(default=43200, gt=0)
+    max_sessions: int = Field(default=5, gt=0)
+    password_min_chars: int = Field(default=10, ge=8, le=64)
+    max_form_bytes: int = Field(default=1 << 20, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("upstream_url", "public_url")
@@ -127,7 +137,7 @@ class Settings(BaseModel):
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_http(url) for url in value)
 
-    @field_validator("witnesses", "second_look_urls", mode="before")
+    @field_validator("witnesses", "second_look_urls", "sectors", mode="before")
     @classmethod
     def _from_environment(cls, value: Any) -> Any:
         if not isinstance(value, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from node.domain.accounts import AccountCredentials, AccountPerson, AuditAct
 from node.domain.acts import Act, Hand
 from node.domain.audience import Audience
 from node.domain.codes import Division, ExpertClass
@@ -13,8 +14,10 @@ from node.domain.dumps import DailyDump
 from node.domain.entities import Company
 from node.domain.erasure import Erasure
 from node.domain.experts import ExpertEmployment, ExpertIdentity, ExpertProfile
+from node.domain.handover import Handover
 from node.domain.logs import Evidence, Observation
 from node.domain.record import Document
+from node.domain.supervision import Order
 from node.domain.trades import TradeCandidates, TradeListing, TradeNotice, TradeResult
 from node.domain.trust import PolicyVersion
 
@@ -66,6 +69,7 @@ KINDS: dict[str, Kind] = {
             inner=(dict[str, Any], "shared"),
             hand=(Hand, "shared"),
         ),
+        _kind("trade.handover", "交易移交", "Hand-over of a trade", Handover, "shared"),
         _kind("entity.company", "市场主体", "Market party", Company),
         _kind("credit.score", "信用评分", "Credit score", CreditScore),
         _kind("credit.behaviour", "信用行为", "Credit behaviour", CreditBehaviour),
@@ -81,6 +85,17 @@ KINDS: dict[str, Kind] = {
             identity=(ExpertIdentity, "restricted"),
             sealed=("identity",),
         ),
+        _kind(
+            "account.person",
+            "账号",
+            "Account",
+            AccountPerson,
+            "shared",
+            credentials=(AccountCredentials, "shared"),
+            sealed=("credentials",),
+        ),
+        _kind("audit.act", "操作留痕", "Act of a person", AuditAct, "shared", hand=(Hand, "shared")),
+        _kind("supervise.order", "监督指令", "Order of supervision", Order, "shared", hand=(Hand, "shared")),
         _kind("record.erasure", "依法删除", "Erasure", Erasure),
         _kind("log.observe", "日志观察", "Observed heads", Observation),
         _kind("log.evidence", "日志证据", "Evidence against a log", Evidence),

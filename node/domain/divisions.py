@@ -65,6 +65,14 @@ FORMER: dict[str, tuple[str, str]] = {
 # Places that act as districts and have no code. 北部新区 was dissolved into 两江新区 in 2016.
 ZONES: tuple[str, ...] = ("两江新区", "北部新区", "高新区", "万盛经开区", "双桥经开区")
 
+# Zone as it is called -> the letters that stand for it in the name of its node.
+ZONE_SLUGS: dict[str, str] = {
+    "两江新区": "liangjiang",
+    "重庆高新区": "gaoxin",
+    "万盛经开区": "wansheng",
+    "双桥经开区": "shuangqiao",
+}
+
 PROVINCES: dict[str, str] = {
     "110000": "北京市",
     "120000": "天津市",

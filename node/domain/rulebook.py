@@ -7,6 +7,7 @@ shapes here are those of the file. Nothing in this module is a number of the law
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 import msgspec
@@ -28,14 +29,20 @@ FieldType = Literal[
     "texts",  # a list of texts
     "rows",  # a list of maps, with `columns`
 ]
-Unit = Literal["日", "工作日", "年"]
+Unit = Literal["日", "工作日", "年", "小时"]
+"""Calendar days, working days and years are counted in days of Beijing, hours from moment to moment."""
 
 
 class Condition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A rule holds where the trade's value of `field` is one of `is_in` (or is not, with `negate`)."""
+    """A rule holds where a fact of the trade is one of `is_in`, or a number from `least` to under `below`.
+
+    What is not given is not asked; `negate` turns the whole round. A fact that is not there meets nothing.
+    """
 
     field: str
-    is_in: list[Any]
+    is_in: list[Any] | None = None
+    least: int | None = None
+    below: int | None = None
     negate: bool = False
 
 
@@ -60,11 +67,21 @@ class Basis(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
         )
 
 
+class Choice(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One value that a field may take, with its names."""
+
+    value: str
+    zh: str
+    en: str
+
+
 class FieldRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     """A field of an act: what a form, an Excel template and the lint know of it.
 
-    `max` bounds characters of a text or items of a list. `standard` is the element of the national data standard that
-    it becomes, `when` says when it is required. A field that is not `disclosed` stays in the record's shared section.
+    `max` bounds characters of a text or items of a list. `choices` are the values of a code that this package knows
+    itself, `table` names a code table of the city. `standard` is the element of the national data standard that it
+    becomes. A `required` field with `when` is required only where all of `when` hold. A field that is not `disclosed`
+    stays in the record's shared section.
     """
 
     name: str
@@ -76,6 +93,7 @@ class FieldRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     least: int | None = None
     most: int | None = None
     table: str = ""
+    choices: list[Choice] = []
     columns: list[FieldRule] = []
     standard: str = ""
     hint_zh: str = ""
@@ -93,13 +111,27 @@ class StageRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     final: bool = False
 
 
+class Need(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An act that must have come for the lot in this round, where all of `when` hold."""
+
+    act: str
+    when: list[Condition] = []
+
+
 class ActRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     """An act of a category: from which stages it may come, to which it leads, what it discloses, who does it.
 
-    `takes` are stages of the lots it is about; `gives` the stage they are in afterwards, empty where they stay. `per`
-    says whether it is about the whole trade or about lots. `public` makes it a `trade.act` record, else `trade.step`.
-    `again` lets it come more than once in one stage. `posts` are the posts of the centre that may do it, `fields` what
-    it carries. `portal` is the stage code of the national portal, `datasets` the sets of the national data standard.
+    `takes` are stages of the lots it is about (`*`: every stage that is not final); `gives` the stage they are in
+    afterwards, empty where they stay. `per` says whether it is about the whole trade or about lots. `public` makes it a
+    `trade.act` record, else `trade.step`. `again` lets it come more than once in one stage. `when` says for which
+    trades it exists at all. `posts` are the posts of the centre that may do it, `fields` what it carries. `portal` is
+    the stage code of the national portal, `datasets` the sets of the national data standard.
+
+    `needs` are acts that must have come before. `answers` names acts that it answers: its `corrects` says which one,
+    and a suspension by it ends. `amends` names acts whose fields it replaces where it has fields of the same name (`*`:
+    any act that is as public as itself, by all fields which that act has).
+    `suspends` stops its lots: only acts with `while_suspended` may come until it is answered. `voids` lets the clocks
+    lapse that still run for its lots, `renews` begins a new round (重新招标).
     """
 
     id: str
@@ -110,6 +142,14 @@ class ActRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     per: Literal["trade", "lot"] = "lot"
     public: bool = True
     again: bool = False
+    when: list[Condition] = []
+    needs: list[Need] = []
+    answers: list[str] = []
+    amends: list[str] = []
+    suspends: bool = False
+    while_suspended: bool = False
+    voids: bool = False
+    renews: bool = False
     disclosure: str = ""
     portal: str = ""
     datasets: list[str] = []
@@ -117,6 +157,9 @@ class ActRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     four_eyes: bool = False
     fields: list[FieldRule] = []
     basis: str = ""
+
+    def field(self, name: str) -> FieldRule | None:
+        return next((field for field in self.fields if field.name == name), None)
 
 
 class Point(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -129,8 +172,11 @@ class Point(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 class ClockRule(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     """A legal clock: from `start` to `end` there must be at least, or at most, `value` of `unit`.
 
-    `owes` names the act that a `most` clock makes owed (the end's act when empty): what the to-do list shows.
-    `severity` says what breaking it does: `refuse` stops the act, `warn` lets it pass and shows it, `late` only counts.
+    Days are counted from the day after `start`. With `window` the two are the first and last day of one period and
+    both count. `owes` names the act that a `most` clock makes owed (the end's act when empty): what the to-do list
+    shows; with `optional` the end need not come, and only an end that comes too late is judged. With `pauses` the clock
+    stands still while its lot is suspended. `severity` says what breaking it does: `refuse` stops the act, `warn` lets
+    it pass and shows it, `late` only counts.
     """
 
     id: str
@@ -143,11 +189,18 @@ class ClockRule(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     unit: Unit
     when: list[Condition] = []
     owes: str = ""
+    window: bool = False
+    optional: bool = False
+    pauses: bool = False
     severity: Literal["refuse", "warn", "late"] = "late"
 
 
 class LimitRule(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
-    """A bound on a number: `field` is at most/least `value` (`unit` fen, permille of `base`, or a count)."""
+    """A bound on a number: `field` is at most/least `value` (`unit` fen, permille of `base`, or a count).
+
+    `field` belongs to the act; a list counts its items. `base` is a fact by its name: a field of the registration,
+    `<act>.<field>`, or `lot.<column>` for the sum over the act's lots.
+    """
 
     id: str
     zh: str
@@ -160,6 +213,16 @@ class LimitRule(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     base: str = ""
     when: list[Condition] = []
     severity: Literal["refuse", "warn"] = "refuse"
+
+
+class NoticeRule(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """A notice owed (R30): a lot that has reached `stage` owes `act`, whether or not a clock says by when."""
+
+    id: str
+    disclosure: str
+    act: str
+    stage: str
+    when: list[Condition] = []
 
 
 class Package(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
@@ -177,11 +240,15 @@ class Package(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     acts: list[ActRule]
     clocks: list[ClockRule] = []
     limits: list[LimitRule] = []
+    notices: list[NoticeRule] = []
 
     @property
     def name(self) -> str:
         """What an act's `rules` says."""
         return f"{self.id}@{self.version}"
+
+    def in_force(self, day: str) -> bool:
+        return self.effective_from <= day and (not self.effective_to or day <= self.effective_to)
 
     def act(self, name: str) -> ActRule | None:
         return next((act for act in self.acts if act.id == name), None)
@@ -203,14 +270,17 @@ class Rulebook:
 
     def of(self, category: str, day: str) -> Package | None:
         """The newest package of a category that is in force on an ISO day."""
-        fits = [
-            each
-            for each in self.packages
-            if each.category == category
-            and each.effective_from <= day
-            and (not each.effective_to or day <= each.effective_to)
-        ]
-        return max(fits, key=lambda each: (each.effective_from, each.version), default=None)
+        fits = [each for each in self.packages if each.category == category and each.in_force(day)]
+        return max(fits, key=lambda each: (each.effective_from, _natural(each.version)), default=None)
+
+
+def _natural(version: str) -> list[tuple[int, str]]:
+    """A version for ordering: `10` comes after `9`.
+
+    >>> _natural("1.10") > _natural("1.9"), _natural("10") > _natural("9")
+    (True, True)
+    """
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"[0-9]+|[^0-9]+", version)]
 
 
 def parse(values: Any, source: str) -> Package:

@@ -1,20 +1,29 @@
-"""Projections: what each kind of record becomes in the read tables. A new kind is one line in `PROJECTIONS`."""
+"""Projections: what each kind of record becomes in the read tables. A new kind is one line in `PROJECTIONS`.
+
+A kind may feed several tables; the first projection gives the title of the record's own page.
+"""
 
 from __future__ import annotations
 
-from node.projections import codes, credit, entities, experts, trades
+from node.projections import acts, codes, credit, entities, experts, handover, persons, trades
 from node.projections.shape import Projection
 
-PROJECTIONS: dict[str, Projection] = {
-    "trade.result": trades.PROJECTION,
-    "trade.candidates": trades.PROJECTION,
-    "trade.notice": trades.PROJECTION,
-    "trade.listing": trades.PROJECTION,
-    "entity.company": entities.PROJECTION,
-    "credit.score": credit.PROJECTION,
-    "credit.behaviour": credit.PROJECTION,
-    "credit.blacklist": credit.PROJECTION,
-    "expert.class": codes.PROJECTION,
-    "expert.profile": experts.PROJECTION,
-    "code.division": codes.PROJECTION,
+PROJECTIONS: dict[str, tuple[Projection, ...]] = {
+    "trade.result": (trades.PROJECTION,),
+    "trade.candidates": (trades.PROJECTION,),
+    "trade.notice": (trades.PROJECTION,),
+    "trade.listing": (trades.PROJECTION,),
+    "trade.act": (acts.NOTICE, acts.PROJECTION),
+    "trade.step": (acts.PROJECTION,),
+    "entity.company": (entities.PROJECTION,),
+    "credit.score": (credit.PROJECTION,),
+    "credit.behaviour": (credit.PROJECTION,),
+    "credit.blacklist": (credit.PROJECTION,),
+    "expert.class": (codes.PROJECTION,),
+    "expert.profile": (experts.PROJECTION,),
+    "code.division": (codes.PROJECTION,),
+    "trade.handover": (handover.PROJECTION,),
+    "account.person": (persons.ACCOUNTS,),
+    "audit.act": (persons.AUDIT,),
+    "supervise.order": (persons.ORDERS,),
 }

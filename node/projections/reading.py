@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from node.domain import KINDS
 from node.errors import Malformed
@@ -31,14 +31,17 @@ MARKS = {
 
 @dataclass(slots=True)
 class Reading:
-    """What one entry says. `row` is set when its content is held; `fault` is a code of `REASONS` and a detail."""
+    """What one entry says.
+
+    `rows` (read table -> row) are set when its content is held; `fault` is a code of `REASONS` and a detail.
+    """
 
     index: int
     leaf: bytes
     kind: str = ""
     header: Header | None = None
     content: str = UNREADABLE
-    row: Row | None = None
+    rows: dict[str, Row] = field(default_factory=dict)
     title: str = ""
     withdrawn: bool = False
     made_up: bool = False
@@ -93,12 +96,15 @@ def _read_main(reading: Reading, place: Place, header: Header, payload: bytes | 
         public = main.audience == kind.sections["main"][1] == "public"
         try:
             document = decode(header.kind, payload)
-            projection = PROJECTIONS.get(header.kind)
+            withdrawn = document.status == "withdrawn"
             # A kind without a projection has its own page and stands in no list.
-            reading.row = projection.row(place, document) if projection else None
-            reading.title = projection.title(document) if projection and public else kind.zh
+            shown = PROJECTIONS.get(header.kind, ())
+            rows = {
+                each.table.name: each.row(place, document) for each in shown if each.keeps_withdrawn or not withdrawn
+            }
+            reading.title = shown[0].title(document) if shown and public else kind.zh
         except Malformed as error:
             reading.fault = ("payload-unreadable", error.detail)
         else:
-            reading.content = HELD
-            reading.withdrawn, reading.made_up = document.status == "withdrawn", document.made_up
+            reading.content, reading.rows = HELD, rows
+            reading.withdrawn, reading.made_up = withdrawn, document.made_up

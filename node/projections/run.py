@@ -17,14 +17,14 @@ from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select,
 
 from node.projections import PROJECTIONS
 from node.projections.chains import Chain, Version, load
-from node.projections.reading import DECIDED, HELD, Reading, read
+from node.projections.reading import DECIDED, Reading, read
 from node.projections.shape import Row, text
 from node.store import view_put
 from node.store.tables import Quarantine, RecordView, table
 from node.store.upsert import insert_or_replace
 from node.wire.header import Header
 
-VIEW_VERSION = 2
+VIEW_VERSION = 3
 """Rises when the same entries would give other rows; a node that finds another version runs `clear` and starts over."""
 
 Mine = bool | frozenset[str]
@@ -34,7 +34,7 @@ may hold, whether it was erased by law)."""
 
 _records = table(RecordView)
 _quarantine = table(Quarantine)
-_DOMAINS = tuple({each.table.name: each.table for each in PROJECTIONS.values()}.values())
+_DOMAINS = tuple({each.table.name: each.table for shown in PROJECTIONS.values() for each in shown}.values())
 
 
 def project(
@@ -120,14 +120,13 @@ class _Batch:
             "title": reading.title,
             "made_up": reading.made_up,
         }
-        if header.version >= chain.decided and header.kind in PROJECTIONS:
-            self._show((PROJECTIONS[header.kind].table.name, header.record_id), reading)
+        if header.version >= chain.decided:
+            for each in PROJECTIONS.get(header.kind, ()):
+                self._show((each.table.name, header.record_id), reading)
 
     def _show(self, where: tuple[str, bytes], reading: Reading) -> None:
-        if reading.content == HELD and not reading.withdrawn:
-            self.domain[where] = reading.row
-        elif reading.content in DECIDED:
-            self.domain[where] = None
+        if reading.content in DECIDED:
+            self.domain[where] = reading.rows.get(where[0])
         else:
             # Content that is not here leaves the older version on show, unless what is shown is this very version.
             shown = self.domain.get(where)

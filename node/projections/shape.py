@@ -40,11 +40,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """How one kind of record is shown: the read table, its row, and a title for the record's own page."""
+    """How one kind of record is shown in one read table: its row, and a title for the record's own page.
+
+    With `keeps_withdrawn` the row of a withdrawn record stays, for a table that shows what was withdrawn as such.
+    """
 
     table: Table
     row: Callable[[Place, Document[Any]], Row]
     title: Callable[[Document[Any]], str]
+    keeps_withdrawn: bool = False
 
 
 def text(value: str, limit: int = MAX_TEXT) -> str:

@@ -27,6 +27,7 @@ from node.tlog.merkle import leaf_hash
 from node.wire import header as headers
 from node.wire import payload as payload_bytes
 from node.wire.header import Header, SectionRef
+from node.wire.ids import uuid7
 from node.wire.pack import PayloadRow
 from node.wire.sealed import SealedPlace
 
@@ -227,11 +228,3 @@ def said_hash(item: Item) -> bytes:
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Rejected(f"what the source said is not plain data: {error}", field="said") from None
     return hashlib.sha256(data).digest()
-
-
-def uuid7(now_ms: int, random: RandomBytes) -> bytes:
-    """A UUID of version 7 (RFC 9562 §5.7): 48 bits of UTC milliseconds, the rest random."""
-    noise = bytearray(random(10))
-    noise[0] = 0x70 | (noise[0] & 0x0F)
-    noise[2] = 0x80 | (noise[2] & 0x3F)
-    return now_ms.to_bytes(6, "big") + bytes(noise)

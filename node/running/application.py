@@ -10,6 +10,9 @@ from aiohttp import web
 from node.running.work import Work
 from node.store.nonces import SharedNonces
 from node.web import (
+    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
+    persons = accounts.routes_for(node.settings)
+    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons):
     doors,
     enrol_api,
     exports,
@@ -22,6 +25,7 @@ from node.web import (
     portal,
     problems,
     records_api,
+    session,
     sync_api,
     wraps_api,
 )
@@ -41,33 +45,28 @@ def build(
     `worker` is this process's number, from 1, and how many processes answer for the node.
     """
     app = web.Application(
-        middlewares=[ops.measure, problems.middleware(pages.error_page), doors.middleware],
+        middlewares=[ops.measure, problems.middleware(pages.error_page), doors.middleware, session.middleware],
         client_max_size=node.settings.max_body_bytes,
     )
     app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
     app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
+    app[keys.ACCOUNTS], app[keys.AUDIT] = node.accounts, node.audit
     app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
     skew_s = node.settings.max_clock_skew_s
     # Another machine's clock may be off too, so they are kept for longer than this one's window.
     nonces = None if node.beside is None else SharedNonces(node.beside, 3 * skew_s)
     app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=skew_s, nonces=nonces)
-    app[keys.BULLETIN] = node.bulletin
+    app[keys.BULLETIN], app[keys.ISSUER] = node.bulletin, node.issuer
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
     app[keys.PRESSURE], app[doors.DOORS] = node.pressure, doors.doors(node.settings)
+    app[keys.REGISTER_LIMITS] = Limits(accounts.register.PER_S)
     work = Work(node, on_fatal)
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
-    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes)
-    for routes in (
-        *nodes,
-        records_api.routes,
-        ops.routes,
-        exports.routes,
-        feeds.routes,
-        opendata.routes,
-        portal.routes,
-    ):
+    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
+    public = (records_api.routes, ops.routes, exports.routes, feeds.routes, opendata.routes, portal.routes)
+    for routes in (*nodes, *public, *accounts.routes_for(node.settings)):
         app.add_routes(routes)
     pages.setup(app)
 

@@ -23,10 +23,11 @@ from node.store.tables import (
     ViewCount,
     table,
 )
+from node.store.tables_trading import ActView
 
 COUNTS = table(ViewCount)
 VIEWS: tuple[Table, ...] = tuple(
-    table(each) for each in (RecordView, TradeView, CreditView, EntityView, ExpertView, CodeView, Quarantine)
+    table(each) for each in (RecordView, TradeView, CreditView, EntityView, ExpertView, CodeView, ActView, Quarantine)
 )
 
 
@@ -47,9 +48,10 @@ def empty_views() -> Iterator[Connection]:
 
 
 def columns(view: Table) -> list[str]:
-    """Names of a read table's columns, those of its key first; without `seq`, which tells when a row came."""
+    """Names of a read table's columns, those of its key first; without `record_view.seq`, when a row came."""
     keys = [column.name for column in view.primary_key]
-    return [*keys, *(column.name for column in view.c if column.name not in (*keys, "seq"))]
+    rest = [column.name for column in view.c if column is not table(RecordView).c.seq]
+    return [*keys, *(name for name in rest if name not in keys)]
 
 
 def rows(conn: Connection, view: Table) -> Iterator[tuple[Any, ...]]:

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from node.accounts.audit import Audit
+from node.accounts.desk import Accounts
 from node.clock import Clock
 from node.keyring import Keyring
 from node.publishing.publish import Publisher
+from node.routing.issuing import Issuer
 from node.settings import Settings
 from node.store.db import Store
 from node.sync.accept import Acceptor
@@ -55,7 +58,15 @@ LIMITS = web.AppKey("limits", Limits)
 """How often one log may be submitted from one address."""
 ENROL_LIMITS = web.AppKey("enrol_limits", Limits)
 """How often one address may answer an invitation."""
+REGISTER_LIMITS = web.AppKey("register_limits", Limits)
+"""How often one address may register an account."""
 INVITATIONS = web.AppKey("invitations", Invitations)
 PRESSURE = web.AppKey("pressure", Pressure)
 """How busy the node is with uploads."""
+ISSUER = web.AppKey("issuer", Issuer)
+"""Gives out numbers of trades."""
 WORKER = web.AppKey("worker", Worker)
+ACCOUNTS = web.AppKey("accounts", Accounts)
+"""Accounts of persons and their sessions."""
+AUDIT = web.AppKey("audit", Audit)
+"""Writes down what persons do: `await request.app[AUDIT].note(person, action, object, detail)`."""

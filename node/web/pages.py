@@ -17,6 +17,7 @@ from node import __version__, resources
 from node.domain.trades import CATEGORIES
 from node.errors import NodeError, NotFound
 from node.web import portal_format as form
+from node.web import session
 from node.web.i18n import Words, language, remember, switch
 from node.web.keys import CLOCK, SETTINGS, TRUSTED
 from node.web.portal_text import NAVIGATION, ROLES
@@ -99,6 +100,8 @@ def render(request: web.Request, template: str, *, status: int = 200, **context:
         "money": lambda fen: t.pick(form.money(fen)),
         "category": lambda value: t.name(CATEGORIES, value),
         "options": lambda names: [(value, t.pick(pair)) for value, pair in names.items()],
+        "person": session.here(request),
+        "csrf": session.csrf(request),
         "static": lambda name: f"/static/{name}?v={request.app[STATIC][name].tag}",
     }
     response = aiohttp_jinja2.render_template(template, request, shared | context, status=status)
@@ -107,6 +110,7 @@ def render(request: web.Request, template: str, *, status: int = 200, **context:
     response.headers["Cache-Control"] = "no-cache"
     response.headers.update(SAFE)
     remember(request, response)
+    session.remember(request, response)
     return response
 
 

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from node.errors import (
+    ActRefused,
     BadProof,
     BadSignature,
     Conflict,
@@ -23,6 +24,7 @@ from node.errors import (
     NotAllowed,
     NotFound,
     Overloaded,
+    Overtaken,
     RateLimited,
     Refused,
     Rejected,
@@ -34,6 +36,8 @@ from node.errors import (
 
 STATUS: dict[type[NodeError], int] = {
     Malformed: 400,
+    ActRefused: 422,
+    Overtaken: 409,
     Rejected: 422,
     Refused: 422,
     BadSignature: 403,

@@ -26,6 +26,7 @@ VIEWS = (
     "entity_view",
     "expert_view",
     "code_view",
+    "act_view",
     "quarantine",
 )
 

@@ -1,0 +1,1 @@
+"""Accounts of persons: passwords and their keys, sessions, lock-out, the audit trail."""

@@ -1,0 +1,95 @@
+"""Shapes of account records: an account that is valid at every node, and what a person did at one (R61, R69).
+
+The key register of persons is made of these records: whoever holds a record signed by a person finds the key here.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from node.errors import Rejected
+
+LOGIN = re.compile(r"[a-z][a-z0-9._-]{1,39}")
+_AUTHORITY = b"ggzy/account/v1\x00"
+
+
+class AccountPerson(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """An account (账号). `account` is `<login>@<node>`, where `node` is the last part of its home node's name.
+
+    `name` is what others see: of an expert the pool's serial number, never a name (DESIGN L23). `org` is a unified
+    social credit code or a department, `sectors` what a supervisor watches over. `public` is the person's Ed25519 key
+    in hex. `at` (UTC ms) is when this was said, `sealed` the SHA-256 of the credentials in hex and `secret_at` when
+    those were made. What another node than `home` has published counts for the credentials alone, and only with the
+    person's own signature over all the rest as `proof` (`proof_text`).
+    """
+
+    account: str
+    name: str
+    realm: str
+    roles: list[str]
+    public: str
+    home: str
+    at: int
+    org: str = ""
+    org_name: str = ""
+    sectors: list[str] = []
+    active: bool = True
+    sealed: str = ""
+    secret_at: int = 0
+    proof: str = ""
+
+
+class AccountCredentials(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What lets a person log in: the sealed section `credentials`. `verifier` is the check of the password with its
+    Argon2id parameters, `locked` the private key (and the secret of TOTP) under a key made from the password."""
+
+    verifier: str
+    locked: bytes
+
+    def __repr__(self) -> str:
+        return "AccountCredentials(…)"
+
+
+class AuditAct(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a person did at a node: `action` is a word such as `log-in` or `trade.publish`, `object` what it was done to
+    (a trade, a record, an account), `detail` a few words. `at` is UTC milliseconds, `node` the node's name."""
+
+    account: str
+    realm: str
+    action: str
+    object: str
+    at: int
+    node: str
+    role: str = ""
+    detail: str = ""
+    address: str = ""
+
+
+def proof_text(person: AccountPerson) -> bytes:
+    """What a person signs when a node that is not the account's home publishes new credentials."""
+    bare = msgspec.structs.replace(person, proof="")
+    return _AUTHORITY + msgspec.msgpack.encode(bare, order="sorted")
+
+
+def short_name(node: str) -> str:
+    """The last part of a node's name: what stands behind the @ of its accounts.
+
+    >>> short_name("ggzy.example/cq/500103")
+    '500103'
+    """
+    return node.rpartition("/")[2]
+
+
+def check_login(login: str) -> str:
+    """Raises Rejected for what is no log-in name: 2 to 40 small letters, digits, dots, dashes, a letter first."""
+    if not LOGIN.fullmatch(login):
+        raise Rejected(
+            "a log-in name has 2 to 40 small letters, digits, dots, dashes or underscores, a letter first",
+            zh="登录名由 2 至 40 个小写字母、数字、点、横线或下划线组成，以字母开头",
+            field="login",
+            advice_zh="请换一个登录名，如 wangfang 或 wang.fang。",
+            advice_en="Choose another, such as wangfang or wang.fang.",
+        )
+    return login

@@ -1,0 +1,82 @@
+"""Accounts -> `account_view`, what persons did -> `audit_view`, orders of supervision -> `order_view`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from node.domain.accounts import AccountPerson, AuditAct
+from node.domain.record import Document
+from node.domain.supervision import Order
+from node.projections.shape import Place, Projection, Row, integer, text
+from node.store.tables import table
+from node.store.tables_accounts import AccountView, AuditView, OrderView
+
+# Signatures and hashes must stand whole; what is longer is none.
+_HEX = 256
+
+
+def _account_title(document: Document[Any]) -> str:
+    return text(document.body.account)
+
+
+def _account(place: Place, document: Document[Any]) -> Row:
+    body: AccountPerson = document.body
+    return place.key() | {
+        "account": text(body.account),
+        "name": text(body.name),
+        "realm": text(body.realm, 20),
+        "roles": text(" ".join(body.roles)),
+        "org": text(body.org),
+        "org_name": text(body.org_name),
+        "sectors": text(" ".join(body.sectors)),
+        "public": text(body.public, _HEX),
+        "home": text(body.home),
+        "at_ms": integer(body.at) or 0,
+        "active": body.active,
+        "sealed": text(body.sealed, _HEX),
+        "secret_ms": integer(body.secret_at) or 0,
+        "proof": text(body.proof, _HEX),
+    }
+
+
+def _act_title(document: Document[Any]) -> str:
+    return text(f"{document.body.action} {document.body.object}")
+
+
+def _act(place: Place, document: Document[Any]) -> Row:
+    body: AuditAct = document.body
+    return place.key() | {
+        "at_ms": integer(body.at) or 0,
+        "account": text(body.account),
+        "realm": text(body.realm, 20),
+        "role": text(body.role),
+        "action": text(body.action, 64),
+        "object": text(body.object),
+        "detail": text(body.detail),
+        "address": text(body.address, 64),
+        "node": text(body.node),
+    }
+
+
+def _order_title(document: Document[Any]) -> str:
+    return text(document.body.number)
+
+
+def _order(place: Place, document: Document[Any]) -> Row:
+    body: Order = document.body
+    return place.key() | {
+        "at_ms": integer(body.at) or 0,
+        "trade": text(body.trade, 64),
+        "project_code": text(body.project_code),
+        "measure": text(body.measure, 20),
+        "number": text(body.number),
+        "reason": text(body.reason),
+        "target": text(body.target),
+        "department": text(body.department),
+        "account": text(body.account),
+    }
+
+
+ACCOUNTS = Projection(table(AccountView), _account, _account_title)
+AUDIT = Projection(table(AuditView), _act, _act_title)
+ORDERS = Projection(table(OrderView), _order, _order_title)
