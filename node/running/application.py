@@ -10,13 +10,14 @@ from aiohttp import web
 from node.running.work import Work
 from node.store.nonces import SharedNonces
 from node.web import (
-    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
-    persons = accounts.routes_for(node.settings)
-    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons):
+    accounts,
+    codes_api,
     doors,
     enrol_api,
     exports,
     feeds,
+    files_api,
+    files_sync,
     keys,
     news_api,
     opendata,
@@ -27,10 +28,12 @@ from node.web import (
     records_api,
     session,
     sync_api,
+    uplink_pages,
     wraps_api,
 )
 from node.web.keys import Worker
 from node.web.limits import Limits
+from node.web.national import endpoint as national
 from node.web.signed import Callers
 
 if TYPE_CHECKING:
@@ -51,6 +54,7 @@ def build(
     app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
     app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
     app[keys.ACCOUNTS], app[keys.AUDIT] = node.accounts, node.audit
+    app[keys.ATTACHMENTS] = node.attachments
     app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
     skew_s = node.settings.max_clock_skew_s
     # Another machine's clock may be off too, so they are kept for longer than this one's window.
@@ -65,10 +69,28 @@ def build(
     work = Work(node, on_fatal)
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
-    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
-    public = (records_api.routes, ops.routes, exports.routes, feeds.routes, opendata.routes, portal.routes)
+    nodes = (
+        sync_api.routes,
+        enrol_api.routes,
+        wraps_api.routes,
+        news_api.routes,
+        codes_api.routes,
+        files_sync.routes,
+    )
+    public = (
+        files_api.routes,
+        records_api.routes,
+        ops.routes,
+        exports.routes,
+        feeds.routes,
+        opendata.routes,
+        uplink_pages.routes,
+        portal.routes,
+    )
     for routes in (*nodes, *public, *accounts.routes_for(node.settings)):
         app.add_routes(routes)
+    if node.settings.intake_senders:
+        national.setup(app, node.settings)
     pages.setup(app)
 
     async def let_go(_app: web.Application) -> None:

@@ -24,10 +24,22 @@ from node.store.tables import (
     table,
 )
 from node.store.tables_trading import ActView
+from node.store.tables_uplink import VerdictView
 
 COUNTS = table(ViewCount)
 VIEWS: tuple[Table, ...] = tuple(
-    table(each) for each in (RecordView, TradeView, CreditView, EntityView, ExpertView, CodeView, ActView, Quarantine)
+    table(each)
+    for each in (
+        RecordView,
+        TradeView,
+        CreditView,
+        EntityView,
+        ExpertView,
+        CodeView,
+        ActView,
+        VerdictView,
+        Quarantine,
+    )
 )
 
 

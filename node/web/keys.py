@@ -11,6 +11,7 @@ from aiohttp import web
 
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
+from node.attachments.desk import Attachments
 from node.clock import Clock
 from node.keyring import Keyring
 from node.publishing.publish import Publisher
@@ -76,3 +77,5 @@ ACCOUNTS = web.AppKey("accounts", Accounts)
 """Accounts of persons and their sessions."""
 AUDIT = web.AppKey("audit", Audit)
 """Writes down what persons do: `await request.app[AUDIT].note(person, action, object, detail)`."""
+ATTACHMENTS = web.AppKey("attachments", Attachments)
+"""Files that records list."""
