@@ -31,6 +31,7 @@ from node.web import (
     uplink_pages,
     wraps_api,
 )
+from node.web.disclosures import routes as disclosures
 from node.web.keys import Worker
 from node.web.limits import Limits
 from node.web.national import endpoint as national
@@ -85,6 +86,7 @@ def build(
         feeds.routes,
         opendata.routes,
         uplink_pages.routes,
+        *disclosures.ROUTES,
         portal.routes,
     )
     for routes in (*nodes, *public, *accounts.routes_for(node.settings)):
