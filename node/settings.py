@@ -124,6 +124,9 @@ class Settings(BaseModel):
     max_concurrent_uploads: int = Field(default=16, gt=0)
     upload_wait_s: float = Field(default=10, ge=0)
     max_connections: int = Field(default=800, gt=0)
+    ocds_prefix: str = Field(default="ocds-000000", pattern=r"^ocds-[a-z0-9]{6}$")
+    dump_keep_days: int = Field(default=30, ge=0, le=3650)
+    dumps_dir: Path = Path("dumps")
     uplink_url: str = ""
     uplink_folder: str = ""
     uplink_system_no: str = Field(default="", pattern=r"^([0-9A-Z]{4})?$")
@@ -208,6 +211,10 @@ class Settings(BaseModel):
     @property
     def keys(self) -> Path:
         return self.directory / self.keys_dir
+
+    @property
+    def dumps(self) -> Path:
+        return self.directory / self.dumps_dir
 
     @property
     def attachments(self) -> Path:

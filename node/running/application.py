@@ -15,10 +15,12 @@ from node.web import (
     doors,
     enrol_api,
     exports,
+    feeds,
     files_api,
     files_sync,
     keys,
     news_api,
+    opendata,
     ops,
     pages,
     portal,
@@ -31,6 +33,7 @@ from node.web import (
     wraps_api,
 )
 from node.web.console import routes as console
+from node.web.disclosures import routes as disclosures
 from node.web.keys import Worker
 from node.web.limits import Limits
 from node.web.national import endpoint as national
@@ -78,10 +81,20 @@ def build(
         codes_api.routes,
         files_sync.routes,
     )
+    public = (
+        files_api.routes,
+        records_api.routes,
+        ops.routes,
+        exports.routes,
+        feeds.routes,
+        opendata.routes,
+        uplink_pages.routes,
+        *disclosures.ROUTES,
+        portal.routes,
+    )
     persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
     desk = [console.routes] if node.settings.role in ("district", "hub") else []
-    pages_of = (files_api.routes, records_api.routes, ops.routes, exports.routes, uplink_pages.routes, portal.routes)
-    for routes in (*nodes, *pages_of, *persons, *desk):
+    for routes in (*nodes, *public, *persons, *desk):
         app.add_routes(routes)
     if node.settings.intake_senders:
         national.setup(app, node.settings)
