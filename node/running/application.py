@@ -14,8 +14,10 @@ from node.web import (
     doors,
     enrol_api,
     exports,
+    feeds,
     keys,
     news_api,
+    opendata,
     ops,
     pages,
     portal,
@@ -61,7 +63,15 @@ def build(
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
     nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
-    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes):
+    for routes in (
+        *nodes,
+        records_api.routes,
+        ops.routes,
+        exports.routes,
+        feeds.routes,
+        opendata.routes,
+        portal.routes,
+    ):
         app.add_routes(routes)
     pages.setup(app)
 
