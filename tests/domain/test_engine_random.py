@@ -12,10 +12,23 @@ from hypothesis.strategies import DrawFn
 
 from node.domain import engine
 from node.domain.acts import Act
-from tests.domain.walks import CALENDAR, KEY, RULES, Walk, ms
+from node.domain.calendar import DAY_MS
+from node.domain.rulebook import ActRule
+from tests.domain.walks import CALENDAR, KEY, RULES, Walk, ms, value
 
 NAMES = [each.id for each in RULES.packages]
 LOTS = [{"number": number, "name": f"标段{number}", "estimate": 10_000_00} for number in ("1", "2")]
+
+
+def planned(chosen: ActRule, now: int, ahead: int) -> dict[str, Any]:
+    """Days and moments that an act says, so many days ahead, so that periods are long enough at times."""
+    then = now + ahead * DAY_MS
+    found = {field.name: value(field, then) for field in chosen.fields if field.required and field.type in DATED}
+    found |= {name: value(field, now) for name in found if name.endswith("_from") and (field := chosen.field(name))}
+    return found | ({"bidders": 3} if chosen.field("bidders") else {})
+
+
+DATED = ("day", "moment")
 
 
 class Trading(RuleBasedStateMachine):
@@ -32,20 +45,23 @@ class Trading(RuleBasedStateMachine):
                 facts[field.name] = field.choices[choice % len(field.choices)].value
         self.walk = Walk(name, "2026-03-02", lots=LOTS, **facts)
 
-    @rule(data=st.data(), days=st.integers(0, 40))
-    def act(self, data: st.DataObject, days: int) -> None:
+    @rule(data=st.data(), days=st.sampled_from([0, 1, 61]), ahead=st.sampled_from([0, 60, 60, 6000]))
+    def act(self, data: st.DataObject, days: int, ahead: int) -> None:
         walk = self.walk.later(days)
         trade = walk.fold()
         may = engine.possible(trade, now_ms=walk.now, calendar=CALENDAR)
         if not may:
             return
-        chosen = data.draw(st.sampled_from(may))
+        on = [each for each in may if each.gives not in ("", "failed", "terminated", "archived")]
+        # Mostly onwards, or few trades would get far.
+        chosen = data.draw(st.sampled_from(on if on and data.draw(st.integers(0, 3)) else may))
         lots = engine.lots_for(trade, chosen)
         named = engine.targets(trade, chosen)
         act = walk.act(
             chosen.id,
             lots=data.draw(st.sampled_from([lots, lots[:1]])) if chosen.per == "lot" else None,
             corrects=data.draw(st.sampled_from(named)).seq if named else 0,
+            **planned(chosen, walk.now, ahead),
         )
         faults = engine.judge(trade, act, RULES, now_ms=walk.now, calendar=CALENDAR)
         structural = {
@@ -93,7 +109,7 @@ class Trading(RuleBasedStateMachine):
 
 
 Trading.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=30, stateful_step_count=24, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestTrading = Trading.TestCase
 
