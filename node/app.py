@@ -12,6 +12,7 @@ import structlog
 from node import keyring, tiers
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
+from node.accounts.orders import Ordering
 from node.accounts.passwords import Cost
 from node.clock import Clock, utc_ms
 from node.errors import NodeError, Unavailable
@@ -22,6 +23,8 @@ from node.publishing.publish import Publisher
 from node.publishing.restart import compare_mark, require_own
 from node.publishing.sealing import Sealer
 from node.routing.issuing import Issuer, Wanted
+from node.routing.placing import Placing
+from node.rules import Rules
 from node.running.application import build
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
@@ -44,6 +47,8 @@ from node.sync.second_look import SecondLook
 from node.sync.verifying import Verifier, worth_it
 from node.sync.witnesses import Witnesses
 from node.tlog.note import Note
+from node.trading.desk import Desk
+from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
 from node.wire.enrol import Invitation
 
@@ -96,11 +101,13 @@ class Node:
             added=self.keys.log_added,
             choose=signers.choose,
             sealer=self.sealer,
+            role=settings.role,
             guard=self._guard,
             on_signed=self.mark.note,
             on_publish=self.news.set,
         )
         self.audit = Audit(self.publisher, clock, node=settings.name, title=settings.title)
+        self.ordering = Ordering(self.publisher, self.audit, clock, node=settings.name, department=settings.department)
         self.accounts = Accounts(
             settings, self.store, self.publisher, self.sealer, self.trusted, self.audit, clock, cost=password_cost
         )
@@ -112,6 +119,19 @@ class Node:
         self.invitations = Invitations(self.store, self.trusted, clock)
         self.pressure = Pressure()
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
+        self.rules = Rules.packaged()
+        self.trades = Refresher(self.store, self.rules, clock, settings.name)
+        self.desk = Desk(
+            self.store,
+            self.publisher,
+            self.rules,
+            clock,
+            self.projector.run,
+            node=settings.name,
+            source=settings.title,
+            place=Placing(self.store, self.trusted, settings),
+            after=self.trades.run,
+        )
         self.issuer = Issuer(
             self.store,
             settings,

@@ -10,9 +10,8 @@ from aiohttp import web
 from node.running.work import Work
 from node.store.nonces import SharedNonces
 from node.web import (
-    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
-    persons = accounts.routes_for(node.settings)
-    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons):
+    accounts,
+    codes_api,
     doors,
     enrol_api,
     exports,
@@ -24,6 +23,7 @@ from node.web import (
     problems,
     records_api,
     session,
+    supervision,
     sync_api,
     wraps_api,
 )
@@ -48,12 +48,13 @@ def build(
     )
     app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
     app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
-    app[keys.ACCOUNTS], app[keys.AUDIT] = node.accounts, node.audit
+    app[keys.ACCOUNTS], app[keys.AUDIT], app[keys.ORDERING] = node.accounts, node.audit, node.ordering
     app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
     skew_s = node.settings.max_clock_skew_s
     # Another machine's clock may be off too, so they are kept for longer than this one's window.
     nonces = None if node.beside is None else SharedNonces(node.beside, 3 * skew_s)
     app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=skew_s, nonces=nonces)
+    app[keys.RULES], app[keys.DESK] = node.rules, node.desk
     app[keys.BULLETIN], app[keys.ISSUER] = node.bulletin, node.issuer
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
@@ -63,7 +64,7 @@ def build(
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
     nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
-    persons = accounts.routes_for(node.settings)
+    persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
     for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons):
         app.add_routes(routes)
     pages.setup(app)
