@@ -15,7 +15,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"tlog", "domain"}),
     frozenset({"wire"}),
     frozenset({"store", "keyring", "settings", "trusted", "tiers", "rules"}),
-    frozenset({"publishing", "sync", "projections", "importing", "trading", "routing", "accounts"}),
+    frozenset({"publishing", "sync", "projections", "importing", "trading", "routing", "accounts", "opendata"}),
     frozenset({"web", "jobs"}),
     frozenset({"app", "provision", "recovery", "running", "serve", "workers"}),
     frozenset({"cli", "demo", "bench", "__main__"}),

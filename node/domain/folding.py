@@ -292,8 +292,8 @@ class _Fold:
         laid = {number: self.lots.get(number) or Lot(number, stage, reached=(stage,)) for number in numbers}
         kept = {number: lot for number, lot in self.lots.items() if number not in laid and lot.stage != stage}
         self.lots = kept | laid
-        for seq, numbers in self.covers.items():
-            self.covers[seq] = tuple(number for number in numbers if number in self.lots)
+        for seq, covered in self.covers.items():
+            self.covers[seq] = tuple(number for number in covered if number in self.lots)
 
     def _move(self, act: Act, rule: ActRule, covered: tuple[str, ...]) -> None:
         for number in covered:

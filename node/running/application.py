@@ -15,8 +15,10 @@ from node.web import (
     doors,
     enrol_api,
     exports,
+    feeds,
     keys,
     news_api,
+    opendata,
     ops,
     pages,
     portal,
@@ -65,7 +67,16 @@ def build(
     ops.setup(app)
     nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
     persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
-    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons):
+    for routes in (
+        *nodes,
+        records_api.routes,
+        ops.routes,
+        exports.routes,
+        feeds.routes,
+        opendata.routes,
+        portal.routes,
+        *persons,
+    ):
         app.add_routes(routes)
     pages.setup(app)
 
