@@ -12,6 +12,7 @@ import structlog
 from node import keyring, tiers
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
+from node.accounts.orders import Ordering
 from node.accounts.passwords import Cost
 from node.clock import Clock, utc_ms
 from node.errors import NodeError, Unavailable
@@ -100,11 +101,13 @@ class Node:
             added=self.keys.log_added,
             choose=signers.choose,
             sealer=self.sealer,
+            role=settings.role,
             guard=self._guard,
             on_signed=self.mark.note,
             on_publish=self.news.set,
         )
         self.audit = Audit(self.publisher, clock, node=settings.name, title=settings.title)
+        self.ordering = Ordering(self.publisher, self.audit, clock, node=settings.name, department=settings.department)
         self.accounts = Accounts(
             settings, self.store, self.publisher, self.sealer, self.trusted, self.audit, clock, cost=password_cost
         )

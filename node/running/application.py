@@ -10,6 +10,7 @@ from aiohttp import web
 from node.running.work import Work
 from node.store.nonces import SharedNonces
 from node.web import (
+    accounts,
     codes_api,
     doors,
     enrol_api,
@@ -24,6 +25,7 @@ from node.web import (
     problems,
     records_api,
     session,
+    supervision,
     sync_api,
     wraps_api,
 )
@@ -48,7 +50,7 @@ def build(
     )
     app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
     app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
-    app[keys.ACCOUNTS], app[keys.AUDIT] = node.accounts, node.audit
+    app[keys.ACCOUNTS], app[keys.AUDIT], app[keys.ORDERING] = node.accounts, node.audit, node.ordering
     app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
     skew_s = node.settings.max_clock_skew_s
     # Another machine's clock may be off too, so they are kept for longer than this one's window.
@@ -59,10 +61,12 @@ def build(
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
     app[keys.PRESSURE], app[doors.DOORS] = node.pressure, doors.doors(node.settings)
+    app[keys.REGISTER_LIMITS] = Limits(accounts.register.PER_S)
     work = Work(node, on_fatal)
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
     nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
+    persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
     for routes in (
         *nodes,
         records_api.routes,
@@ -71,6 +75,7 @@ def build(
         feeds.routes,
         opendata.routes,
         portal.routes,
+        *persons,
     ):
         app.add_routes(routes)
     pages.setup(app)

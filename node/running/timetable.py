@@ -38,6 +38,7 @@ def timetable(node: Node, on_fatal: Callable[[], None], around: Callable[[Job], 
         Job("audit", settings.audit_interval_s, 600, partial(audit_once, node.store)),
         Job("oversight", settings.observe_interval_s or settings.sync_interval_s, 300, node.watch_over),
     ]
+    jobs.append(Job("accounts", settings.sync_interval_s, 300, node.accounts.upkeep))
     if settings.dump_keep_days:
         jobs.append(Job("dump", DUMP_INTERVAL_S, 3600, dumper_of(node).run))
     first: tuple[str, ...] = ()

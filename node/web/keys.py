@@ -11,6 +11,7 @@ from aiohttp import web
 
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
+from node.accounts.orders import Ordering
 from node.clock import Clock
 from node.keyring import Keyring
 from node.publishing.publish import Publisher
@@ -60,6 +61,8 @@ LIMITS = web.AppKey("limits", Limits)
 """How often one log may be submitted from one address."""
 ENROL_LIMITS = web.AppKey("enrol_limits", Limits)
 """How often one address may answer an invitation."""
+REGISTER_LIMITS = web.AppKey("register_limits", Limits)
+"""How often one address may register an account."""
 INVITATIONS = web.AppKey("invitations", Invitations)
 PRESSURE = web.AppKey("pressure", Pressure)
 """How busy the node is with uploads."""
@@ -72,5 +75,7 @@ DESK = web.AppKey("desk", Desk)
 WORKER = web.AppKey("worker", Worker)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 """Accounts of persons and their sessions."""
+ORDERING = web.AppKey("ordering", Ordering)
+"""Gives the orders of a supervising department."""
 AUDIT = web.AppKey("audit", Audit)
 """Writes down what persons do: `await request.app[AUDIT].note(person, action, object, detail)`."""
