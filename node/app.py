@@ -22,6 +22,8 @@ from node.publishing.publish import Publisher
 from node.publishing.restart import compare_mark, require_own
 from node.publishing.sealing import Sealer
 from node.routing.issuing import Issuer, Wanted
+from node.routing.placing import Placing
+from node.routing.watch import Watch
 from node.running.application import build
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
@@ -119,6 +121,8 @@ class Node:
             clock,
             ask_hub=self._ask_hub if settings.unified_code_issuer == "hub" and settings.upstream_url else None,
         )
+        self.placing = Placing(self.store, self.trusted, settings)
+        self.routing_watch = Watch(self.store, self.trusted, settings, clock)
         self._make_transport = make_transport or self._http
         self._session: aiohttp.ClientSession | None = None
         self._machine_lock = machine_lock

@@ -15,6 +15,7 @@ from node.cli import erase as erase_commands
 from node.cli import evidence as evidence_commands
 from node.cli import keys as key_commands
 from node.cli import policy as policy_commands
+from node.cli import routing as routing_commands
 from node.cli import seal as seal_commands
 
 app = typer.Typer(
@@ -32,6 +33,9 @@ app.add_typer(key_commands.app, name="key")
 app.add_typer(seal_commands.app, name="seal")
 app.add_typer(erase_commands.app, name="erase")
 app.add_typer(evidence_commands.app, name="evidence")
+app.add_typer(routing_commands.routing_app, name="routing")
+app.add_typer(routing_commands.catalogue_app, name="catalogue")
+app.add_typer(routing_commands.code_app, name="code")
 app.add_typer(bench_commands.app, name="bench")
 
 Config = Annotated[

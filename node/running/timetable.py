@@ -33,6 +33,8 @@ def timetable(node: Node, on_fatal: Callable[[], None], around: Callable[[Job], 
         Job("audit", settings.audit_interval_s, 600, partial(audit_once, node.store)),
         Job("oversight", settings.observe_interval_s or settings.sync_interval_s, 300, node.watch_over),
     ]
+    if settings.role in ("hub", "district"):
+        jobs.append(Job("routing", settings.project_interval_s, 300, node.routing_watch.run))
     first: tuple[str, ...] = ()
     wakes = [Wake(node.elsewhere, (("watch",),))]
     if settings.upstream_url:
