@@ -10,7 +10,9 @@ from aiohttp import web
 from node.running.work import Work
 from node.store.nonces import SharedNonces
 from node.web import (
-    codes_api,
+    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
+    persons = accounts.routes_for(node.settings)
+    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons):
     doors,
     enrol_api,
     exports,
@@ -56,11 +58,13 @@ def build(
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
     app[keys.PRESSURE], app[doors.DOORS] = node.pressure, doors.doors(node.settings)
+    app[keys.REGISTER_LIMITS] = Limits(accounts.register.PER_S)
     work = Work(node, on_fatal)
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
     nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
-    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes):
+    persons = accounts.routes_for(node.settings)
+    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons):
         app.add_routes(routes)
     pages.setup(app)
 

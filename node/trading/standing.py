@@ -74,7 +74,7 @@ def standing(
 
 
 def stage_of(trade: Trade) -> str:
-    """The stage of the lot that is least far, of those that still run; where none does, of the one that went furthest."""
+    """The stage of the lot that is least far, of those that still run; where none does, of one that ended."""
     order = {stage.id: number for number, stage in enumerate(trade.package.stages)}
     running = [lot.stage for lot in trade.lots.values() if not trade.is_final(lot)]
     ended = [lot.stage for lot in trade.lots.values()]

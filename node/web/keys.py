@@ -58,6 +58,8 @@ LIMITS = web.AppKey("limits", Limits)
 """How often one log may be submitted from one address."""
 ENROL_LIMITS = web.AppKey("enrol_limits", Limits)
 """How often one address may answer an invitation."""
+REGISTER_LIMITS = web.AppKey("register_limits", Limits)
+"""How often one address may register an account."""
 INVITATIONS = web.AppKey("invitations", Invitations)
 PRESSURE = web.AppKey("pressure", Pressure)
 """How busy the node is with uploads."""

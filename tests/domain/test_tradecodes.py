@@ -100,13 +100,23 @@ def test_numbers_have_their_widths_and_are_recognised_as_our_form() -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["A5001032603090000", "A5001992603090007", "A5001032613090007", "X5001032603090007", "A5001032603090007000", "x", ""],
+    [
+        "A5001032603090000",
+        "A5001992603090007",
+        "A5001032613090007",
+        "X5001032603090007",
+        "A5001032603090007000",
+        "x",
+        "",
+    ],
 )
 def test_what_is_no_number_of_ours_is_refused_as_own(code: str) -> None:
     assert [fault.refuse for fault in codes.check_number(code, own=True, table=TABLE)] == [True]
 
 
-@pytest.mark.parametrize("code", ["ZFCG-2025-0113", "E4205002826001234001001", "渝公资交〔2026〕15号", "A5001992603090007"])
+@pytest.mark.parametrize(
+    "code", ["ZFCG-2025-0113", "E4205002826001234001001", "渝公资交〔2026〕15号", "A5001992603090007"]
+)
 def test_a_foreign_number_is_taken_as_it_is(code: str) -> None:
     assert codes.check_number(code, own=False, table=TABLE) == []
 
