@@ -24,6 +24,7 @@ from node.publishing.sealing import Sealer
 from node.routing.issuing import Issuer, Wanted
 from node.routing.placing import Placing
 from node.routing.watch import Watch
+from node.rules import Rules
 from node.running.application import build
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
@@ -46,6 +47,8 @@ from node.sync.second_look import SecondLook
 from node.sync.verifying import Verifier, worth_it
 from node.sync.witnesses import Witnesses
 from node.tlog.note import Note
+from node.trading.desk import Desk
+from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
 from node.wire.enrol import Invitation
 
@@ -114,6 +117,20 @@ class Node:
         self.invitations = Invitations(self.store, self.trusted, clock)
         self.pressure = Pressure()
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
+        self.placing = Placing(self.store, self.trusted, settings)
+        self.rules = Rules.packaged()
+        self.trades = Refresher(self.store, self.rules, clock, settings.name)
+        self.desk = Desk(
+            self.store,
+            self.publisher,
+            self.rules,
+            clock,
+            self.projector.run,
+            node=settings.name,
+            source=settings.title,
+            place=self.placing,
+            after=self.trades.run,
+        )
         self.issuer = Issuer(
             self.store,
             settings,
@@ -121,7 +138,6 @@ class Node:
             clock,
             ask_hub=self._ask_hub if settings.unified_code_issuer == "hub" and settings.upstream_url else None,
         )
-        self.placing = Placing(self.store, self.trusted, settings)
         self.routing_watch = Watch(self.store, self.trusted, settings, clock)
         self._make_transport = make_transport or self._http
         self._session: aiohttp.ClientSession | None = None

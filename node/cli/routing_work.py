@@ -115,7 +115,7 @@ def compare(config: Path, *, as_json: bool) -> None:
 
 async def _compare(node: Node) -> None:
     await node.projector.run()
-    await node.refresher.run()
+    await node.trades.run()
     await offplatform.compare(node.store, node.clock)
 
 
