@@ -24,7 +24,7 @@ from node.publishing.sealing import Sealer
 from node.routing.issuing import Issuer, Wanted
 from node.routing.placing import Placing
 from node.routing.watch import Watch
-from node.rules import Rules
+from node.rules import Rules, load_legacy
 from node.running.application import build
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
@@ -48,6 +48,7 @@ from node.sync.verifying import Verifier, worth_it
 from node.sync.witnesses import Witnesses
 from node.tlog.note import Note
 from node.trading.desk import Desk
+from node.trading.legacy import Migration
 from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
 from node.wire.enrol import Invitation
@@ -137,6 +138,9 @@ class Node:
             tiers.code_table(),
             clock,
             ask_hub=self._ask_hub if settings.unified_code_issuer == "hub" and settings.upstream_url else None,
+        )
+        self.migration = Migration(
+            self.store, self.publisher, self.rules, load_legacy(), clock, self.projector.run, node=settings.name
         )
         self.routing_watch = Watch(self.store, self.trusted, settings, clock)
         self._make_transport = make_transport or self._http

@@ -24,7 +24,9 @@ from node.routing.issuing import Given
 T = TypeVar("T")
 
 
-def _with_node(config: Path, work: Callable[[Node], Awaitable[T]]) -> T:
+def with_node(config: Path, work: Callable[[Node], Awaitable[T]]) -> T:
+    """Open the node of a directory, do some work with it, close it; gives what the work gave."""
+
     async def run() -> T:
         node = Node(load(config))
         try:
@@ -43,7 +45,7 @@ def check(config: Path, *, as_json: bool) -> None:
         await node.routing_watch.run()
         return list(await node.store.read(watch.findings))
 
-    found = _with_node(config, work)
+    found = with_node(config, work)
     for each in found:
         zh, en = watch.STATES[each.state]
         say(f"{zh} {en}: {each.title}（{each.category}，{each.held_by}）")
@@ -63,7 +65,7 @@ def explain(config: Path, facts: Mapping[str, Any], *, as_json: bool) -> None:
     async def work(node: Node) -> Any:
         return node.placing.decide(facts, day_of(node.clock()))
 
-    decision = _with_node(config, work)
+    decision = with_node(config, work)
     say(decision.why_zh)
     say(decision.why_en)
     if as_json:
@@ -79,7 +81,7 @@ def import_list(file: Path, config: Path, *, category: str, rejects: Path | None
         await _compare(node)
         return kept, await node.store.read(offplatform.missing)
 
-    kept, missing = _with_node(config, work)
+    kept, missing = with_node(config, work)
     say(
         f"读取 {listed.read}，新增 {kept.added}，已有 {kept.known}，退回 {listed.rejected} · "
         f"read {listed.read}, added {kept.added}, known {kept.known}, rejected {listed.rejected}"
@@ -105,7 +107,7 @@ def compare(config: Path, *, as_json: bool) -> None:
         await _compare(node)
         return await node.store.read(offplatform.missing)
 
-    missing = _with_node(config, work)
+    missing = with_node(config, work)
     _tell(missing)
     if as_json:
         result({"missing": [_plain(each) for each in missing]})
@@ -152,7 +154,7 @@ def issue(config: Path, sort: str, of: str, *, cls: str, subject: str, request: 
             advice_en="Name project, tender, section or unified.",
         )
 
-    given = _with_node(config, work)
+    given = with_node(config, work)
     say(given.code)
     if as_json:
         result({"code": given.code, "issuer": given.issuer, "again": given.again})

@@ -9,10 +9,14 @@ act for each stage says where the old system had come to.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
+from node.domain.identifiers import check_uscc
+from node.domain.record import Party
 from node.domain.rulebook import ActRule, Choice, Condition, FieldRule, Package
 from node.errors import Malformed, NotFound
 
@@ -245,3 +249,82 @@ def _field(name: str, zh: str, en: str, *, required: bool = False, max: int = 40
     return msgspec.convert(
         {"name": name, "zh": zh, "en": en, "required": required, "max": max, "type": type}, FieldRule
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """One row of an old system's file: a trade (or one section of it) and where it had come to.
+
+    `stage` are the old system's words. `day` is the row's day (ISO, as exact as it is), `details` what else it says.
+    """
+
+    number: str
+    category: str
+    title: str
+    stage: str
+    section: str = ""
+    day: str = ""
+    division: str = ""
+    owner: Party | None = None
+    agency: Party | None = None
+    estimate_fen: int | None = None
+    url: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+
+
+def stage_in(package: Package, table: LegacyTable, words: str) -> tuple[str, bool]:
+    """(stage, whether the words said so): a stage's own name or id, else what the table knows, else the first."""
+    for stage in package.stages:
+        if words in (stage.id, stage.zh):
+            return stage.id, True
+    found = table.stage_of(package.id, words)
+    return (found, True) if found else (package.stages[0].id, False)
+
+
+def fields_of(old: Old, package: Package, source: Source, held: str) -> dict[str, Any]:
+    """The fields of the registration by which a trade is taken over, cut to what its rule takes.
+
+    A credit code that does not check is kept in the old system's words, since a party of ours must have a right one.
+    """
+    rule = package.acts[0]
+    details = [(name, value) for name, value in old.details if name and value]
+    fields: dict[str, Any] = {
+        "legacy_number": old.number,
+        "legacy_source": source.id,
+        "legacy_held": held,
+        "legacy_section": old.section,
+        "stage_name": f"{source.zh}：{old.stage}" if old.stage else source.zh,
+        "legacy_as_of": old.day if len(old.day) == 10 else "",
+        "legacy_url": old.url,
+        "project_name": old.title,
+        "division": old.division,
+        "estimate": old.estimate_fen,
+        "sector": source.sector,
+    }
+    for name, party in (("owner", old.owner), ("agency", old.agency)):
+        if party is None or not party.name:
+            continue
+        fields[name] = {"name": party.name}
+        if check_uscc(party.uscc).valid:
+            fields[name]["uscc"] = party.uscc
+        elif party.uscc:
+            details.append((f"{name} 统一社会信用代码（校验不符）", party.uscc))
+    if old.section:
+        fields["lots"] = [{"number": "1", "name": old.title, "section_code": old.section}]
+    if details:
+        fields["legacy_facts"] = [{"name": name[:100], "value": value[:20_000]} for name, value in details[:100]]
+    known = {field.name: field for field in rule.fields}
+    return {
+        name: _cut(value, known[name]) for name, value in fields.items() if name in known and value not in (None, "")
+    }
+
+
+def set_aside(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The fields without one that the rules do not take: what it says stays among the old system's words."""
+    left = {each: value for each, value in fields.items() if each != name}
+    row = {"name": name[:100], "value": str(fields[name])[:20_000]}
+    return left | {"legacy_facts": [*fields.get("legacy_facts", []), row][-100:]}
+
+
+def _cut(value: Any, field: FieldRule) -> Any:
+    return value[: field.max] if isinstance(value, str) and field.max else value
