@@ -23,8 +23,8 @@ from node.errors import Malformed, NotFound
 VERSION = "legacy"
 HERE, ELSEWHERE = "here", "elsewhere"
 SWITCH, BACK = "legacy_switch", "legacy_back"
-_NEVER = "0001-01-01"
-"""A day on which no new trade begins: the version is only ever named, never chosen."""
+_FIRST_DAY = "0001-01-01"
+"""The version is older than every other, so a new trade takes it only where no other version was in force yet."""
 _POSTS = ["administrator"]
 
 
@@ -148,8 +148,8 @@ def _derived(package: Package, table: LegacyTable) -> Package:
         version=VERSION,
         zh=f"{package.zh}（承接）",
         en=f"{package.en} (taken over)",
-        effective_from=_NEVER,
-        effective_to=_NEVER,
+        effective_from=_FIRST_DAY,
+        effective_to="",
         acts=[
             _register(register, table),
             *stages,
