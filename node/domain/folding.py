@@ -263,7 +263,11 @@ class _Fold:
     def _amend(self, act: Act, rule: ActRule, covered: tuple[str, ...]) -> None:
         """Lay the act's fields over those of the act that it names, else of the newest that it may amend."""
         target = _target(
-            self.acts[:-1], act, rule, lambda seq: not covered or bool(set(self.covers[seq]) & set(covered))
+            self.package,
+            self.acts[:-1],
+            act,
+            rule,
+            lambda seq: not covered or bool(set(self.covers[seq]) & set(covered)),
         )
         if target is None:
             self.odd.append((act.seq, "nothing that it amends"))

@@ -26,6 +26,7 @@ from node.web import (
     sync_api,
     wraps_api,
 )
+from node.web.console import routes as console
 from node.web.keys import Worker
 from node.web.limits import Limits
 from node.web.signed import Callers
@@ -64,7 +65,8 @@ def build(
     ops.setup(app)
     nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
     persons = accounts.routes_for(node.settings)
-    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons):
+    desk = [console.routes] if node.settings.role in ("district", "hub") else []
+    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons, *desk):
         app.add_routes(routes)
     pages.setup(app)
 
