@@ -22,6 +22,7 @@ from node.web import (
     portal,
     problems,
     records_api,
+    routing_pages,
     session,
     sync_api,
     wraps_api,
@@ -65,7 +66,7 @@ def build(
     ops.setup(app)
     nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
     persons = accounts.routes_for(node.settings)
-    desk = [console.routes] if node.settings.role in ("district", "hub") else []
+    desk = [console.routes, routing_pages.routes] if node.settings.role in ("district", "hub") else []
     for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons, *desk):
         app.add_routes(routes)
     pages.setup(app)
