@@ -10,6 +10,7 @@ from node.domain.acts import Act, Hand
 from node.domain.audience import Audience
 from node.domain.codes import Division, ExpertClass
 from node.domain.credit import BlacklistEntry, CreditBehaviour, CreditScore
+from node.domain.dumps import DailyDump
 from node.domain.entities import Company
 from node.domain.erasure import Erasure
 from node.domain.experts import ExpertEmployment, ExpertIdentity, ExpertProfile
@@ -99,6 +100,7 @@ KINDS: dict[str, Kind] = {
         _kind("log.observe", "日志观察", "Observed heads", Observation),
         _kind("log.evidence", "日志证据", "Evidence against a log", Evidence),
         _kind("trust.policy", "信任策略版本", "Version of the trust policy", PolicyVersion),
+        _kind("dump.daily", "每日数据包", "Daily dump", DailyDump),
         _kind("code.division", "行政区划", "Administrative division", Division),
     )
 }

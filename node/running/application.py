@@ -15,8 +15,10 @@ from node.web import (
     doors,
     enrol_api,
     exports,
+    feeds,
     keys,
     news_api,
+    opendata,
     ops,
     pages,
     portal,
@@ -67,7 +69,17 @@ def build(
     nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
     persons = accounts.routes_for(node.settings)
     desk = [console.routes, routing_pages.routes] if node.settings.role in ("district", "hub") else []
-    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons, *desk):
+    for routes in (
+        *nodes,
+        records_api.routes,
+        ops.routes,
+        exports.routes,
+        feeds.routes,
+        opendata.routes,
+        portal.routes,
+        *persons,
+        *desk,
+    ):
         app.add_routes(routes)
     pages.setup(app)
 
