@@ -63,10 +63,10 @@ def judge(
     if package is None or rule is None:
         return faults or [_no_act(act)]
     faults += _header(trade, act, rule, package, now_ms)
-    if trade is not None:
+    if trade is not None and not _hopeless(faults):
         faults += _place(trade, act, rule)
-    if any(fault.rule in ("act", "lots", "seq") for fault in faults):
-        return faults  # what it would be about is not known: nothing more can be said
+    if _hopeless(faults):
+        return faults
     after = beginning(package, act) if trade is None else extended(trade, act)
     target = amended_by(after, act)
     known = fields_of(package, rule, package.act(target.act) if target else None)
@@ -97,6 +97,11 @@ def judge_withdrawal(trade: Trade, seq: int) -> list[Fault]:
         )
         for number in sorted({number for number, _ in rest})
     ]
+
+
+def _hopeless(faults: list[Fault]) -> bool:
+    """Whether it is not known what an act would be about, so that nothing more can be said of it."""
+    return any(fault.rule in ("act", "lots", "seq", "amends") for fault in faults)
 
 
 def _package(trade: Trade | None, act: Act, rules: Rulebook) -> tuple[Package | None, list[Fault]]:

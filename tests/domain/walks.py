@@ -66,8 +66,11 @@ class Walk:
         assert rule is not None, name
         return rule
 
-    def act(self, name: str, *, lots: list[str] | None = None, corrects: int = 0, **fields: Any) -> Act:
+    def act(self, name: str, *, lots: list[Any] | None = None, corrects: int = 0, **fields: Any) -> Act:
+        """`lots` are the numbers that it is about; rows of lots are the field of that name."""
         rule = self.rule(name)
+        if lots and isinstance(lots[0], dict):
+            fields, lots = fields | {"lots": lots}, None
         facts = dict(self.trade.facts) if self.trade else {}
         filled = dict(fields)
         for field in rule.fields:
