@@ -122,6 +122,7 @@ class Node:
         self.placing = Placing(self.store, self.trusted, settings)
         self.rules = Rules.packaged()
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
+        self.placing = Placing(self.store, self.trusted, settings)
         self.desk = Desk(
             self.store,
             self.publisher,

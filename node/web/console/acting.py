@@ -20,6 +20,7 @@ from node.domain.engine import Fault, Trade
 from node.domain.folding import targets
 from node.domain.rulebook import ActRule, FieldRule, Package
 from node.errors import NotFound
+from node.routing import handing
 from node.web import session
 from node.web.act_shown import Names
 from node.web.console import forms, keeping, sent, sheets, shell
@@ -29,9 +30,12 @@ from node.web.console.inputs import Note
 from node.web.console.prefill import prefill
 from node.web.console.sent import Sent
 from node.web.console.trade import KEY
+from node.web.keys import AUDIT, CLOCK, PLACING, PUBLISHER, SETTINGS
 from node.web.portal_text import Pair
 
 routes = web.RouteTableDef()
+WRONG_CENTRE = "routing-node"
+"""The rule of the fault that says that another centre is the right one."""
 
 
 @dataclass(slots=True)
@@ -175,6 +179,8 @@ async def take(request: web.Request, who: Person, about: Subject) -> web.Respons
         got.raw = forms.drop_line(got.raw, drop)
     elif given.get("do") == "xlsx":
         return await _filled(request, who, about, got, given.get("file"), draft_id)
+    elif given.get("do") == "handover" and about.trade is None:
+        return await _hand_over(request, who, about, got, draft_id)
     elif given.get("do") == "save":
         saved = await keeping.save(request, who, draft_id, about, got)
         raise web.HTTPSeeOther(_here(about, saved, done="saved"))
@@ -198,7 +204,7 @@ async def judged(request: web.Request, about: Subject, got: Sent) -> tuple[dict[
     unread = {path.split(".")[0] for path in read.notes}
     # That a field is missing which could not be read would be said twice.
     notes += [
-        (fault.field, Note(fault.zh, fault.en, fault.basis, fault.severity))
+        (fault.field, Note(fault.zh, fault.en, fault.basis, fault.severity, fault.rule))
         for fault in faults
         if fault.field.split("[")[0].split(".")[0] not in unread
     ]
@@ -254,6 +260,7 @@ def _page(
         posts=shell.posts_of(about.rule),
         chosen=about.target.seq if about.target else got.corrects,
         act_name=lambda act: shell.act_name(about.package, act),
+        handover=about.trade is None and any(note.rule == WRONG_CENTRE for each in notes.values() for note in each),
         must_choose=bool(about.choices) and about.target is None and "*" in about.rule.amends,
     )
 
@@ -306,6 +313,29 @@ def _placed(notes: Iterable[tuple[str, Note]], inputs: Sequence[forms.Input]) ->
         else:
             rest.append((name, note))
     return mine | forms.place(rest, inputs)
+
+
+# --- another centre's trade -------------------------------------------------------------------------------------------
+
+
+async def _hand_over(request: web.Request, who: Person, about: Subject, got: Sent, draft_id: str) -> web.Response:
+    """Give what was typed to the centre that routing names, as a record; a draft of it here is done with."""
+    values, notes = await judged(request, about, got)
+    refusing = [note for each in notes.values() for note in each if note.severity == "refuse"]
+    if any(note.rule != WRONG_CENTRE for note in refusing):
+        return _page(request, who, about, got, notes, draft_id=draft_id, status=400)
+    app = request.app
+    facts = {**values, "category": about.package.category}
+    outcome = await handing.offer(
+        app[PUBLISHER].publish, app[PLACING], app[SETTINGS], app[CLOCK], facts, account=who.account
+    )
+    if outcome.error is not None:
+        raise outcome.error
+    record = outcome.record_id.hex() if outcome.record_id else ""
+    await app[AUDIT].note(who, "trade.handover", record, got.title, permission="trade.register")
+    if draft := await keeping.load(request, who, draft_id):
+        await keeping.discard(request, who, draft)
+    raise web.HTTPSeeOther("/console/trades/new?done=handed")
 
 
 # --- Excel ------------------------------------------------------------------------------------------------------------

@@ -34,12 +34,16 @@ _YES, _NO = "1", "0"
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is wrong with an input or worth knowing, with its clause. `refuse` stops the act, `warn` does not."""
+    """What is wrong with an input or worth knowing, with its clause. `refuse` stops the act, `warn` does not.
+
+    `rule` is that of the engine's fault, empty for what could not be read.
+    """
 
     zh: str
     en: str
     basis: str = ""
     severity: str = "refuse"
+    rule: str = ""
 
     @property
     def pair(self) -> tuple[str, str]:

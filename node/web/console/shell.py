@@ -39,6 +39,8 @@ DONE: Final[dict[str, Pair]] = {
         "已撤回；原记录标明“已撤回”，继续可见。",
         "Withdrawn; the record stays visible and says that it is withdrawn.",
     ),
+    "handed": ("已移交应当受理的中心，对方收到后成为草稿。", "Handed over; it becomes a draft at the right centre."),
+    "taken": ("已转为草稿，请核对后办理。", "It is a draft now; check it and go on."),
     "saved": ("草稿已保存。", "The draft is saved."),
     "submitted": ("已提交复核，请另一人复核。", "Submitted; another person looks at it now."),
     "returned": ("已退回。", "Returned."),
