@@ -119,7 +119,6 @@ class Node:
         self.invitations = Invitations(self.store, self.trusted, clock)
         self.pressure = Pressure()
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
-        self.placing = Placing(self.store, self.trusted, settings)
         self.rules = Rules.packaged()
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
         self.placing = Placing(self.store, self.trusted, settings)

@@ -31,7 +31,7 @@ from node.store.db import Store
 from node.store.tables import Log, table
 from node.store.tables_trading import ActView
 from node.trading import loading, sections
-from node.trading.desk import Publishes, Rules
+from node.trading.desk import TOLD, Publishes, Rules
 
 _acts, _log = table(ActView), table(Log)
 BATCH = 100
@@ -285,7 +285,7 @@ class Migration:
         rule = package.act(act.act)
         assert rule is not None
         shown, kept = sections.split(_fields(package, rule), act.fields) if rule.public else (dict(act.fields), {})
-        body = _with_fields(act, shown)
+        body = msgspec.structs.replace(act, fields=shown, context=_context(act) if rule.public else {})
         url = str(act.fields.get("legacy_url", ""))
         main = Document(key=act.key, body=body, source=Source(centre.zh, url, act.project_code), as_of=day_of(act.at))
         more: dict[str, Any] = {"hand": _HAND} | ({"inner": kept} if kept else {})
@@ -337,8 +337,10 @@ def _fields(package: Package, rule: ActRule) -> list[Any]:
     return engine.fields_of(package, rule, None)
 
 
-def _with_fields(act: Act, fields: Mapping[str, Any]) -> Act:
-    return msgspec.structs.replace(act, fields=dict(fields))
+def _context(act: Act) -> dict[str, Any]:
+    """What a list shows of a record by itself: the old system's stage, the project, and its number there."""
+    told = {name: act.fields[name] for name in ("stage_name", *TOLD) if act.fields.get(name)}
+    return {"project_name": act.title, "legacy_number": act.project_code} | told
 
 
 def _first(current: Document[Any] | None, *, main: Document[Act]) -> Document[Any]:
