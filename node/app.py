@@ -24,7 +24,8 @@ from node.publishing.restart import compare_mark, require_own
 from node.publishing.sealing import Sealer
 from node.routing.issuing import Issuer, Wanted
 from node.routing.placing import Placing
-from node.rules import Rules
+from node.routing.watch import Watch
+from node.rules import Rules, load_legacy
 from node.running.application import build
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
@@ -48,6 +49,7 @@ from node.sync.verifying import Verifier, worth_it
 from node.sync.witnesses import Witnesses
 from node.tlog.note import Note
 from node.trading.desk import Desk
+from node.trading.legacy import Migration
 from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
 from node.wire.enrol import Invitation
@@ -121,6 +123,7 @@ class Node:
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
         self.rules = Rules.packaged()
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
+        self.placing = Placing(self.store, self.trusted, settings)
         self.desk = Desk(
             self.store,
             self.publisher,
@@ -129,7 +132,7 @@ class Node:
             self.projector.run,
             node=settings.name,
             source=settings.title,
-            place=Placing(self.store, self.trusted, settings),
+            place=self.placing,
             after=self.trades.run,
         )
         self.issuer = Issuer(
@@ -139,6 +142,10 @@ class Node:
             clock,
             ask_hub=self._ask_hub if settings.unified_code_issuer == "hub" and settings.upstream_url else None,
         )
+        self.migration = Migration(
+            self.store, self.publisher, self.rules, load_legacy(), clock, self.projector.run, node=settings.name
+        )
+        self.routing_watch = Watch(self.store, self.trusted, settings, clock)
         self._make_transport = make_transport or self._http
         self._session: aiohttp.ClientSession | None = None
         self._machine_lock = machine_lock

@@ -15,9 +15,10 @@ from typing import Any
 
 import msgspec
 
-from node.domain import calendar, fees, rulebook
+from node.domain import calendar, fees, legacy, rulebook
 from node.domain.calendar import Calendar
 from node.domain.fees import Tariff
+from node.domain.legacy import LegacyTable
 from node.domain.rulebook import Package, Rulebook
 from node.errors import Malformed, NotFound, Refused
 from node.resources import config_dir
@@ -37,6 +38,12 @@ def load_packaged(directory: Path | None = None) -> Rulebook:
 def load_calendar(directory: Path | None = None) -> Calendar:
     """The holiday calendar. Raises NotFound, Malformed."""
     return _calendar(directory or config_dir() / "rules")
+
+
+@cache
+def load_legacy() -> LegacyTable:
+    """Which former centres there are, and what their words for stages mean. Raises NotFound, Malformed."""
+    return legacy.table_from(_read(config_dir() / "rules" / "legacy.toml"), "legacy.toml")
 
 
 def load_tariff(directory: Path | None = None) -> Tariff:
@@ -59,7 +66,9 @@ class Rules:
 
     @classmethod
     def packaged(cls, directory: Path | None = None) -> Rules:
-        return cls(load_packaged(directory), load_calendar(directory), load_tariff(directory))
+        book = load_packaged(directory)
+        old = legacy.packages(book.packages, load_legacy())
+        return cls(Rulebook([*book.packages, *old]), load_calendar(directory), load_tariff(directory))
 
     @property
     def book(self) -> Rulebook:

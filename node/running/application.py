@@ -24,11 +24,13 @@ from node.web import (
     portal,
     problems,
     records_api,
+    routing_pages,
     session,
     supervision,
     sync_api,
     wraps_api,
 )
+from node.web.console import routes as console
 from node.web.keys import Worker
 from node.web.limits import Limits
 from node.web.signed import Callers
@@ -57,6 +59,7 @@ def build(
     nonces = None if node.beside is None else SharedNonces(node.beside, 3 * skew_s)
     app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=skew_s, nonces=nonces)
     app[keys.RULES], app[keys.DESK] = node.rules, node.desk
+    app[keys.PLACING] = node.placing
     app[keys.BULLETIN], app[keys.ISSUER] = node.bulletin, node.issuer
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
@@ -67,6 +70,7 @@ def build(
     ops.setup(app)
     nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
     persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
+    desk = [console.routes, routing_pages.routes] if node.settings.role in ("district", "hub") else []
     for routes in (
         *nodes,
         records_api.routes,
@@ -76,6 +80,7 @@ def build(
         opendata.routes,
         portal.routes,
         *persons,
+        *desk,
     ):
         app.add_routes(routes)
     pages.setup(app)

@@ -41,6 +41,8 @@ def timetable(node: Node, on_fatal: Callable[[], None], around: Callable[[Job], 
     jobs.append(Job("accounts", settings.sync_interval_s, 300, node.accounts.upkeep))
     if settings.dump_keep_days:
         jobs.append(Job("dump", DUMP_INTERVAL_S, 3600, dumper_of(node).run))
+    if settings.role in ("hub", "district"):
+        jobs.append(Job("routing", settings.project_interval_s, 300, node.routing_watch.run))
     first: tuple[str, ...] = ()
     wakes = [Wake(node.elsewhere, (("watch",),))]
     if settings.upstream_url:
