@@ -151,11 +151,12 @@ def check(roles: Iterable[str], realm: str = "") -> frozenset[str]:
     """
     held = frozenset(roles)
     for role in sorted(held):
-        if realm and _known(role).realm != realm:
-            zh, en = _BETWEEN[frozenset({_known(role).realm, realm})]
+        known = _known(role)
+        if realm and known.realm != realm:
+            zh, en = _BETWEEN[frozenset({known.realm, realm})]
             raise _refused(
-                f"{ROLES[role].en} is no role of this account's realm: {en}",
-                f"该账号属于“{REALM_NAMES[realm][0]}”，不能授予“{ROLES[role].zh}”：{zh}",
+                f"{known.en} is no role of this account's realm: {en}",
+                f"该账号属于“{REALM_NAMES[realm][0]}”，不能授予“{known.zh}”：{zh}",
             )
     for one, other in combinations(sorted(held), 2):
         why = excluded(one, other)
