@@ -84,7 +84,19 @@ class Trade:
         return self._facts(None)
 
     def facts_of(self, number: str) -> dict[str, Any]:
-        """The facts as far as they concern one lot, with its row as `lot.<column>` and its round as `lot.round`."""
+        """The facts as far as they concern one lot, with its row as `lot.<column>` and its round as `lot.round`.
+
+        They are worked out once: a caller does not change them.
+        """
+        if number not in self._known:
+            self._known[number] = self._make_facts(number)
+        return self._known[number]
+
+    @cached_property
+    def _known(self) -> dict[str, dict[str, Any]]:
+        return {}
+
+    def _make_facts(self, number: str) -> dict[str, Any]:
         found = self._facts(number)
         lot = self.lots.get(number)
         if lot is not None:
@@ -237,33 +249,24 @@ class _Fold:
         if first:
             self._lay_out(act.fields.get("lots"), rule.gives)
             self._name(act.fields)
-        covered = self._covered(act, rule)
+        unknown = [number for number in act.lots if number not in self.lots]
+        if unknown:
+            self.odd.append((act.seq, f"no lot {', '.join(unknown)}"))
+        covered = covering(self.package, self.lots, self.covers, act)
         self.covers[act.seq] = covered
         if rule.amends:
             self._amend(act, rule, covered)
         if not first:
-            self._move(act, rule, covered)
-
-    def _covered(self, act: Act, rule: ActRule) -> tuple[str, ...]:
-        if act.lots:
-            unknown = [number for number in act.lots if number not in self.lots]
-            if unknown:
-                self.odd.append((act.seq, f"no lot {', '.join(unknown)}"))
-            return tuple(number for number in self.lots if number in act.lots)
-        target = self.covers.get(act.corrects)
-        if target is not None:
-            return target
-        running = tuple(number for number, lot in self.lots.items() if not self._final(lot.stage))
-        return running or tuple(self.lots)
-
-    def _final(self, name: str) -> bool:
-        stage = self.package.stage(name)
-        return stage is not None and stage.final
+            self._move(act, rule, self.covers[act.seq])
 
     def _amend(self, act: Act, rule: ActRule, covered: tuple[str, ...]) -> None:
         """Lay the act's fields over those of the act that it names, else of the newest that it may amend."""
         target = _target(
-            self.acts[:-1], act, rule, lambda seq: not covered or bool(set(self.covers[seq]) & set(covered))
+            self.package,
+            self.acts[:-1],
+            act,
+            rule,
+            lambda seq: not covered or bool(set(self.covers[seq]) & set(covered)),
         )
         if target is None:
             self.odd.append((act.seq, "nothing that it amends"))
@@ -289,6 +292,8 @@ class _Fold:
         laid = {number: self.lots.get(number) or Lot(number, stage, reached=(stage,)) for number in numbers}
         kept = {number: lot for number, lot in self.lots.items() if number not in laid and lot.stage != stage}
         self.lots = kept | laid
+        for seq, numbers in self.covers.items():
+            self.covers[seq] = tuple(number for number in numbers if number in self.lots)
 
     def _move(self, act: Act, rule: ActRule, covered: tuple[str, ...]) -> None:
         for number in covered:
@@ -308,6 +313,19 @@ class _Fold:
             if rule.gives and (rule.gives != lot.stage or rule.renews):
                 lot = replace(lot, stage=rule.gives, reached=(*lot.reached, rule.gives), here=())
             self.lots[number] = lot
+
+
+def covering(
+    package: Package, lots: Mapping[str, Lot], covers: Mapping[int, tuple[str, ...]], act: Act
+) -> tuple[str, ...]:
+    """The lots that an act is about: those it names, those of the act it corrects or answers, else all that run on."""
+    if act.lots:
+        return tuple(number for number in lots if number in act.lots)
+    if act.corrects in covers:
+        return covers[act.corrects]
+    final = {stage.id for stage in package.stages if stage.final}
+    running = tuple(number for number, lot in lots.items() if lot.stage not in final)
+    return running or tuple(lots)
 
 
 def fits(rule: ActRule, lot: Lot, package: Package) -> bool:
