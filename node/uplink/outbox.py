@@ -86,8 +86,9 @@ def decode(text: str) -> Any:
     return json.loads(text) if text else None
 
 
-def encode(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+def encode(value: Any, *, ordered: bool = False) -> str:
+    """JSON; with `ordered` in the order of the value, so that the same bytes can be made of it again."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=not ordered, separators=(",", ":"))
 
 
 def depth(standard: Standard, number: str) -> int:

@@ -133,7 +133,7 @@ def _mark(
     conn: Connection, terms: Terms, row: RowMapping, operation: str, fields: Fields, faults: str | None = None
 ) -> None:
     values: dict[str, Any] = {
-        "trying": outbox.encode({"operation": operation, "fields": fields, "said": row["fields"]})
+        "trying": outbox.encode({"operation": operation, "fields": fields, "said": row["fields"]}, ordered=True)
         if not row["trying"]
         else row["trying"],
         "attempts": row["attempts"] + 1,

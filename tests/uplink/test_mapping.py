@@ -68,7 +68,7 @@ CONSTRUCTION: list[tuple[str, list[str], dict[str, Any]]] = [
 ]
 SETS = {
     "register": {"500", "501", "502"},
-    "notice": {"503"},
+    "notice": {"503", "504"},
     "opening": {"506"},
     "candidates": {"510", "511"},
     "result": {"513"},
