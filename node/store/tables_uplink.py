@@ -49,13 +49,13 @@ class UplinkSerial(SQLModel, table=True):
 class UplinkMessage(SQLModel, table=True):
     """One record of one data set, on its way to the receiver above and afterwards.
 
-    `number` and `subject` are what it is, `data_key` is the key under which it is reported, the same for ever. The entry
-    that it comes from is (`log_id`, `idx`), of `record_id` and `version`. `fields` is what the receiver should hold,
-    `accepted` what it last accepted, `trying` what was sent without an answer, each as JSON without the common fields;
-    empty is nothing. `operation` is the one that is owed. `state` is one of
-    queued, blocked (a parent is not there), held (our lint refuses it), accepted, rejected (the receiver refuses it),
-    dead (tried too often), deleted. `place` is its place in the order of sending, parents before children; `waits` names
-    the parent for which a blocked one waits; `told` is what the last verdict said. Times are UTC milliseconds, 0: never.
+    `number` and `subject` are what it is, `data_key` is the key under which it is reported, the same for ever. The
+    entry that it comes from is (`log_id`, `idx`), of `record_id` and `version`. `fields` is what the receiver should
+    hold, `accepted` what it last accepted, `trying` what was sent without an answer, each as JSON without the common
+    fields; empty is nothing. `operation` is the one that is owed. `state` is one of queued, blocked (a parent is not
+    there), held (our lint refuses it), accepted, rejected (the receiver refuses it), dead (tried too often), deleted.
+    `place` is its place in the order of sending, parents before children; `waits` names the parent for which a
+    blocked one waits; `told` is what the last verdict said. Times are UTC milliseconds, 0: never.
     """
 
     __tablename__ = "uplink_message"

@@ -61,14 +61,14 @@ def test_links_and_fills_name_fields_that_exist() -> None:
     for order in standard.orders:
         assert all({order.first, order.then} <= set(standard.sets[number].fields) for number in order.sets), order
     every = {name for dataset in standard.sets.values() for name in dataset.fields}
-    for fill in held.fills():
-        assert set(fill.fields) <= every, set(fill.fields) - every
-        assert set(fill.sets) <= set(standard.sets)
+    for each in held.fills():
+        assert set(each.fields) <= every, set(each.fields) - every
+        assert set(each.sets) <= set(standard.sets)
 
 
 def test_no_moment_is_ever_filled_in() -> None:
     standard = held.packaged()
-    filled = {name for fill in held.fills() for name in fill.fields}
+    filled = {name for each in held.fills() for name in each.fields}
     dated = {f.name for dataset in standard.sets.values() for f in dataset.fields.values() if f.date}
     assert not filled & dated
 

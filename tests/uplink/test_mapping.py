@@ -254,7 +254,7 @@ def test_a_missing_value_is_told_at_the_field_of_the_form() -> None:
     assert {"doc_until", "bid_deadline", "opening_at"} <= missing
 
 
-# --- records of former systems ------------------------------------------------------------------------------------------
+# --- records of former systems ---------------------------------------------------------------------------------------
 
 
 def _sets(body: Any) -> tuple[str, ...]:
@@ -301,7 +301,7 @@ def test_an_imported_result_without_a_code_is_held_and_says_so() -> None:
     assert [(f.field, f.rule) for f in found if f.severity == "refuse"] == [("WIN_BIDDER_CODE", "NotNull")]
 
 
-# --- values -------------------------------------------------------------------------------------------------------------
+# --- values ----------------------------------------------------------------------------------------------------------
 
 
 def test_money_moments_and_places() -> None:

@@ -1,4 +1,4 @@
-"""The whole way in one process: hub, line with failures, sandbox, verdicts, reconciliation. The long form is a command."""
+"""The whole way in one process: hub, failing line, sandbox, verdicts, reconciliation. The long form is a command."""
 
 from __future__ import annotations
 
