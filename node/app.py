@@ -14,6 +14,8 @@ from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
 from node.accounts.orders import Ordering
 from node.accounts.passwords import Cost
+from node.attachments.carry import Carried
+from node.attachments.desk import Attachments
 from node.clock import Clock, utc_ms
 from node.errors import NodeError, Unavailable
 from node.keyring import Fence, SignedMark
@@ -31,6 +33,7 @@ from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
 from node.running.lookout import Lookout
 from node.running.news import News, SharedBulletin
+from node.running.reporting import uplink
 from node.settings import Settings
 from node.store import migrate
 from node.store.beside import Beside
@@ -52,6 +55,7 @@ from node.trading.desk import Desk
 from node.trading.legacy import Migration
 from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
+from node.uplink.run import Uplink
 from node.wire.enrol import Invitation
 
 __all__ = ["MakeTransport", "Node", "build"]
@@ -121,6 +125,7 @@ class Node:
         self.invitations = Invitations(self.store, self.trusted, clock)
         self.pressure = Pressure()
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
+        self.attachments = Attachments(settings, self.store, self.trusted, clock)
         self.rules = Rules.packaged()
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
         self.placing = Placing(self.store, self.trusted, settings)
@@ -153,6 +158,7 @@ class Node:
         self._above: Peer | None = None
         self.upstream: SyncPass | None = None
         self._witnesses: Witnesses | None = None
+        self._uplink: Uplink | None = None
         self._oversight: Oversight | None = None
         self.observer = Observer(
             self.store, self.publisher, self.trusted, clock, interval_ms=int(settings.sync_interval_s * 1000)
@@ -283,7 +289,13 @@ class Node:
         await self.await_enrolment()
         report = await self.sync_pass().run()
         await self.projector.run()
+        report.files = (await self.carry_files()).moved
         return report
+
+    async def carry_files(self) -> Carried:
+        """List the files that records list, and carry what is missing from and to the node above, if there is one."""
+        above = self.settings.upstream_url and self.trusted.version and self.trusted.policy.path_up(self.settings.name)
+        return await self.attachments.run(self.sync_pass().peer if above else None)
 
     def witnesses(self) -> Witnesses:
         """Passes with the independent witnesses of the settings, if any."""
@@ -306,6 +318,13 @@ class Node:
     async def _ask_hub(self, wanted: Wanted) -> str:
         """A unified code of the node above. Raises Unavailable when it does not answer."""
         return await self.peer_above().unified_code(wanted.request, wanted.cls, wanted.subject)
+
+    def uplink(self) -> Uplink:
+        """What reports to the receiver above. Raises Refused when the settings name none."""
+        if self._uplink is None:
+            assert self._session is not None
+            self._uplink = uplink(self, self._session)
+        return self._uplink
 
     async def _guard(self) -> None:
         """Before the first signature of this process: ask the node above whether our database is an old copy.

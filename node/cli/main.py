@@ -18,6 +18,7 @@ from node.cli import legacy as legacy_commands
 from node.cli import policy as policy_commands
 from node.cli import routing as routing_commands
 from node.cli import seal as seal_commands
+from node.cli import uplink as uplink_commands
 from node.cli import users as user_commands
 
 app = typer.Typer(
@@ -41,6 +42,9 @@ app.add_typer(routing_commands.catalogue_app, name="catalogue")
 app.add_typer(routing_commands.code_app, name="code")
 app.add_typer(legacy_commands.app, name="legacy")
 app.add_typer(bench_commands.app, name="bench")
+app.add_typer(uplink_commands.app, name="uplink")
+app.add_typer(uplink_commands.standard, name="standard")
+app.command()(uplink_commands.lint)
 
 Config = Annotated[
     Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")

@@ -20,6 +20,7 @@ from node.domain.record import Document
 from node.domain.supervision import Order
 from node.domain.trades import TradeCandidates, TradeListing, TradeNotice, TradeResult
 from node.domain.trust import PolicyVersion
+from node.domain.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ KINDS: dict[str, Kind] = {
             identity=(ExpertIdentity, "restricted"),
             sealed=("identity",),
         ),
+        _kind("verdict", "上报结果", "Verdict", Verdict, "shared"),
         _kind(
             "account.person",
             "账号",

@@ -16,6 +16,8 @@ from node.web import (
     enrol_api,
     exports,
     feeds,
+    files_api,
+    files_sync,
     keys,
     news_api,
     opendata,
@@ -28,11 +30,13 @@ from node.web import (
     session,
     supervision,
     sync_api,
+    uplink_pages,
     wraps_api,
 )
 from node.web.console import routes as console
 from node.web.keys import Worker
 from node.web.limits import Limits
+from node.web.national import endpoint as national
 from node.web.signed import Callers
 
 if TYPE_CHECKING:
@@ -53,6 +57,7 @@ def build(
     app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
     app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
     app[keys.ACCOUNTS], app[keys.AUDIT], app[keys.ORDERING] = node.accounts, node.audit, node.ordering
+    app[keys.ATTACHMENTS] = node.attachments
     app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
     skew_s = node.settings.max_clock_skew_s
     # Another machine's clock may be off too, so they are kept for longer than this one's window.
@@ -68,21 +73,30 @@ def build(
     work = Work(node, on_fatal)
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
-    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
-    persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
-    desk = [console.routes, routing_pages.routes] if node.settings.role in ("district", "hub") else []
-    for routes in (
-        *nodes,
+    nodes = (
+        sync_api.routes,
+        enrol_api.routes,
+        wraps_api.routes,
+        news_api.routes,
+        codes_api.routes,
+        files_sync.routes,
+    )
+    public = (
+        files_api.routes,
         records_api.routes,
         ops.routes,
         exports.routes,
         feeds.routes,
         opendata.routes,
+        uplink_pages.routes,
         portal.routes,
-        *persons,
-        *desk,
-    ):
+    )
+    persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
+    desk = [console.routes, routing_pages.routes] if node.settings.role in ("district", "hub") else []
+    for routes in (*nodes, *public, *persons, *desk):
         app.add_routes(routes)
+    if node.settings.intake_senders:
+        national.setup(app, node.settings)
     pages.setup(app)
 
     async def let_go(_app: web.Application) -> None:

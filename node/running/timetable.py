@@ -14,6 +14,7 @@ from node.jobs import Job, Timetable, Wake
 from node.opendata.dump import Dumper
 from node.opendata.export import About
 from node.publishing.audit import audit, tidy
+from node.running import reporting
 from node.store import cursors
 from node.store.db import Store
 from node.sync.run import Backoff
@@ -36,6 +37,8 @@ def timetable(node: Node, on_fatal: Callable[[], None], around: Callable[[Job], 
         Job("trades", settings.project_interval_s, 600, node.trades.run),
         Job("watch", settings.watch_interval_s, 30, node.look_around),
         Job("audit", settings.audit_interval_s, 600, partial(audit_once, node.store)),
+        Job("files", settings.sync_interval_s, 600, node.carry_files),
+        Job("tidy files", settings.audit_interval_s, 600, node.attachments.tidy),
         Job("oversight", settings.observe_interval_s or settings.sync_interval_s, 300, node.watch_over),
     ]
     jobs.append(Job("accounts", settings.sync_interval_s, 300, node.accounts.upkeep))
@@ -56,6 +59,8 @@ def timetable(node: Node, on_fatal: Callable[[], None], around: Callable[[Job], 
     wakes.append(Wake(node.news, (first, ("project",), ("trades",)), PROJECT_PAUSE_S))
     if settings.witnesses:
         jobs.append(Job("witness", settings.sync_interval_s, 300, lambda: node.witnesses().run()))
+    if reporting.configured(node):
+        jobs.append(Job("uplink", settings.uplink_interval_s, 3600, lambda: reporting.run_once(node)))
     return Timetable([around(job) for job in jobs], wakes, on_fatal=on_fatal)
 
 
