@@ -13,6 +13,7 @@ from node.cli import bundle as bundle_commands
 from node.cli import epoch as epoch_commands
 from node.cli import erase as erase_commands
 from node.cli import evidence as evidence_commands
+from node.cli import files as file_commands
 from node.cli import keys as key_commands
 from node.cli import policy as policy_commands
 from node.cli import seal as seal_commands
@@ -32,6 +33,7 @@ app.add_typer(key_commands.app, name="key")
 app.add_typer(seal_commands.app, name="seal")
 app.add_typer(erase_commands.app, name="erase")
 app.add_typer(evidence_commands.app, name="evidence")
+app.add_typer(file_commands.app, name="files")
 app.add_typer(bench_commands.app, name="bench")
 
 Config = Annotated[
