@@ -9,7 +9,7 @@ from functools import partial
 import aiohttp
 import structlog
 
-from node import keyring
+from node import keyring, tiers
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
 from node.accounts.passwords import Cost
@@ -23,6 +23,7 @@ from node.publishing.observe import Observer
 from node.publishing.publish import Publisher
 from node.publishing.restart import compare_mark, require_own
 from node.publishing.sealing import Sealer
+from node.routing.issuing import Issuer, Wanted
 from node.running.application import build
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
@@ -114,6 +115,13 @@ class Node:
         self.pressure = Pressure()
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
         self.attachments = Attachments(settings, self.store, self.trusted, clock)
+        self.issuer = Issuer(
+            self.store,
+            settings,
+            tiers.code_table(),
+            clock,
+            ask_hub=self._ask_hub if settings.unified_code_issuer == "hub" and settings.upstream_url else None,
+        )
         self._make_transport = make_transport or self._http
         self._session: aiohttp.ClientSession | None = None
         self._machine_lock = machine_lock
@@ -276,6 +284,10 @@ class Node:
                 most_ms=int(settings.max_backoff_s * 1000),
             )
         return self._witnesses
+
+    async def _ask_hub(self, wanted: Wanted) -> str:
+        """A unified code of the node above. Raises Unavailable when it does not answer."""
+        return await self.peer_above().unified_code(wanted.request, wanted.cls, wanted.subject)
 
     async def _guard(self) -> None:
         """Before the first signature of this process: ask the node above whether our database is an old copy.

@@ -1,16 +1,19 @@
-"""The rule book now held: the packages, holiday calendar and tariff that come with the program, and packages of the hub.
+"""The rule book now held: packages, holiday calendar and tariff that come with the program, and packages of the hub.
 
-Files lie in `config/rules/`; they are read once. A package of the hub (a `rule.package` record) is added beside them and
-wins by its date; it cannot change a version that is already held, because running trades rest on it.
+Files lie in `config/rules/`; they are read once. A package of the hub (a `rule.package` record) is added beside them
+and wins by its date; it cannot change a version that is already held, because running trades rest on it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from node.domain import calendar, fees, rulebook
 from node.domain.calendar import Calendar
@@ -42,12 +45,17 @@ def load_tariff(directory: Path | None = None) -> Tariff:
 
 
 class Rules:
-    """What a node judges by: replaced as a whole when a package arrives, so that a reader never sees half of it."""
+    """What a node judges by. The book is replaced as a whole when a package arrives: a reader never sees half of it.
+
+    `tables` are the code tables of the city that this node holds, by name; a table that is missing is not checked.
+    """
 
     def __init__(self, book: Rulebook, days: Calendar, tariff: Tariff) -> None:
         self._book = book
+        self._stamp = ""
         self.calendar = days
         self.tariff = tariff
+        self.tables: Mapping[str, Collection[str]] = {}
 
     @classmethod
     def packaged(cls, directory: Path | None = None) -> Rules:
@@ -56,6 +64,15 @@ class Rules:
     @property
     def book(self) -> Rulebook:
         return self._book
+
+    @property
+    def stamp(self) -> str:
+        """A digest of packages and calendar: what was made of the rules before it changed is made anew."""
+        if not self._stamp:
+            packages = sorted(self._book.packages, key=lambda each: each.name)
+            days = [sorted(self.calendar.off), sorted(self.calendar.worked), self.calendar.roll]
+            self._stamp = hashlib.sha256(msgspec.msgpack.encode([packages, days])).hexdigest()[:16]
+        return self._stamp
 
     def add(self, packages: Iterable[Package]) -> list[Package]:
         """Take over packages that are new here; gives those. The same package again is no news.
@@ -77,6 +94,7 @@ class Rules:
                 )
         if fresh:
             self._book = Rulebook([*self._book.packages, *fresh.values()])
+            self._stamp = ""
         return list(fresh.values())
 
 

@@ -114,6 +114,9 @@ class Settings(BaseModel):
     max_concurrent_uploads: int = Field(default=16, gt=0)
     upload_wait_s: float = Field(default=10, ge=0)
     max_connections: int = Field(default=800, gt=0)
+    platform_uscc: str = Field(default="", pattern=r"^([0-9A-Z]{18})?$")
+    unified_code_issuer: Literal["own", "hub"] = "own"
+    unified_code_check: Literal["off", "warn", "enforce"] = "warn"
     session_idle_s: float = Field(default=1800, gt=0)
     session_max_s: float = Field(default=43200, gt=0)
     max_sessions: int = Field(default=5, gt=0)

@@ -14,8 +14,8 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "clock", "resources", "samples"}),
     frozenset({"tlog", "domain"}),
     frozenset({"wire"}),
-    frozenset({"store", "keyring", "settings", "trusted", "rules"}),
-    frozenset({"publishing", "sync", "projections", "importing", "accounts", "trading", "attachments"}),
+    frozenset({"store", "keyring", "settings", "trusted", "tiers", "rules"}),
+    frozenset({"publishing", "sync", "projections", "importing", "trading", "routing", "accounts", "attachments"}),
     frozenset({"web", "jobs"}),
     frozenset({"app", "provision", "recovery", "running", "serve", "workers"}),
     frozenset({"cli", "demo", "bench", "__main__"}),
@@ -24,6 +24,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 # (importing module, imported part) -> why it may, within one floor.
 NEIGHBOURS: dict[tuple[str, str], str] = {
     ("node.trusted", "store"): "the policy now held is kept in the store",
+    ("node.tiers", "settings"): "the centre that this node is stands in its settings",
     ("node.app", "running"): "it puts the parts of a serving node together",
     ("node.running.application", "app"): "the type of the node around which it builds",
     ("node.running.timetable", "app"): "the type of the node whose jobs it lists",
@@ -57,7 +58,8 @@ WIRE_MAY_IMPORT = PURE_MAY_IMPORT | {"urllib", "zstandard"}
 # Who may import sqlalchemy beside the store and the migrations: stages and entrances work inside the transaction that
 # `Store` opens, so they know its `Connection` and the expression language; none of them makes an engine.
 SQL = frozenset(
-    "store trusted rules accounts publishing sync projections trading attachments recovery web cli demo bench".split()
+    "store trusted rules accounts publishing sync projections trading routing attachments recovery web cli demo"
+    " bench".split()
 )
 # Measurements hold the store against the plain drivers (`node/bench/floor.py`), and make a server of their own.
 PLAIN_DRIVERS = frozenset({"sqlite3", "psycopg"})

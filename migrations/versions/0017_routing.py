@@ -1,6 +1,7 @@
-"""Routing and codes: numbers that were given out, hand-overs, what routing and the catalogue found.
+"""Routing and codes: numbers given out, hand-overs, what routing and the catalogue found.
 
-Why: a number must not be given twice, not after a restart and not by another worker; the rest are lists that pages show, made of records and of imported catalogues.
+Why: a number must not be given twice, not after a restart and not by another worker; the rest are lists that pages
+show, made of records and of imported catalogues.
 """
 
 from __future__ import annotations

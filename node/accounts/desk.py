@@ -175,6 +175,11 @@ class Accounts:
         await self._set_credentials(person, known, password, Secrets(secrets.seed, secret))
         await self._audit.note(person, "totp.on" if secret else "totp.off", person.account)
 
+    async def close(self, person: Person, password: str, *, code: str = "") -> None:
+        """A party ends its own account, at its home. Raises WrongLogin, NotFound, Refused."""
+        await self._confirm(person, password, code)
+        await self.set_active(person.account, False, by=person)
+
     # --- accounts of this node ----------------------------------------------------------------------------------------
 
     async def add(
@@ -188,9 +193,10 @@ class Accounts:
         org_name: str = "",
         sectors: Sequence[str] = (),
         by: Person | None = None,
+        own: bool = False,
         must_change: bool = False,
     ) -> str:
-        """Make an account of this node; gives its full name.
+        """Make an account of this node; gives its full name. `own` is true for a party that registers itself.
 
         Raises Rejected for a name or password that is not taken, Refused for roles that exclude each other or are not
         of this node, Conflict when the name is taken.
@@ -223,7 +229,8 @@ class Accounts:
         }
         await self._store.write(partial(_add, row=row))
         await self.tell()
-        await self._audit.note(by, "account.add", account, " ".join(sorted(roles)), permission="user.manage")
+        maker = Person(account, name, "party", frozenset(roles), org=org, secrets=secrets) if own else by
+        await self._audit.note(maker, "account.register" if own else "account.add", account, " ".join(sorted(roles)))
         return account
 
     async def set_roles(self, account: str, roles: Collection[str], *, by: Person | None = None) -> None:
@@ -231,28 +238,29 @@ class Accounts:
 
         def change(conn: Connection) -> None:
             row = _row(conn, account)
+            _require_mine(row, by)
             held = posts.check(roles, row.realm)
             if not held:
                 raise Rejected("an account needs a role", zh="请至少选择一个角色", field="roles")
             self._set(conn, row, roles=" ".join(sorted(held)))
 
-        self._require_other(account, by)
         await self._store.write(change)
         await self.tell()
-        await self._audit.note(by, "account.roles", account, " ".join(sorted(roles)), permission="user.manage")
+        await self._audit.note(by, "account.roles", account, " ".join(sorted(roles)))
 
     async def set_active(self, account: str, active: bool, *, by: Person | None = None) -> None:
         """Open or close an account of this node; closing ends its sessions. Raises NotFound, Refused."""
 
         def change(conn: Connection) -> None:
-            self._set(conn, _row(conn, account), active=active)
+            row = _row(conn, account)
+            _require_mine(row, by)
+            self._set(conn, row, active=active)
             if not active:
                 sessions.end_all(conn, account, devices=True)
 
-        self._require_other(account, by)
         await self._store.write(change)
         await self.tell()
-        await self._audit.note(by, "account.enable" if active else "account.disable", account, permission="user.manage")
+        await self._audit.note(by, "account.enable" if active else "account.disable", account)
 
     async def reset(self, account: str, password: str, *, by: Person | None = None) -> None:
         """A new password for who has forgotten it: with a new key, without one-time codes, to be changed at log-in.
@@ -275,7 +283,7 @@ class Accounts:
 
         await self._store.write(change)
         await self.tell()
-        await self._audit.note(by, "account.reset", account, permission="user.manage")
+        await self._audit.note(by, "account.reset", account)
 
     async def tell(self) -> int:
         """Publish the records of accounts of this node that are not in the log as they are; gives how many.
@@ -442,16 +450,6 @@ class Accounts:
                 advice_en="Make this account at a node of that realm.",
             )
 
-    def _require_other(self, account: str, by: Person | None) -> None:
-        if by is not None and by.account == account:
-            raise Refused(
-                "nobody changes the roles of his own account or closes it",
-                zh="不得调整或停用自己的账号",
-                field="account",
-                advice_zh="请由另一名管理员办理，或使用 ggzy user 命令。",
-                advice_en="Have another administrator do it, or use ggzy user.",
-            )
-
 
 def _too_often(wait_ms: int) -> RateLimited:
     seconds = -(-wait_ms // 1000)
@@ -481,6 +479,26 @@ def _row(conn: Connection, account: str) -> Row[Any]:
             advice_en="See ggzy user list; accounts of other nodes are kept there.",
         )
     return row
+
+
+def _require_mine(row: Row[Any], by: Person | None) -> None:
+    """Parties keep their accounts themselves; posts are given by others. Raises Refused. `by` None is the operator."""
+    if row.realm == "party" and (by is None or by.account != row.account):
+        raise Refused(
+            "a centre neither closes a party's account nor says what it is",
+            zh="交易主体账号由其本人管理，交易中心无权停用或调整",
+            field="account",
+            advice_zh="请由该主体登录后在“我的账号”中办理。",
+            advice_en="The party does that itself, on its page My account.",
+        )
+    if row.realm != "party" and by is not None and by.account == row.account:
+        raise Refused(
+            "nobody changes his own posts or closes his own account",
+            zh="不得调整或停用自己的账号",
+            field="account",
+            advice_zh="请由另一名管理员办理，或使用 ggzy user 命令。",
+            advice_en="Have another administrator do it, or use ggzy user.",
+        )
 
 
 def _add(conn: Connection, row: dict[str, Any]) -> None:

@@ -43,7 +43,9 @@ class Act(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     version it began under. `lots` are the numbers of the lots (标段、包、宗) it is about, none meaning all of them.
     `at` is when it happened, UTC milliseconds; `fields` hold values by the names and types of the act's rule: text,
     day (ISO), moment (UTC ms), money (fen), integer, share (thousandths), flag, party, lists of these.
-    `corrects` is the `seq` of the act that this one corrects or answers, 0 for none.
+    `corrects` is the `seq` of the act that this one corrects or answers, 0 for none. `context` repeats in a public act
+    what its record alone would not tell: the act's `stage_name`, and `project_name`, `owner` and `agency` of the trade;
+    replaying does not look at it.
     """
 
     trade: str
@@ -60,6 +62,7 @@ class Act(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     attachments: list[Attached] = []
     disclosure: Disclosure = ""
     corrects: int = 0
+    context: dict[str, Any] = {}
 
     @property
     def key(self) -> str:

@@ -66,8 +66,8 @@ class Calendar:
     def __init__(
         self, holidays: Iterable[str], workdays: Iterable[str], *, years: Iterable[int] = (), roll: bool = True
     ) -> None:
-        self._off = frozenset(date.fromisoformat(day).toordinal() for day in holidays)
-        self._work = frozenset(date.fromisoformat(day).toordinal() for day in workdays)
+        self.off = frozenset(date.fromisoformat(day).toordinal() for day in holidays)
+        self.worked = frozenset(date.fromisoformat(day).toordinal() for day in workdays)
         self.years = frozenset(years)
         self.roll = roll
 
@@ -129,9 +129,9 @@ class Calendar:
         return _first(self._add(first - 1 if window else first, count, unit))
 
     def _works(self, day: int) -> bool:
-        if day in self._work:
+        if day in self.worked:
             return True
-        return day not in self._off and (day + 6) % 7 < 5  # ordinal 1 was a Monday
+        return day not in self.off and (day + 6) % 7 < 5  # ordinal 1 was a Monday
 
     def _add(self, day: int, count: int, unit: Unit) -> int:
         if unit == "日":

@@ -91,22 +91,21 @@ class Office:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A supervisor's order that lets a trade be held on another tier (R13): read from a `supervise.order` record.
+    """A supervisor's order that lets a trade be held elsewhere (R13): what a `supervise.order` record says.
 
-    `department` signed it, `sectors` are what that department supervises (empty: all), `division` its district or
-    empty for the city's. It names the trade by `trade` or by `project`, a name or number, and the tier.
+    It names the trade's key or the project's number, and `target`, the node where it shall be. `sectors` are those in
+    which its department may order (empty: all), `division` the department's own, six digits.
     """
 
     record: str
     department: str
-    tier: str
+    target: str
     trade: str = ""
-    project: str = ""
-    document: str = ""
+    project_code: str = ""
+    number: str = ""
     sectors: frozenset[str] = frozenset()
     division: str = ""
-    from_day: str = ""
-    to_day: str = ""
+    expires_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,15 +279,14 @@ def _holds(here: Office, decision: Decision) -> bool:
 
 
 def _lets(order: Order, facts: Mapping[str, Any], here: Office, trade: str, day: str) -> bool:
-    """Whether an order is about this trade at this tier, on this day, by a department of its sector."""
-    named = (order.trade and order.trade == trade) or (
-        order.project and order.project in (facts.get("project_name"), facts.get("project_code"))
-    )
+    """Whether an order lets this trade be held here: it names it and this node, and its department may say so."""
+    code = facts.get("project_code")
+    named = (order.trade != "" and order.trade == trade) or (order.project_code != "" and order.project_code == code)
     sector = not order.sectors or facts.get("sector") in order.sectors or facts.get("category") in order.sectors
-    in_time = (not order.from_day or order.from_day <= day) and (not order.to_day or day <= order.to_day)
+    in_time = not order.expires_on or day <= order.expires_on
     # A district's department orders nothing that lies beyond its district.
-    own = not order.division or order.division == here.division
-    return bool(named) and sector and in_time and own and order.tier == here.tier
+    own = order.division in ("", *MUNICIPALITY) or order.division == here.division
+    return named and sector and in_time and own and order.target == here.node
 
 
 def _wrong_node(decision: Decision, here: Office) -> Misrouted:
@@ -328,7 +326,8 @@ def _placed(
     if row.tier == "city":
         city = next((office for office in offices if office.tier == "city"), None)
         return _decided(row, table, inputs, tier="city", office=city)
-    division = str(facts.get("division", ""))[:6]
+    division = str(facts.get("division", ""))
+    division = division[:6] if len(division) == 9 else division  # a street lies in its district
     division = divisions.FORMER.get(division, ("", division))[1]
     zone = bare_zone(str(facts.get("zone", "")))
     if division in MUNICIPALITY or not divisions.is_known(division) or len(division) != 6:

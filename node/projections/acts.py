@@ -19,14 +19,14 @@ from node.store.tables_trading import ActView
 _BEIJING = timedelta(hours=8)
 _MAX_LOTS = 200
 
-OWNER = ("owner", "purchaser", "seller", "transferor", "grantor")
-AGENCY = ("agency",)
-WINNERS = ("winner", "winners", "supplier", "transferee", "grantee", "first_candidate")
+OWNER, AGENCY = ("owner",), ("agency",)
+WINNERS = ("winners", "winner", "supplier", "suppliers", "transferee", "grantee", "buyer")
+RANKED = "candidates"
 AMOUNTS = (
-    ("award_amount", "deal_amount", "win_price", "deal_price", "award_price", "contract_amount"),
-    ("ceiling", "budget", "start_price", "starting_price", "asking_price", "listing_price", "estimate"),
+    ("amount", "award_amount", "deal_amount", "deal_price", "price", "contract_amount"),
+    ("ceiling", "budget", "start_price", "starting_price", "asking_price", "reserve_price", "estimate"),
 )
-"""Names of fields: what was agreed comes before what was asked for."""
+"""Names of fields: what was agreed comes before what was asked for. Of ranked rows the first counts."""
 
 
 def title(document: Document[Any]) -> str:
@@ -57,10 +57,11 @@ def row(place: Place, document: Document[Any]) -> Row:
 
 def notice(place: Place, document: Document[Any]) -> Row:
     act: Act = document.body
-    fields = act.fields
+    fields = {**act.context, **act.fields}
+    first = _first_ranked(fields.get(RANKED))
     owner, agency = _names(fields, OWNER), _names(fields, AGENCY)
-    winners = list(dict.fromkeys(_names(fields, WINNERS)))
-    amount = next(_amounts(fields), None)
+    winners = list(dict.fromkeys(_names(fields, WINNERS) or _names(first, ("party",))))
+    amount = next(_amounts(fields), None) if not first else next(_amounts(first), None)
     return place.key() | {
         "kind": place.kind,
         "category": text(act.category),
@@ -97,12 +98,12 @@ def notice(place: Place, document: Document[Any]) -> Row:
 
 
 def stage(act: Act) -> str:
-    """The act as a list names it: its own name where it carries one, else what it discloses.
+    """The act as a list names it: by its own name where the record has it, else what it discloses.
 
     >>> stage(Act(trade="", seq=1, category="", act="notice", rules="", at=0, title="", disclosure="result"))
     '成交信息'
     """
-    return text(_text(act.fields, "stage_name")) or DISCLOSURE_NAMES.get(act.disclosure, ("交易环节", ""))[0]
+    return text(_text(act.context, "stage_name")) or DISCLOSURE_NAMES.get(act.disclosure, ("交易环节", ""))[0]
 
 
 def beijing_day(at_ms: int) -> str:
@@ -129,6 +130,14 @@ def _parties(fields: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[Mapp
                 yield each
             elif isinstance(each, str) and each:
                 yield {"name": each}
+
+
+def _first_ranked(rows: Any) -> Mapping[str, Any]:
+    """The row of rank 1, as a list of candidates is shown by who stands first."""
+    for row in rows[:_MAX_LOTS] if isinstance(rows, list) else ():
+        if isinstance(row, Mapping) and row.get("rank") == 1:
+            return row
+    return {}
 
 
 def _names(fields: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:

@@ -10,6 +10,9 @@ from aiohttp import web
 from node.running.work import Work
 from node.store.nonces import SharedNonces
 from node.web import (
+    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
+    persons = accounts.routes_for(node.settings)
+    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons):
     doors,
     enrol_api,
     exports,
@@ -54,15 +57,17 @@ def build(
     # Another machine's clock may be off too, so they are kept for longer than this one's window.
     nonces = None if node.beside is None else SharedNonces(node.beside, 3 * skew_s)
     app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=skew_s, nonces=nonces)
-    app[keys.BULLETIN] = node.bulletin
+    app[keys.BULLETIN], app[keys.ISSUER] = node.bulletin, node.issuer
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
     app[keys.PRESSURE], app[doors.DOORS] = node.pressure, doors.doors(node.settings)
+    app[keys.REGISTER_LIMITS] = Limits(accounts.register.PER_S)
     work = Work(node, on_fatal)
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
-    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, files_sync.routes)
-    for routes in (*nodes, files_api.routes, records_api.routes, ops.routes, exports.routes, portal.routes):
+    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes, files_sync.routes)
+    persons = (files_api.routes, *accounts.routes_for(node.settings))
+    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons):
         app.add_routes(routes)
     pages.setup(app)
 

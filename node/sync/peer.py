@@ -191,6 +191,12 @@ class Peer:
         target = f"{paths.NEWS}?after={after}&wait={wait_s}"
         return _number(_read_json(self._expect(await self._send("GET", target, signed=True), 200)), "number")
 
+    async def unified_code(self, request: str, cls: str, subject: str) -> str:
+        """A unified trade identification code that the peer issues; the same `request` gets the same code."""
+        body = json.dumps({"request": request, "class": cls, "subject": subject}).encode()
+        reply = await self._send("POST", paths.UNIFIED_CODES, body, {"Content-Type": "application/json"}, signed=True)
+        return _text(_read_json(self._expect(reply, 200)), "code")
+
     # --- reading ----------------------------------------------------------------------------------------------------
 
     async def checkpoint(self, origin: str) -> bytes:

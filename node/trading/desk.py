@@ -53,14 +53,6 @@ class Rules(Protocol):
     @property
     def calendar(self) -> Calendar: ...
 
-    @property
-    def stamp(self) -> str:
-        """Changes whenever the rules do: what was made of the old ones is then made anew."""
-        ...
-
-    @property
-    def tables(self) -> Mapping[str, Collection[str]]: ...
-
 
 Place = Callable[[Mapping[str, Any], str, str], Awaitable[tuple[dict[str, Any], list[Fault]]]]
 """May a trade be held here? (facts with `category`, trade, ISO day) -> what to keep of the decision, and faults."""
@@ -93,6 +85,7 @@ class Desk:
     Args:
         project: brings the read tables level with the own log; awaited before judging and after publishing.
         place: decides where a registration belongs.
+        tables: the code tables that are held, by name.
         source: the publisher's name on each record.
         after: awaited after each act, for what is made of it; what goes wrong there undoes nothing.
     """
@@ -108,6 +101,7 @@ class Desk:
         node: str,
         source: str,
         place: Place = _anywhere,
+        tables: Callable[[], Mapping[str, Collection[str]]] = dict,
         after: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._store = store
@@ -118,6 +112,7 @@ class Desk:
         self._node = node
         self._source = Source(source)
         self._place = place
+        self._tables = tables
         self._after = after
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -159,7 +154,7 @@ class Desk:
             kept, faults = await self._judged_registration(act)
             _refuse(faults)
             return await self._publish(
-                person, act, package, rule, None, faults, second=second, inner=kept, made_up=made_up
+                person, act, package, rule, None, faults, second=second, facts=act.fields, inner=kept, made_up=made_up
             )
 
     async def act(
@@ -198,7 +193,15 @@ class Desk:
             hands.require_second(person, rule, second)
             target = _amended(held, made, rule)
             return await self._publish(
-                person, made, held.package, rule, target, faults, second=second, made_up=records[0].document.made_up
+                person,
+                made,
+                held.package,
+                rule,
+                target,
+                faults,
+                second=second,
+                facts=held.facts,
+                made_up=records[0].document.made_up,
             )
 
     async def check(
@@ -311,7 +314,7 @@ class Desk:
 
     async def _judged_registration(self, act: Act) -> tuple[dict[str, Any], list[Fault]]:
         faults = engine.judge(
-            None, act, self.rules.book, now_ms=self._clock(), calendar=self.rules.calendar, tables=self.rules.tables
+            None, act, self.rules.book, now_ms=self._clock(), calendar=self.rules.calendar, tables=self._tables()
         )
         facts = {**act.fields, "category": act.category, "division": act.division, "project_code": act.project_code}
         kept, misplaced = await self._place(facts, act.trade, day_of(act.at))
@@ -350,7 +353,7 @@ class Desk:
 
     def _judge(self, held: Trade, act: Act) -> list[Fault]:
         return engine.judge(
-            held, act, self.rules.book, now_ms=self._clock(), calendar=self.rules.calendar, tables=self.rules.tables
+            held, act, self.rules.book, now_ms=self._clock(), calendar=self.rules.calendar, tables=self._tables()
         )
 
     async def _publish(
@@ -363,6 +366,7 @@ class Desk:
         faults: Sequence[Fault],
         *,
         second: str,
+        facts: Mapping[str, Any],
         inner: Mapping[str, Any] | None = None,
         made_up: bool,
     ) -> Done:
@@ -371,7 +375,7 @@ class Desk:
         kept: dict[str, Any] = {}
         if rule.public:
             shown, kept = sections.split(engine.fields_of(package, rule, target), act.fields)
-        disclosed = msgspec.structs.replace(act, fields=shown)
+        disclosed = msgspec.structs.replace(act, fields=shown, context=_context(rule, facts) if rule.public else {})
         main = Document(key=act.key, body=disclosed, source=self._source, as_of=day_of(act.at), made_up=made_up)
         permission = "trade.register" if act.seq == 1 else "trade.act"
         kind = "trade.act" if rule.public else "trade.step"
@@ -469,7 +473,7 @@ def _repeat(records: Sequence[Recorded], act: Act, account: str) -> Done:
     """The act that is there under this number, if it is the very same of the same person. Raises Overtaken."""
     there = next((each for each in records if each.act.seq == act.seq), None)
     if there is not None and there.hand is not None and there.hand.account == account:
-        if msgspec.structs.replace(act, at=there.act.at) == there.act:
+        if msgspec.structs.replace(act, at=there.act.at, context=there.act.context) == there.act:
             return _done(there, repeated=True)
     raise Overtaken(
         f"act {act.key} is there already: somebody acted on this trade meanwhile",
@@ -492,6 +496,12 @@ def _next(records: Sequence[Recorded]) -> int:
 def _amended(held: Trade, act: Act, rule: ActRule) -> ActRule | None:
     target = amended_by(held, act)
     return None if target is None else held.package.act(target.act)
+
+
+def _context(rule: ActRule, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record of a public act repeats of its trade, for a reader who has nothing else."""
+    told = {name: facts[name] for name in ("project_name", "owner", "agency") if facts.get(name)}
+    return {"stage_name": rule.zh, **told}
 
 
 def _disclosure(rule: ActRule | None) -> Disclosure:

@@ -15,6 +15,7 @@ from node.attachments.desk import Attachments
 from node.clock import Clock
 from node.keyring import Keyring
 from node.publishing.publish import Publisher
+from node.routing.issuing import Issuer
 from node.settings import Settings
 from node.store.db import Store
 from node.sync.accept import Acceptor
@@ -58,9 +59,13 @@ LIMITS = web.AppKey("limits", Limits)
 """How often one log may be submitted from one address."""
 ENROL_LIMITS = web.AppKey("enrol_limits", Limits)
 """How often one address may answer an invitation."""
+REGISTER_LIMITS = web.AppKey("register_limits", Limits)
+"""How often one address may register an account."""
 INVITATIONS = web.AppKey("invitations", Invitations)
 PRESSURE = web.AppKey("pressure", Pressure)
 """How busy the node is with uploads."""
+ISSUER = web.AppKey("issuer", Issuer)
+"""Gives out numbers of trades."""
 WORKER = web.AppKey("worker", Worker)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 """Accounts of persons and their sessions."""

@@ -107,6 +107,15 @@ def schemas() -> dict[str, Json]:
         ),
         "Hello": record(node=string("who answers · 应答节点"), caller=string("who called · 呼叫节点")),
         "Enrolled": record(fingerprint=string("SHA-256 of the card's text · 名片指纹", pattern="^[0-9a-f]{64}$")),
+        "CodeRequest": record(
+            request=string("the asker's own name for it · 请求名", pattern="^[A-Za-z0-9_.:-]{1,100}$"),
+            **{"class": string("公共资源交易分类 · class", pattern="^[A-Z][0-9]{2}$")},
+            subject=string("what it is for · 对象"),
+        ),
+        "UnifiedCode": record(
+            code=string("统一交易标识码", pattern="^[A-Z][0-9]{2}-[0-9A-Z]{18}-[0-9]{8}-[0-9]{6}-[0-9A-Z*]$"),
+            again={"type": "boolean", "description": "this request had it already · 此前已给出"},
+        ),
         "News": record(number=integer("rises with every news · 随消息递增")),
         "Records": record(
             records=array(ref("RecordRow")),
@@ -230,6 +239,12 @@ def _contents() -> tuple[dict[str, Json], dict[str, str]]:
     refs, components = msgspec.json.schema_components(sections.values(), ref_template="#/components/schemas/{name}")
     for shape in components.values():
         shape["description"] = " ".join(str(shape.get("description", "")).split())
+    # What is no shape of its own, such as a map of whatever fields, gets a name here.
+    for name, found in zip(sections, refs, strict=True):
+        if "$ref" not in found:
+            own = "".join(word.title() for word in name.replace(".", " ").split())
+            components[own] = {"description": f"{name}: fields by their names", **found}
+            found["$ref"] = f"#/components/schemas/{own}"
     return components, {name: found["$ref"] for name, found in zip(sections, refs, strict=True)}
 
 

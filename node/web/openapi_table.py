@@ -334,6 +334,18 @@ TABLE: tuple[Operation, ...] = (
         signed="must",
     ),
     Operation(
+        "post",
+        paths.UNIFIED_CODES,
+        "issueUnifiedCode",
+        "Issue a unified trade identification code to a node below · 为下级节点给出统一交易标识码",
+        FEDERATION,
+        {200: json("the code, and whether this request had it already · 代码", ref("UnifiedCode"))},
+        (400, 401, 403, 404, 409, 413, 422, 503, 507),
+        body=body(JSON, "request: the asker's name for it; class; subject · 请求名、分类、对象", ref("CodeRequest")),
+        about="Asked again by the same name, the same code. · 同一请求名重复提交得到同一代码。",
+        signed="must",
+    ),
+    Operation(
         "get",
         paths.NEWS,
         "waitForNews",

@@ -21,6 +21,7 @@ ROLES: Final[dict[str, Pair]] = {
     "district": ("区县节点", "District node"),
     "hub": ("市级枢纽节点", "City hub node"),
     "national": ("国家级节点", "National node"),
+    "supervision": ("监管部门节点", "Node of a supervising department"),
 }
 
 # What an exchange with a peer does, by `peer_state.direction`.

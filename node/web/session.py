@@ -37,7 +37,8 @@ FIELD: Final = "csrf"
 MAX_FIELDS: Final = 5000
 UPLOAD_BYTES: Final = 32 << 20
 """A form with files, such as an import: all of it."""
-_PERSON, _FORM_TOKEN = "ggzy.person", "ggzy.form"
+_PERSON: Final = web.RequestKey("ggzy.person", object)
+_FORM_TOKEN: Final = web.RequestKey("ggzy.form", bytes)
 _PROGRAMS = ("/api/", "/tlog/", "/witness/", "/static/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 Field = str | bytes | bytearray | web.FileField
 Fields = MultiDictProxy[Field]
@@ -68,8 +69,7 @@ async def person(request: web.Request) -> Person | None:
             except BadProof:
                 found = None
         request[_PERSON] = found
-    who: Person | None = request[_PERSON]
-    return who
+    return here(request)
 
 
 async def need(request: web.Request, permission: str = "") -> Person:
@@ -86,7 +86,7 @@ async def need(request: web.Request, permission: str = "") -> Person:
             )
         back = request.path_qs if request.method in ("GET", "HEAD") else ""
         raise web.HTTPSeeOther("/login" + (f"?next={quote(back, safe='')}" if back else ""))
-    if who.must_change and not request.path.startswith(("/account", "/logout")):
+    if who.must_change and request.path.split("/")[1] != "account":
         raise web.HTTPSeeOther("/account")
     if permission and not who.may(permission):
         raise NotAllowed(
@@ -100,8 +100,8 @@ async def need(request: web.Request, permission: str = "") -> Person:
 
 def here(request: web.Request) -> Person | None:
     """The person that `middleware` has found for this page, without waiting."""
-    found: Person | None = request.get(_PERSON)
-    return found
+    found = request.get(_PERSON)
+    return found if isinstance(found, Person) else None
 
 
 # --- forms ------------------------------------------------------------------------------------------------------------
@@ -150,15 +150,15 @@ def text(fields: Fields, name: str, most: int = 2000) -> str:
 
 def csrf(request: web.Request) -> str:
     """What the hidden field of this request's forms holds; empty where no cookie stands behind it."""
-    if token := _cookie(request, SESSION):
-        return hmac.new(token, b"ggzy/csrf/session/v1", sha256).hexdigest()
+    if here(request) is not None:
+        return hmac.new(_cookie(request, SESSION), b"ggzy/csrf/session/v1", sha256).hexdigest()
     token = request.get(_FORM_TOKEN) or _cookie(request, FORM)
     return hmac.new(token, b"ggzy/csrf/form/v1", sha256).hexdigest() if token else ""
 
 
 def open_form(request: web.Request) -> None:
     """For a page with a form that strangers fill in: give them a cookie that its token is made from."""
-    if not _cookie(request, SESSION) and not _cookie(request, FORM):
+    if here(request) is None and not _cookie(request, FORM):
         request[_FORM_TOKEN] = os.urandom(TOKEN_BYTES)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -234,8 +234,6 @@ class FewRules:
 
     book: Rulebook = field(default_factory=lambda: Rulebook([parse(PACKAGE, "test")]))
     calendar: Calendar = field(default_factory=lambda: Calendar([], [], roll=False))
-    stamp: str = "1"
-    tables: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 class Bench:

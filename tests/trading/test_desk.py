@@ -43,6 +43,10 @@ async def test_what_is_not_disclosed_lies_in_the_shared_section(bench):
     _, records = trade_of(bench, key)
     notice = records[1]
     assert "contact" not in notice.document.body.fields and notice.inner == {"contact": "王先生"}
+    told = notice.document.body.context
+    assert (told["stage_name"], told["owner"]) == ("招标公告", {"name": "示例建设单位"}), "the record alone says whose"
+    (row,) = bench.rows("select stage, owner, amount_fen, published_on from trade_view")
+    assert row == ("招标公告", "示例建设单位", 900_000_00, "2025-11-25")
     assert notice.act.fields["contact"] == "王先生", "replaying knows it"
 
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from node.domain import engine
 from node.domain.acts import Act
+from node.domain.rulebook import Rulebook, parse
 from node.errors import ActRefused
 from node.trading import loading, register
 from tests.projections.world import HUB
-from tests.trading.bench import ANNA, BORIS, DAY, NODE, Bench, open_bench
+from tests.trading.bench import ANNA, BORIS, DAY, NODE, PACKAGE, Bench, open_bench
 
 STATE = "select trade, node, stage, stages, acts, withdrawn, owed, done, done_late, next_due_ms from trade_state"
 DUES = "select trade, node, n, clock, act, lots, state, due_ms, done_seq from trade_due order by trade, node, n"
@@ -124,7 +125,7 @@ async def test_new_rules_and_read_tables_made_anew_are_heeded(bench):
     assert (bench.rows(STATE), bench.rows(DUES)) == before
     bench.store.write_now(lambda conn: conn.exec_driver_sql("UPDATE trade_state SET stage = 'x'"))
     assert await bench.refresher.run() == 0
-    bench.rules.stamp = "2"
+    bench.rules.book = Rulebook([*bench.rules.book.packages, parse({**PACKAGE, "version": "2099"}, "test")])
     assert await bench.refresher.run() == 1
     assert (bench.rows(STATE), bench.rows(DUES)) == before
 

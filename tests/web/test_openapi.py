@@ -75,6 +75,7 @@ def test_what_must_be_signed_says_so() -> None:
         "putWraps": True,
         "hello": True,
         "waitForNews": True,
+        "issueUnifiedCode": True,
         "getRecord": False,
         "getReceipt": False,
         "getPayload": False,

@@ -22,7 +22,7 @@ from node.projections.reasons import REASONS
 from node.settings import build
 from node.store import peers
 from node.store.tables import Log, table
-from node.web import exports, pages, portal, portal_columns, problems
+from node.web import exports, pages, portal, portal_columns, problems, texts
 from node.web.i18n import Words
 from node.web.keys import CLOCK, SETTINGS, STORE
 from node.web.portal_labels import LABELS
@@ -165,7 +165,7 @@ def test_every_text_has_both_languages_and_is_used():
     # One of two words, as in t('found' if … else 'found_more').
     for chosen in re.findall(r"\bt\(['\"]\w+['\"] if ([^,()]*)", source):
         used |= set(re.findall(r"else ['\"](\w+)['\"]", chosen))
-    assert used <= set(TEXT)
+    assert used <= set(texts.TEXT), "also those of other areas' pages"
     in_loops = {"latest_results", "latest_notices", "missing", "quarantined"}
     in_loops |= {"unknown_failed", "unknown_quiet"}
     assert set(TEXT) - used == in_loops
