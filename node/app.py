@@ -98,6 +98,7 @@ class Node:
             added=self.keys.log_added,
             choose=signers.choose,
             sealer=self.sealer,
+            role=settings.role,
             guard=self._guard,
             on_signed=self.mark.note,
             on_publish=self.news.set,

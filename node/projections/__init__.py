@@ -5,7 +5,7 @@ A kind may feed several tables; the first projection gives the title of the reco
 
 from __future__ import annotations
 
-from node.projections import acts, codes, credit, entities, experts, handover, persons, trades
+from node.projections import acts, codes, credit, entities, experts, handover, persons, rules, trades
 from node.projections.shape import Projection
 
 PROJECTIONS: dict[str, tuple[Projection, ...]] = {
@@ -22,6 +22,8 @@ PROJECTIONS: dict[str, tuple[Projection, ...]] = {
     "expert.class": (codes.PROJECTION,),
     "expert.profile": (experts.PROJECTION,),
     "code.division": (codes.PROJECTION,),
+    "rule.package": (rules.PACKAGES,),
+    "rule.table": (rules.TABLES,),
     "account.person": (persons.ACCOUNTS,),
     "audit.act": (persons.AUDIT,),
     "supervise.order": (persons.ORDERS,),

@@ -48,7 +48,8 @@ Calm = Callable[[float], Awaitable[None]]
 class _Line:
     """One log in its lineage: the ids of all its logs that are here, oldest first, and where this one was closed.
 
-    `before` are (id or None where it is not here, closed size) of the logs that it goes on from.
+    `before` are (id or None where it is not here, closed size) of the logs that it goes on from. `role` is that of its
+    node, empty where the trust policy knows none.
     """
 
     log_id: int
@@ -56,6 +57,7 @@ class _Line:
     lineage: tuple[int, ...]
     closed: int | None
     before: tuple[tuple[int | None, int], ...]
+    role: str
 
     def most(self, state: LogState) -> int:
         """Up to where the read tables may come in it."""
@@ -112,7 +114,7 @@ class Projector:
             if line is not None:
                 state, mine = logs.by_id(conn, log_id), audiences_for(self._trusted, self._trusted.me, line.origin)
                 for index in sorted(index for index in indexes if index < done):
-                    run.project_batch(conn, log_id, _items(conn, state, index, index + 1, mine), line.lineage)
+                    run.project_batch(conn, log_id, _items(conn, state, index, index + 1, mine), line.lineage, role=line.role)
 
         return await self._eraser.run(show_again)
 
@@ -143,7 +145,7 @@ class Projector:
                     items = _items(conn, state, start, min(start + BATCH, done, most), mine)
                     # Content that has come since is shown with the next run.
                     shown = [(item[0], item[1], None, *item[3:]) if item[0] in waiting else item for item in items]
-                    run.project_batch(into, line.log_id, shown, line.lineage)
+                    run.project_batch(into, line.log_id, shown, line.lineage, role=line.role)
                 yield state, done, most
 
     def _closures(self) -> str | None:
@@ -169,7 +171,7 @@ class Projector:
             for name, closed in lineage:
                 state = held.get(name)
                 if state is not None:
-                    family.append(_Line(state.id, name, ids, closed, tuple(before)))
+                    family.append(_Line(state.id, name, ids, closed, tuple(before), self._role(name)))
                 before.append((None if state is None else state.id, closed or 0))
             families.append(family)
         return families
@@ -179,6 +181,12 @@ class Projector:
             return self._trusted.policy.lineage(origin)
         except NotFound:
             return ((origin, None),)  # no policy yet: nothing was closed
+
+    def _role(self, origin: str) -> str:
+        policy = self._trusted.held
+        node = policy.node_of_origin(origin) if policy is not None else None
+        member = policy.member(node) if policy is not None and node is not None else None
+        return "" if member is None else member.role
 
     async def _heed_closures(self) -> None:
         """Start over when a closure that is new to the read tables changes what they must show."""
@@ -234,7 +242,7 @@ def _step(conn: Connection, line: _Line, mine: frozenset[str]) -> int:
     end = min(start + BATCH, line.most(state))
     if start >= end or line.waits(conn):
         return 0
-    run.project_batch(conn, line.log_id, _items(conn, state, start, end, mine), line.lineage)
+    run.project_batch(conn, line.log_id, _items(conn, state, start, end, mine), line.lineage, role=line.role)
     cursors.move(conn, STAGE, line.log_id, end)
     return end - start
 
@@ -245,7 +253,7 @@ def _late(conn: Connection, line: _Line, mine: frozenset[str]) -> int:
     state = logs.by_id(conn, log_id)
     come = _come(conn, log_id)
     for index in come:
-        run.project_batch(conn, log_id, _items(conn, state, index, index + 1, mine), line.lineage)
+        run.project_batch(conn, log_id, _items(conn, state, index, index + 1, mine), line.lineage, role=line.role)
     return len(come)
 
 

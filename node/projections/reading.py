@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from node.domain import KINDS
+from node.domain import KINDS, issuing
 from node.errors import Malformed
 from node.projections import PROJECTIONS
 from node.projections.shape import Place, Row, text
@@ -55,10 +55,12 @@ def read(
     payload: bytes | None,
     may_have: bool | frozenset[str],
     erased: bool = False,
+    *,
+    role: str = "",
 ) -> Reading:
     """Never raises for what the bytes hold: a fault is a value.
 
-    `may_have` says whether this node may hold the payload, or names the audiences whose payloads it may hold.
+    `role` is that of the node whose log it is, empty for one that is not known. `may_have` says whether this node may hold the payload, or names the audiences whose payloads it may hold.
     """
     reading = Reading(index, leaf_hash(entry))
     try:
@@ -67,6 +69,10 @@ def read(
         reading.fault = ("format-newer" if error.field == "fmt" else "header-unreadable", error.detail)
         return reading
     reading.header, reading.kind = header, text(header.kind, 64)
+    if role and not issuing.may_issue(header.kind, role):
+        reading.fault = ("issuer-not-allowed", f"{header.kind} by a node of role {role}")
+        reading.title = MARKS[reading.content]
+        return reading
     if erased and payload is None and header.section("main") is not None:
         reading.content = ERASED
     else:

@@ -44,15 +44,17 @@ def project(
     project_batch(conn, log_id, [(index, entry, main_payload, may_have)])
 
 
-def project_batch(conn: Connection, log_id: int, items: Sequence[Item], lineage: Sequence[int] = ()) -> int:
+def project_batch(
+    conn: Connection, log_id: int, items: Sequence[Item], lineage: Sequence[int] = (), *, role: str = ""
+) -> int:
     """Project entries of one log; gives how many. Never raises for what an entry or a payload holds.
 
     An index is given for the first time only after all lower ones; it may be given again whenever its payload has come.
     `lineage` are the ids of the logs that go on from one another, oldest first, this one among them; none means that
-    the log stands alone.
+    the log stands alone. `role` is that of the log's node: some kinds are not every node's to issue.
     """
     lineage = lineage or (log_id,)
-    readings = [read(log_id, *item) for item in sorted(items, key=lambda item: item[0])]
+    readings = [read(log_id, *item, role=role) for item in sorted(items, key=lambda item: item[0])]
     known = load(conn, lineage, [reading.header for reading in readings if reading.header is not None])
     batch = _Batch(log_id, lineage, known)
     for reading in readings:

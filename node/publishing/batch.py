@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, and_
 
-from node.domain import KINDS
+from node.domain import KINDS, issuing
 from node.domain.audience import holding
 from node.domain.record import Amendment, Document, Draft, Outcome
 from node.errors import Malformed, NodeError, Rejected, StorageFailed
@@ -60,7 +60,13 @@ class Batch:
     """Items on their way into one transaction: each is judged against the database and the items before it."""
 
     def __init__(
-        self, conn: Connection, state: LogState, now_ms: int, random: RandomBytes, sealer: Sealer | None
+        self,
+        conn: Connection,
+        state: LogState,
+        now_ms: int,
+        random: RandomBytes,
+        sealer: Sealer | None,
+        role: str = "",
     ) -> None:
         self.conn = conn
         self.state = state
@@ -71,6 +77,7 @@ class Batch:
         self.wraps: list[StoredList] = []
         self.issued: list[dict[str, Any]] = []
         self._sealer = sealer
+        self._role = role
         self._known: dict[bytes, _Known] = {}
         self._recall = Recall(conn)
 
@@ -148,6 +155,8 @@ class Batch:
         kind = KINDS.get(item.kind)
         if kind is None:
             raise Rejected(f"record kind {item.kind} is not known to this version", field="kind")
+        if self._role:
+            issuing.require(item.kind, self._role)
         if isinstance(item, Amendment):
             sections = {**item.sections, "main": item.apply(self._current(item, known))}
         else:

@@ -43,6 +43,7 @@ class Publisher:
         added: keys of the suite that sign every head beside it, under the same name (DESIGN L22).
         choose: gives the key of the same name that signs a head of some size, where there are several (L19).
         sealer: seals the sections that a kind calls sealed (L23); without one, a record that has such is rejected.
+        role: that of this node; some kinds are not every node's to issue (`node.domain.issuing`).
         guard: awaited before this process first signs: the last moment to find that the database is an old copy (L9),
             or that this node must not publish. When it raises, nothing is published, and it is asked again.
         on_signed: called with the size of each signed head after its commit.
@@ -58,6 +59,7 @@ class Publisher:
         added: Sequence[Sm2Signer] = (),
         choose: Callable[[int], Ed25519Signer] | None = None,
         sealer: Sealer | None = None,
+        role: str = "",
         random: RandomBytes = os.urandom,
         guard: Callable[[], Awaitable[None]] | None = None,
         on_signed: Callable[[int], None] = lambda size: None,
@@ -68,6 +70,7 @@ class Publisher:
         self._added = tuple(added)
         self._choose = choose or (lambda _size: signer)
         self._sealer = sealer
+        self._role = role
         self._clock = clock
         self._random = random
         self._on_publish = on_publish
@@ -178,7 +181,7 @@ class Publisher:
         state = logs.ensure(conn, self.origin, own=True)
         if state.frozen:
             raise Frozen(state.frozen)
-        batch = Batch(conn, state, self._clock(), self._random, self._sealer)
+        batch = Batch(conn, state, self._clock(), self._random, self._sealer, self._role)
         batch.look_up(items)
         outcomes = [batch.take(item) for item in items]
         if batch.entries:

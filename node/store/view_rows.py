@@ -23,11 +23,13 @@ from node.store.tables import (
     ViewCount,
     table,
 )
+from node.store.tables_attachments import RuleView
 from node.store.tables_trading import ActView
 
 COUNTS = table(ViewCount)
 VIEWS: tuple[Table, ...] = tuple(
-    table(each) for each in (RecordView, TradeView, CreditView, EntityView, ExpertView, CodeView, ActView, Quarantine)
+    table(each)
+    for each in (RecordView, TradeView, CreditView, EntityView, ExpertView, CodeView, ActView, RuleView, Quarantine)
 )
 
 

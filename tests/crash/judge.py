@@ -27,6 +27,7 @@ VIEWS = (
     "expert_view",
     "code_view",
     "act_view",
+    "rule_view",
     "quarantine",
 )
 
