@@ -60,7 +60,8 @@ def read(
 ) -> Reading:
     """Never raises for what the bytes hold: a fault is a value.
 
-    `role` is that of the node whose log it is, empty for one that is not known. `may_have` says whether this node may hold the payload, or names the audiences whose payloads it may hold.
+    `may_have` says whether this node may hold the payload, or names the audiences whose payloads it may hold. `role` is
+    that of the node whose log it is, empty for one that is not known.
     """
     reading = Reading(index, leaf_hash(entry))
     try:

@@ -10,9 +10,8 @@ from aiohttp import web
 from node.running.work import Work
 from node.store.nonces import SharedNonces
 from node.web import (
-    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
-    persons = accounts.routes_for(node.settings)
-    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons):
+    accounts,
+    codes_api,
     doors,
     enrol_api,
     exports,
