@@ -24,6 +24,8 @@ from node.publishing.publish import Publisher
 from node.publishing.restart import compare_mark, require_own
 from node.publishing.sealing import Sealer
 from node.routing.issuing import Issuer, Wanted
+from node.routing.placing import Placing
+from node.rules import Rules
 from node.running.application import build
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
@@ -46,6 +48,8 @@ from node.sync.second_look import SecondLook
 from node.sync.verifying import Verifier, worth_it
 from node.sync.witnesses import Witnesses
 from node.tlog.note import Note
+from node.trading.desk import Desk
+from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
 from node.wire.enrol import Invitation
 
@@ -116,6 +120,19 @@ class Node:
         self.pressure = Pressure()
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
         self.attachments = Attachments(settings, self.store, self.trusted, clock)
+        self.rules = Rules.packaged()
+        self.trades = Refresher(self.store, self.rules, clock, settings.name)
+        self.desk = Desk(
+            self.store,
+            self.publisher,
+            self.rules,
+            clock,
+            self.projector.run,
+            node=settings.name,
+            source=settings.title,
+            place=Placing(self.store, self.trusted, settings),
+            after=self.trades.run,
+        )
         self.issuer = Issuer(
             self.store,
             settings,

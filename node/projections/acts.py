@@ -20,7 +20,7 @@ _BEIJING = timedelta(hours=8)
 _MAX_LOTS = 200
 
 OWNER, AGENCY = ("owner",), ("agency",)
-WINNERS = ("winners", "winner", "supplier", "suppliers", "transferee", "grantee", "buyer")
+WINNERS = ("winners", "winner", "supplier", "suppliers", "transferee", "grantee", "buyer", "parties")
 RANKED = "candidates"
 AMOUNTS = (
     ("amount", "award_amount", "deal_amount", "deal_price", "price", "contract_amount"),

@@ -114,7 +114,8 @@ class Projector:
             if line is not None:
                 state, mine = logs.by_id(conn, log_id), audiences_for(self._trusted, self._trusted.me, line.origin)
                 for index in sorted(index for index in indexes if index < done):
-                    run.project_batch(conn, log_id, _items(conn, state, index, index + 1, mine), line.lineage, role=line.role)
+                    items = _items(conn, state, index, index + 1, mine)
+                    run.project_batch(conn, log_id, items, line.lineage, role=line.role)
 
         return await self._eraser.run(show_again)
 

@@ -56,6 +56,7 @@ def build(
     # Another machine's clock may be off too, so they are kept for longer than this one's window.
     nonces = None if node.beside is None else SharedNonces(node.beside, 3 * skew_s)
     app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=skew_s, nonces=nonces)
+    app[keys.RULES], app[keys.DESK] = node.rules, node.desk
     app[keys.BULLETIN], app[keys.ISSUER] = node.bulletin, node.issuer
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -22,12 +22,13 @@ from sqlalchemy import Connection
 from node.clock import Clock
 from node.domain import engine
 from node.domain.acts import Act, Attached, Disclosure
-from node.domain.calendar import Calendar, day_of
+from node.domain.calendar import day_of
 from node.domain.engine import Fault, Trade
 from node.domain.folding import amended_by
 from node.domain.record import Amendment, Document, Draft, Outcome, Source
-from node.domain.rulebook import ActRule, Package, Rulebook
+from node.domain.rulebook import ActRule, Package
 from node.errors import ActRefused, NodeError, NotAllowed, NotFound, Overtaken, Rejected
+from node.rules import Rules
 from node.store.db import Store
 from node.trading import hands, loading, sections
 from node.trading.hands import Person
@@ -42,16 +43,6 @@ class Publishes(Protocol):
     """The node's publisher."""
 
     async def publish(self, items: Sequence[Draft | Amendment]) -> list[Outcome]: ...
-
-
-class Rules(Protocol):
-    """The rules now held (`node/rules.py`)."""
-
-    @property
-    def book(self) -> Rulebook: ...
-
-    @property
-    def calendar(self) -> Calendar: ...
 
 
 Place = Callable[[Mapping[str, Any], str, str], Awaitable[tuple[dict[str, Any], list[Fault]]]]
@@ -85,7 +76,6 @@ class Desk:
     Args:
         project: brings the read tables level with the own log; awaited before judging and after publishing.
         place: decides where a registration belongs.
-        tables: the code tables that are held, by name.
         source: the publisher's name on each record.
         after: awaited after each act, for what is made of it; what goes wrong there undoes nothing.
     """
@@ -101,7 +91,6 @@ class Desk:
         node: str,
         source: str,
         place: Place = _anywhere,
-        tables: Callable[[], Mapping[str, Collection[str]]] = dict,
         after: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._store = store
@@ -112,7 +101,6 @@ class Desk:
         self._node = node
         self._source = Source(source)
         self._place = place
-        self._tables = tables
         self._after = after
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -314,7 +302,7 @@ class Desk:
 
     async def _judged_registration(self, act: Act) -> tuple[dict[str, Any], list[Fault]]:
         faults = engine.judge(
-            None, act, self.rules.book, now_ms=self._clock(), calendar=self.rules.calendar, tables=self._tables()
+            None, act, self.rules.book, now_ms=self._clock(), calendar=self.rules.calendar, tables=self.rules.tables
         )
         facts = {**act.fields, "category": act.category, "division": act.division, "project_code": act.project_code}
         kept, misplaced = await self._place(facts, act.trade, day_of(act.at))
@@ -353,7 +341,7 @@ class Desk:
 
     def _judge(self, held: Trade, act: Act) -> list[Fault]:
         return engine.judge(
-            held, act, self.rules.book, now_ms=self._clock(), calendar=self.rules.calendar, tables=self._tables()
+            held, act, self.rules.book, now_ms=self._clock(), calendar=self.rules.calendar, tables=self.rules.tables
         )
 
     async def _publish(

@@ -8,24 +8,20 @@ trades are replayed again.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import msgspec
 from sqlalchemy import Connection, and_, delete, select, tuple_
 
 from node.clock import Clock
-from node.domain.calendar import Calendar
-from node.domain.rulebook import Rulebook
+from node.rules import Rules
 from node.store import cursors
 from node.store.bulk import insert_many
 from node.store.db import READ_TABLES, Store
 from node.store.tables import Log, RecordView, table
 from node.store.tables_trading import ActView, TradeDue, TradeState
 from node.trading import loading
-from node.trading.desk import Rules
 from node.trading.standing import Standing, standing
 
 KINDS = ("trade.act", "trade.step")
@@ -61,7 +57,6 @@ class Refresher:
         self._clock = clock
         self._node = node
         self._one = asyncio.Lock()
-        self._stamped: tuple[Rulebook, Calendar, str] | None = None
 
     async def run(self) -> int:
         """Bring the tables up to date; gives how many trades were replayed."""
@@ -84,15 +79,7 @@ class Refresher:
 
     def _of(self, conn: Connection) -> str:
         """What the rows are made of beside the acts."""
-        return f"{STATE_VERSION} {cursors.fact(conn, _GENERATION_FACT) or ''} {self._stamp()}"
-
-    def _stamp(self) -> str:
-        """Changes whenever the rules do, for then due days may."""
-        book, days = self._rules.book, self._rules.calendar
-        if self._stamped is None or self._stamped[0] is not book or self._stamped[1] is not days:
-            made = hashlib.sha256(msgspec.msgpack.encode([book.packages, sorted(days.years), days.roll]))
-            self._stamped = book, days, made.hexdigest()[:16]
-        return self._stamped[2]
+        return f"{STATE_VERSION} {cursors.fact(conn, _GENERATION_FACT) or ''} {self._rules.stamp}"
 
     def _start_over(self, conn: Connection) -> None:
         conn.execute(delete(_states))

@@ -16,6 +16,7 @@ from node.clock import Clock
 from node.keyring import Keyring
 from node.publishing.publish import Publisher
 from node.routing.issuing import Issuer
+from node.rules import Rules
 from node.settings import Settings
 from node.store.db import Store
 from node.sync.accept import Acceptor
@@ -23,6 +24,7 @@ from node.sync.bulletin import Bulletin
 from node.sync.custody import Custodian
 from node.sync.enrol import Invitations
 from node.sync.pressure import Pressure
+from node.trading.desk import Desk
 from node.trusted import Trusted
 from node.web.limits import Limits
 
@@ -66,6 +68,10 @@ PRESSURE = web.AppKey("pressure", Pressure)
 """How busy the node is with uploads."""
 ISSUER = web.AppKey("issuer", Issuer)
 """Gives out numbers of trades."""
+RULES = web.AppKey("rules", Rules)
+"""The rule book, calendar and tariff now held."""
+DESK = web.AppKey("desk", Desk)
+"""Judges and publishes acts of this node's own trades."""
 WORKER = web.AppKey("worker", Worker)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 """Accounts of persons and their sessions."""

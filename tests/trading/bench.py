@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +14,11 @@ from sqlalchemy import text
 
 from node.domain.acts import Hand
 from node.domain.calendar import Calendar
-from node.domain.rulebook import Rulebook, parse
+from node.domain.fees import Tariff
+from node.domain.rulebook import Package, Rulebook, parse
 from node.projections.follow import Projector
 from node.publishing.publish import Publisher
+from node.rules import Rules
 from node.store.db import Store
 from node.trading.desk import Desk
 from node.trading.refresh import Refresher
@@ -228,19 +230,16 @@ class Clerk:
 ANNA, BORIS = Clerk("anna@east"), Clerk("boris@east")
 
 
-@dataclass
-class FewRules:
+def few_rules(*packages: Package) -> Rules:
     """What `node/rules.py` gives, with one small package."""
-
-    book: Rulebook = field(default_factory=lambda: Rulebook([parse(PACKAGE, "test")]))
-    calendar: Calendar = field(default_factory=lambda: Calendar([], [], roll=False))
+    return Rules(Rulebook(list(packages) or [parse(PACKAGE, "test")]), Calendar([], [], roll=False), Tariff([]))
 
 
 class Bench:
     """`desk` of the node `NODE` over a store; `restart` is another process over the same database."""
 
     def __init__(self, store: Store, clock: HandClock, *, seed: str = "bench") -> None:
-        self.store, self.clock, self.rules = store, clock, FewRules()
+        self.store, self.clock, self.rules = store, clock, few_rules()
         self.publisher = Publisher(store, signer(EAST), clock, random=seeded(seed))
         policy = SimpleNamespace(
             closed=(),

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from node.errors import ActRefused, NotAllowed, NotFound, Overtaken, Rejected
 from node.trading import register
-from tests.trading.bench import ANNA, BORIS, DAY, NODE, Bench, Clerk, digest, open_bench
+from tests.trading.bench import ANNA, BORIS, DAY, NODE, Bench, Clerk, digest, few_rules, open_bench
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -206,7 +206,7 @@ async def test_a_crash_between_publishing_and_what_follows_loses_nothing(bench):
 
 async def test_warnings_let_pass_are_told(bench):
     key = await bench.begin()
-    bench.rules.book = type(bench.rules.book)([unread(package) for package in bench.rules.book.packages])
+    bench.desk.rules = few_rules(*(unread(package) for package in bench.rules.book.packages))
     done = await bench.notice(key, fields={"opening_at": bench.clock() + 10 * DAY})
     assert [each.rule for each in done.warnings] == ["clock:notice-to-opening"]
 

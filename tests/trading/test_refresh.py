@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from node.domain import engine
 from node.domain.acts import Act
-from node.domain.rulebook import Rulebook, parse
+from node.domain.rulebook import parse
 from node.errors import ActRefused
 from node.trading import loading, register
 from tests.projections.world import HUB
@@ -125,7 +125,7 @@ async def test_new_rules_and_read_tables_made_anew_are_heeded(bench):
     assert (bench.rows(STATE), bench.rows(DUES)) == before
     bench.store.write_now(lambda conn: conn.exec_driver_sql("UPDATE trade_state SET stage = 'x'"))
     assert await bench.refresher.run() == 0
-    bench.rules.book = Rulebook([*bench.rules.book.packages, parse({**PACKAGE, "version": "2099"}, "test")])
+    bench.rules.add([parse({**PACKAGE, "version": "2099"}, "test")])
     assert await bench.refresher.run() == 1
     assert (bench.rows(STATE), bench.rows(DUES)) == before
 

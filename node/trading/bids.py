@@ -1,0 +1,258 @@
+"""Bids and applications as they come in: a receipt for each, nothing shown before the end of bidding.
+
+Their number, times and bidders stay secret until then (docs/decisions/0024), so they lie in a working table and go into
+the log with the act that ends bidding. What is inside a bid stays with whoever keeps the file, encrypted: this node has
+its hash. Functions that tell of bids ask for the deadline first; there is none beside them.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, insert, select, update
+
+from node.domain.calendar import DAY_MS, start_of
+from node.domain.engine import Trade
+from node.domain.envelopes import encrypted_form
+from node.domain.record import Party
+from node.domain.rulebook import ActRule
+from node.errors import NotAllowed, NotFound, Refused, Rejected
+from node.store.tables import table
+from node.store.tables_trading import BidReceipt as Receipts
+from node.tlog.note import Ed25519Signer
+from node.wire.bid_receipt import BidReceipt
+from node.wire.ids import uuid7
+
+END_OF_BIDDING = "bids_received"
+"""The act of every package that takes over what was counted here."""
+DEADLINES = {
+    "bid": ("notice.bid_deadline", "notice.applications_until", "notice.until_on"),
+    "application": ("prequal_notice.deadline", "notice.applications_until", "notice.until_on"),
+}
+"""sort -> the facts of a trade that say until when, the first that is there."""
+MAX_BYTES = 4 << 30
+_receipts = table(Receipts)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A bid at the door: who, for which lot, and the encrypted file by its beginning, hash and size.
+
+    `kept` says where the file lies, for example its hash in the attachments; `replaces` names the receipt of an earlier
+    bid of the same bidder that this one takes the place of.
+    """
+
+    trade: str
+    lot: str
+    bidder: Party
+    head: bytes
+    digest: str
+    size: int
+    sort: str = "bid"
+    kept: str = ""
+    replaces: str = ""
+
+
+def deadline_ms(trade: Trade, lot: str, sort: str = "bid") -> int:
+    """The moment at which bidding for a lot ends. Raises Refused where the trade has not said one."""
+    facts = trade.facts_of(lot)
+    for name in DEADLINES[sort]:
+        value = facts.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value:
+            return start_of(value) + DAY_MS  # a day lasts to its end
+    raise Refused(
+        f"lot {lot} of trade {trade.key} has no deadline: nothing may be handed in",
+        zh="该标段尚未公告截止时间，不能接收",
+        field="lot",
+    )
+
+
+def receive(
+    conn: Connection, bid: Incoming, trade: Trade, *, node: str, custody: Ed25519Signer, now_ms: int
+) -> tuple[BidReceipt, bytes]:
+    """Take a bid in; gives its receipt and the signed note for the bidder.
+
+    Raises Rejected for a bid that is not encrypted or not well described, Refused when it comes too late, NotFound for
+    an unknown lot or receipt.
+    """
+    form = _checked(bid, trade, now_ms)
+    if bid.replaces:
+        _replace(conn, bid, now_ms)
+    receipt = BidReceipt(
+        node,
+        bid.trade,
+        bid.lot,
+        bid.sort,
+        uuid7(now_ms, secrets.token_bytes).hex(),
+        bid.bidder.name,
+        bid.bidder.uscc,
+        bid.digest,
+        bid.size,
+        form,
+        now_ms // 1000,
+        replaces=bid.replaces,
+    )
+    note = receipt.sign(custody)
+    row = {
+        "id": receipt.number,
+        "trade": bid.trade,
+        "lot": bid.lot,
+        "sort": bid.sort,
+        "bidder": bid.bidder.name,
+        "uscc": bid.bidder.uscc,
+        "form": form,
+        "digest": bid.digest,
+        "size": bid.size,
+        "kept": bid.kept,
+        "received_ms": now_ms,
+        "state": "held",
+        "changed_ms": now_ms,
+        "replaces": bid.replaces,
+        "note": note.decode(),
+    }
+    conn.execute(insert(_receipts), [row])
+    return receipt, note
+
+
+def withdraw(
+    conn: Connection, number: str, uscc: str, trade: Trade, *, node: str, custody: Ed25519Signer, now_ms: int
+) -> bytes:
+    """Take a bid back before the deadline; gives the signed note that says so. Raises NotFound, Refused."""
+    row = _held(conn, number, trade.key, uscc)
+    _in_time(trade, row.lot, row.sort, now_ms)
+    receipt = BidReceipt(
+        node,
+        row.trade,
+        row.lot,
+        row.sort,
+        number,
+        row.bidder,
+        row.uscc,
+        row.digest,
+        row.size,
+        row.form,
+        now_ms // 1000,
+        state="withdrawn",
+    )
+    note = receipt.sign(custody)
+    _set(conn, number, "withdrawn", now_ms)
+    return note
+
+
+def of_bidder(conn: Connection, uscc: str, *, limit: int = 200) -> list[dict[str, Any]]:
+    """A bidder's own receipts, newest first: for that bidder alone."""
+    if not uscc:
+        return []
+    statement = select(_receipts).where(_receipts.c.uscc == uscc).order_by(_receipts.c.received_ms.desc())
+    return [dict(row) for row in conn.execute(statement.limit(limit)).mappings()]
+
+
+def counted(conn: Connection, trade: Trade, lots: Iterable[str], *, now_ms: int, sort: str = "bid") -> dict[str, Any]:
+    """What the end of bidding says of some lots: `bidders`, `withdrawn`, and `bids` by time of arrival.
+
+    Raises NotAllowed before the deadline of any of them: until then nobody learns how many there are.
+    """
+    numbers = list(lots)
+    for lot in numbers:
+        _require_over(trade, lot, sort, now_ms)
+    of = and_(_receipts.c.trade == trade.key, _receipts.c.sort == sort, _receipts.c.lot.in_(numbers))
+    rows = conn.execute(select(_receipts).where(of).order_by(_receipts.c.received_ms, _receipts.c.id)).all()
+    bids = []
+    for row in rows:
+        if row.state == "replaced":
+            continue
+        party = {"name": row.bidder} | ({"uscc": row.uscc} if row.uscc else {})
+        told: dict[str, Any] = {"party": party, "received_at": row.received_ms, "receipt": row.id}
+        if row.state == "withdrawn":
+            told["withdrawn_at"] = row.changed_ms
+        bids.append(told)
+    gone = sum("withdrawn_at" in each for each in bids)
+    bidders = {(each["party"]["name"], each["party"].get("uscc")) for each in bids if "withdrawn_at" not in each}
+    return {"bidders": len(bidders), "withdrawn": gone, "bids": bids}
+
+
+def fields_for(rule: ActRule, told: dict[str, Any]) -> dict[str, Any]:
+    """What `counted` tells, as far as an act has fields for it; the rest of its fields a clerk fills in."""
+    found = {name: value for name, value in told.items() if rule.field(name) is not None}
+    bids = rule.field("bids")
+    if bids is not None:
+        known = {column.name for column in bids.columns}
+        found["bids"] = [{name: value for name, value in row.items() if name in known} for row in told["bids"]]
+    return found
+
+
+def opened(conn: Connection, trade: Trade, lot: str, *, now_ms: int, sort: str = "bid") -> list[dict[str, Any]]:
+    """The receipts of a lot with where their files lie, for the opening. Raises NotAllowed before the deadline."""
+    _require_over(trade, lot, sort, now_ms)
+    of = and_(_receipts.c.trade == trade.key, _receipts.c.lot == lot, _receipts.c.sort == sort)
+    held = and_(of, _receipts.c.state == "held")
+    return [
+        dict(row) for row in conn.execute(select(_receipts).where(held).order_by(_receipts.c.received_ms)).mappings()
+    ]
+
+
+def _checked(bid: Incoming, trade: Trade, now_ms: int) -> str:
+    if bid.trade != trade.key or bid.lot not in trade.lots:
+        raise NotFound(f"trade {trade.key} has no lot {bid.lot}", zh=f"没有标段 {bid.lot}", field="lot")
+    if bid.sort not in DEADLINES:
+        raise Rejected(f"{bid.sort} is neither a bid nor an application", zh="既非投标也非申请", field="sort")
+    if not bid.bidder.name.strip() or "\n" in bid.bidder.name + bid.bidder.uscc:
+        raise Rejected("a bid names its bidder", zh="请填写投标人", field="bidder")
+    if not _SHA256.fullmatch(bid.digest) or not 0 < bid.size <= MAX_BYTES:
+        raise Rejected("a bid's file has a SHA-256 and a size", zh="投标文件的摘要或大小有误", field="file")
+    form = encrypted_form(bid.head)
+    if not form:
+        raise Rejected(
+            "the file is not encrypted: it was not taken and not kept",
+            zh="投标文件未加密，未接收，也未保存",
+            field="file",
+            advice_zh="请用投标工具加密（CMS 数字信封、国密数字信封或 age）后重新递交。",
+            advice_en="Encrypt it (CMS enveloped data, its SM2 sibling, or age) and hand it in again.",
+        )
+    _in_time(trade, bid.lot, bid.sort, now_ms)
+    return form
+
+
+def _in_time(trade: Trade, lot: str, sort: str, now_ms: int) -> None:
+    if now_ms >= deadline_ms(trade, lot, sort):
+        raise Refused("the deadline has passed", zh="已过截止时间，不予接收或撤回", field="time")
+    stopped = trade.lots[lot]
+    if stopped.suspended or trade.is_final(stopped):
+        raise Refused(f"lot {lot} is suspended or ended", zh=f"标段 {lot} 已暂停或结束", field="lot")
+
+
+def _require_over(trade: Trade, lot: str, sort: str, now_ms: int) -> None:
+    if now_ms < deadline_ms(trade, lot, sort):
+        raise NotAllowed(
+            "nothing is told of bids before their deadline",
+            zh="截止时间之前，投标人数、名称和时间一律保密",
+            advice_zh="请在截止时间之后办理。",
+            advice_en="Come back after the deadline.",
+        )
+
+
+def _replace(conn: Connection, bid: Incoming, now_ms: int) -> None:
+    row = _held(conn, bid.replaces, bid.trade, bid.bidder.uscc)
+    if (row.lot, row.sort, row.bidder) != (bid.lot, bid.sort, bid.bidder.name):
+        raise NotFound("no such bid of this bidder for this lot", zh="没有可替换的投标", field="replaces")
+    _set(conn, bid.replaces, "replaced", now_ms)
+
+
+def _held(conn: Connection, number: str, trade: str, uscc: str) -> Any:
+    of = and_(_receipts.c.id == number, _receipts.c.trade == trade, _receipts.c.uscc == uscc)
+    row = conn.execute(select(_receipts).where(and_(of, _receipts.c.state == "held"))).first()
+    if row is None:
+        # The same answer for another's bid as for none: whether there is one is nobody's business.
+        raise NotFound("no such bid of this bidder", zh="没有该投标，或已撤回", field="number")
+    return row
+
+
+def _set(conn: Connection, number: str, state: str, now_ms: int) -> None:
+    conn.execute(update(_receipts).where(_receipts.c.id == number).values(state=state, changed_ms=now_ms))
