@@ -20,7 +20,7 @@ def faults(package: Package) -> list[RuleFault]:
 def _faults(package: Package) -> Iterator[RuleFault]:
     if package.category not in CATEGORIES:
         known = "、".join(CATEGORIES)
-        yield RuleFault("category", f"没有 {package.category} 这一类，可用：{known}", f"no such category; one of {known}")
+        yield RuleFault("category", f"没有 {package.category} 这一类，可用：{known}", f"it must be one of {known}")
     if not package.id or "@" in package.id + package.version or not package.version:
         yield RuleFault("", "id、version 不能为空，也不得含 @", "id and version must not be empty nor hold an @")
     yield from days(package, "")
@@ -31,7 +31,8 @@ def _faults(package: Package) -> Iterator[RuleFault]:
     for act in package.acts:
         yield from _of_act(package, act)
     if package.acts and package.acts[0].takes:
-        yield RuleFault(f"acts id={package.acts[0].id}", "第一个环节须为登记，不得有前置阶段", "the first act begins a trade")
+        place = f"acts id={package.acts[0].id}"
+        yield RuleFault(place, "第一个环节须为登记，不得有前置阶段", "the first act begins a trade")
     for clock in package.clocks:
         yield from _of_clock(package, clock)
     for limit in package.limits:
@@ -90,7 +91,8 @@ def _of_clock(package: Package, clock: ClockRule) -> Iterator[RuleFault]:
         if act is None:
             yield _no_act(place, point.act)
         elif point.field and act.field(point.field) is None:
-            yield RuleFault(place, f"环节 {act.id} 没有字段 {point.field}", f"the act {act.id} has no field {point.field}")
+            en = f"the act {act.id} has no field {point.field}"
+            yield RuleFault(place, f"环节 {act.id} 没有字段 {point.field}", en)
     if clock.owes and package.act(clock.owes) is None:
         yield _no_act(place, clock.owes)
 

@@ -24,6 +24,7 @@ from node.web import (
     portal,
     problems,
     records_api,
+    rules_pages,
     session,
     sync_api,
     wraps_api,
@@ -57,6 +58,7 @@ def build(
     nonces = None if node.beside is None else SharedNonces(node.beside, 3 * skew_s)
     app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=skew_s, nonces=nonces)
     app[keys.RULES], app[keys.DESK] = node.rules, node.desk
+    app[keys.RULE_RECORDS] = node.rule_records
     app[keys.BULLETIN], app[keys.ISSUER] = node.bulletin, node.issuer
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
@@ -66,7 +68,7 @@ def build(
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
     nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes, files_sync.routes)
-    persons = (files_api.routes, *accounts.routes_for(node.settings))
+    persons = (files_api.routes, rules_pages.routes, *accounts.routes_for(node.settings))
     for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons):
         app.add_routes(routes)
     pages.setup(app)

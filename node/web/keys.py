@@ -16,6 +16,7 @@ from node.clock import Clock
 from node.keyring import Keyring
 from node.publishing.publish import Publisher
 from node.routing.issuing import Issuer
+from node.rule_records import RuleRecords
 from node.rules import Rules
 from node.settings import Settings
 from node.store.db import Store
@@ -70,6 +71,8 @@ ISSUER = web.AppKey("issuer", Issuer)
 """Gives out numbers of trades."""
 RULES = web.AppKey("rules", Rules)
 """The rule book, calendar and tariff now held."""
+RULE_RECORDS = web.AppKey("rule_records", RuleRecords)
+"""Rules that came as records, and which of them this node takes over."""
 DESK = web.AppKey("desk", Desk)
 """Judges and publishes acts of this node's own trades."""
 WORKER = web.AppKey("worker", Worker)
