@@ -294,7 +294,8 @@ class Node:
 
         `reach=False` leaves that node alone.
         """
-        above = reach and self.settings.upstream_url and self.trusted.version and self.trusted.policy.path_up(self.settings.name)
+        policy = self.trusted.held
+        above = reach and self.settings.upstream_url and policy is not None and policy.path_up(self.settings.name)
         return await self.attachments.run(self.sync_pass().peer if above else None)
 
     def witnesses(self) -> Witnesses:

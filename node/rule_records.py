@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 from node.clock import Clock
 from node.domain.rulebook import Package, Rulebook
 from node.domain.ruletables import RuleTable
-from node.errors import NotFound
+from node.errors import NotFound, Refused
 from node.rules import Rules
 from node.store.db import Store
 from node.store.tables import Log, table
@@ -115,6 +115,20 @@ class RuleRecords:
                 advice_en="See ggzy rules list or /rules for what is held.",
             )
         return held
+
+    def require_own(self, body: Body) -> None:
+        """Raise Refused unless this node, a department's, may rule that: nobody would take it over."""
+        policy, me = self._trusted.policy, self._trusted.me
+        probe = RuleRecord("", me, b"", 0, "package" if isinstance(body, Package) else body.sort, False, body)
+        hubs = {name for name in policy.path_up(me) if (at := policy.member(name)) is not None and at.role == "hub"}
+        owners = {each.category: each.department for each in self._rules.book.packages}
+        if why := _why(probe, policy, hubs, owners):
+            raise Refused(
+                f"no node would take it over: {why[1]}",
+                zh=f"各节点不会采用：{why[0]}",
+                advice_zh="请由主管该类别的部门或市级枢纽发布。",
+                advice_en="Have the department that owns the category publish it, or the hub.",
+            )
 
     def of(self, name: str) -> RuleRecord | None:
         """The record that a rule came as; None for one that came with the program."""

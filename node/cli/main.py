@@ -16,6 +16,7 @@ from node.cli import evidence as evidence_commands
 from node.cli import files as file_commands
 from node.cli import keys as key_commands
 from node.cli import policy as policy_commands
+from node.cli import rules as rule_commands
 from node.cli import seal as seal_commands
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.add_typer(seal_commands.app, name="seal")
 app.add_typer(erase_commands.app, name="erase")
 app.add_typer(evidence_commands.app, name="evidence")
 app.add_typer(file_commands.app, name="files")
+app.add_typer(rule_commands.app, name="rules")
 app.add_typer(bench_commands.app, name="bench")
 
 Config = Annotated[

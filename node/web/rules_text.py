@@ -30,7 +30,7 @@ TEXT: Final[dict[str, Pair]] = {
     "rules_unverified_n": ("其中 {number} 条未核实", "{number} of them unverified"),
     "rules_unverified_lead": (
         "标“未核实”的条目尚未对照原文核对，系统只提示、不据以拒绝。",
-        "Rows marked unverified were not compared with the original text; the system warns by them and refuses nothing.",
+        "Rows marked unverified were not compared with the original text; the system warns by them, and refuses none.",
     ),
     "rules_versions": ("各版本", "Versions"),
     "rules_compare": ("与上一版比较", "Compare with the one before"),
