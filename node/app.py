@@ -12,6 +12,7 @@ import structlog
 from node import keyring, tiers
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
+from node.accounts.orders import Ordering
 from node.accounts.passwords import Cost
 from node.attachments.carry import Carried
 from node.attachments.desk import Attachments
@@ -109,6 +110,7 @@ class Node:
             on_publish=self.news.set,
         )
         self.audit = Audit(self.publisher, clock, node=settings.name, title=settings.title)
+        self.ordering = Ordering(self.publisher, self.audit, clock, node=settings.name, department=settings.department)
         self.accounts = Accounts(
             settings, self.store, self.publisher, self.sealer, self.trusted, self.audit, clock, cost=password_cost
         )

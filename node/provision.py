@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import re
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from node import keyring
 from node.clock import Clock, utc_ms
 from node.domain import divisions
+from node.domain.powers import SUPERVISION
 from node.errors import Malformed, Refused
 from node.keyring import Keyring
 from node.settings import CONFIG_NAME, Settings, build, load
@@ -36,14 +38,37 @@ class Made:
     member: Member
 
 
-def node_name(federation: str, role: str, division: str, zone: str) -> str:
+DEPARTMENTS = {
+    "发展改革": "reform",
+    "住房城乡建设": "housing",
+    "城乡建": "housing",
+    "财政": "finance",
+    "规划自然资源": "resources",
+    "国有资产": "assets",
+    "国资": "assets",
+    "交通": "transport",
+    "水利": "water",
+    "审计": "audit",
+    "监察": "discipline",
+    "监委": "discipline",
+    "公共资源交易监督": "trading",
+}
+"""Part of a department's name -> the letters that stand for it in its node's name."""
+
+
+def node_name(federation: str, role: str, division: str, zone: str, department: str = "") -> str:
     """Key name base of a node, such as `ggzy.example/cq/500103` or `ggzy.example/cq/500112-liangjiang`.
 
     A development zone has no code of its own in GB/T 2260: it is named under its parent division, in letters that
     every tool can carry.
+    So is a supervising department: `…/500000-sup-housing`.
     """
     if role == "national":
         return f"{federation}/national"
+    if role == SUPERVISION:
+        known = next((slug for word, slug in DEPARTMENTS.items() if word in department), "")
+        slug = known or re.sub(r"[^a-z0-9]+", "-", department.lower()).strip("-")
+        return f"{federation}/{division}-sup-{slug or hashlib.sha256(department.encode()).hexdigest()[:8]}"
     if not zone:
         return f"{federation}/{division}"
     slug = ZONES.get(zone) or re.sub(r"[^a-z0-9]+", "-", zone.lower()).strip("-")
@@ -62,17 +87,27 @@ def make_node(
     host: str = "127.0.0.1",
     port: int = 8300,
     suite: str = "",
+    department: str = "",
+    sectors: Sequence[str] = (),
 ) -> Made:
     """Make a node's directory, or finish one whose making was interrupted.
 
-    `suite` empty means what the node has, or the default. Raises Refused when the directory holds another node or one
-    of another suite, Malformed when a value is out of range, NotFound when the node's database is gone, Unavailable
-    when this machine cannot sign with the suite.
+    `department` and `sectors` are for the role `supervision`. `suite` empty means what the node has, or the default.
+    Raises Refused when the directory holds another node or one of another suite, Malformed when a value is out of
+    range, NotFound when the node's database is gone, Unavailable when this machine cannot sign with the suite.
     """
     file = directory / CONFIG_NAME
     # Keys and content that is not public lie in here, for the node's own user alone.
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    name = node_name(federation, role, division, zone)
+    if (role == SUPERVISION) != bool(department):
+        raise Malformed(
+            "a node of the role supervision, and no other, has a department",
+            field="department",
+            zh="监管部门节点须写明部门，其他节点不写",
+            advice_zh="请用 --role supervision --department 部门名称。",
+            advice_en="Use --role supervision --department NAME.",
+        )
+    name = node_name(federation, role, division, zone, department)
     if file.exists():
         settings = load(directory)
         if (settings.name, settings.role) != (name, role):
@@ -91,6 +126,8 @@ def make_node(
             "role": role,
             "division": division,
             "zone": zone,
+            "department": department,
+            **({"sectors": list(sectors)} if sectors else {}),
             "upstream_url": upstream_url,
             "host": host,
             "port": port,
@@ -180,5 +217,7 @@ def _toml(values: dict[str, object]) -> str:
     lines = ["# Settings of this node; docs/configuration.md describes every one."]
     for name, value in values.items():
         if value != "":
-            lines.append(f"{name} = {value}" if isinstance(value, int) else f'{name} = "{value}"')
+            # A list of texts in JSON is one in TOML too.
+            given = json.dumps(value, ensure_ascii=False) if isinstance(value, list) else f'"{value}"'
+            lines.append(f"{name} = {value if isinstance(value, int) else given}")
     return "\n".join(lines) + "\n"

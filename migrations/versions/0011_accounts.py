@@ -50,7 +50,7 @@ def upgrade() -> None:
         "account",
         *_text("account", "name", "realm", "roles", "org", "org_name", "sectors"),
         *_bytes("public"),
-        *_text("verifier"),
+        *_text("former", "verifier"),
         *_bytes("locked"),
         *_big("secret_ms"),
         *_bool("active", "must_change", "told"),
@@ -91,7 +91,7 @@ def upgrade() -> None:
         *_bool("active"),
         *_text("sealed"),
         *_big("secret_ms"),
-        *_text("proof"),
+        *_text("former", "proof"),
     )
     op.create_index("ix_account_view_account", "account_view", ["account"])
     _view(

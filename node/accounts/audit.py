@@ -7,13 +7,13 @@ import os
 
 import structlog
 
+from node.accounts.needs import Publishes
 from node.accounts.person import Person
 from node.clock import Clock
 from node.domain.accounts import AuditAct
 from node.domain.acts import Hand
 from node.domain.record import Document, Draft, Source
 from node.errors import Frozen, Unavailable
-from node.publishing.publish import Publisher
 from node.wire import payload as payloads
 
 _log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ OPERATOR = "operator"
 class Audit:
     """Writes acts down. `node` is this node's name, `title` the centre's."""
 
-    def __init__(self, publisher: Publisher, clock: Clock, *, node: str, title: str) -> None:
+    def __init__(self, publisher: Publishes, clock: Clock, *, node: str, title: str) -> None:
         self._publisher = publisher
         self._clock = clock
         self._node = node

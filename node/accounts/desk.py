@@ -17,6 +17,8 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from node.accounts import codes, passwords, register, rules, sessions, tries
 from node.accounts.audit import Audit
+from node.accounts.needs import Opens, Publishes
+from node.accounts.newcomers import let_in
 from node.accounts.passwords import Cost, Secrets
 from node.accounts.person import Person
 from node.accounts.records import draft_of, draft_of_change
@@ -25,8 +27,6 @@ from node.clock import Clock
 from node.domain import posts
 from node.domain.accounts import AccountCredentials, check_login, short_name
 from node.errors import Conflict, NodeError, NotFound, Overloaded, RateLimited, Refused, Rejected, Unauthenticated
-from node.publishing.publish import Publisher
-from node.publishing.sealing import Sealer
 from node.settings import Settings
 from node.store.db import Store
 from node.store.tables import table
@@ -66,8 +66,8 @@ class Accounts:
         self,
         settings: Settings,
         store: Store,
-        publisher: Publisher,
-        sealer: Sealer,
+        publisher: Publishes,
+        sealer: Opens,
         trusted: Trusted,
         audit: Audit,
         clock: Clock,
@@ -204,6 +204,8 @@ class Accounts:
         account = f"{check_login(login)}@{short_name(self._me)}"
         realm = posts.realm_of(roles)
         self._require_realm(realm)
+        if realm == "supervision":
+            org, sectors = org or self._settings.department, sectors or self._settings.sectors
         name = _named(name)
         rules.require(password, least=self._settings.password_min_chars, about=(login, name, org_name))
         secrets = passwords.new_secrets()
@@ -216,8 +218,9 @@ class Accounts:
             "roles": " ".join(sorted(posts.check(roles, realm))),
             "org": org,
             "org_name": org_name[:MAX_NAME],
-            "sectors": " ".join(sectors),
+            "sectors": " ".join("".join(sector.split()) for sector in sectors),
             "public": secrets.public,
+            "former": "",
             "verifier": verifier,
             "locked": locked,
             "secret_ms": now_ms,
@@ -277,7 +280,8 @@ class Accounts:
             row = _row(conn, account)
             secret_ms = max(now_ms, row.secret_ms + 1)
             made = {"public": secrets.public, "verifier": verifier, "locked": locked, "secret_ms": secret_ms}
-            self._set(conn, row, must_change=True, **made)
+            former = " ".join([*row.former.split(), row.public.hex()])
+            self._set(conn, row, must_change=True, former=former, **made)
             sessions.end_all(conn, account, devices=True)
             tries.forget(conn, account)
 
@@ -300,6 +304,15 @@ class Accounts:
             if outcome.error is None:
                 told += await self._store.write(partial(_told, row=row))
         return told
+
+    async def upkeep(self) -> None:
+        """Publish what waits for it, and let nodes that have joined meanwhile log parties in. For a regular job."""
+        await self.tell()
+        policy = self._trusted.held
+        if policy is not None:
+            work = partial(let_in, sealer=self._sealer, policy=policy, me=self._me)
+            while await self._store.write(work):
+                pass
 
     # --- inner --------------------------------------------------------------------------------------------------------
 

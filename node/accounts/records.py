@@ -34,6 +34,7 @@ def draft_of(row: Row[Any], node: str, title: str) -> Draft:
         active=row.active,
         sealed=digest_of(credentials) if everywhere else "",
         secret_at=row.secret_ms,
+        former=row.former.split(),
     )
     return _draft(body, title, credentials if everywhere else None)
 
@@ -56,6 +57,7 @@ def draft_of_change(
         active=known.active,
         sealed=digest_of(credentials),
         secret_at=at_ms,
+        former=list(known.former),
     )
     body = msgspec.structs.replace(body, proof=key.sign(proof_text(body)).hex())
     return _draft(body, title, credentials)

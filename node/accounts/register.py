@@ -50,6 +50,7 @@ class Known:
     stamp: str
     secret_ms: int
     must_change: bool = False
+    former: tuple[str, ...] = ()
     home: str = ""
     place: tuple[str, int] | None = None
     credentials: AccountCredentials | None = None
@@ -80,6 +81,18 @@ def named(conn: Connection, login: str, me: str, node_of: NodeOf) -> Known | Non
     return find(conn, names[0], node_of) if len(names) == 1 else None
 
 
+def has_key(conn: Connection, account: str, public: str, node_of: NodeOf) -> bool:
+    """Whether a public key (hex) is or was that of an account, as its home says: for who checks a `Hand`."""
+    known = find(conn, account, node_of)
+    return known is not None and (public == known.public.hex() or public in known.former)
+
+
+def namesakes(conn: Connection, name: str, realm: str) -> list[str]:
+    """Accounts of a realm, of all nodes, whose person has this very name and that are open."""
+    same = (_view.c.name == name, _view.c.realm == realm, _view.c.active)
+    return sorted(set(conn.execute(select(_view.c.account).where(*same)).scalars()))
+
+
 def own(conn: Connection) -> list[Row[Any]]:
     """The accounts whose home is here, by name."""
     return list(conn.execute(select(accounts).order_by(accounts.c.account)))
@@ -106,6 +119,7 @@ def _own(row: Row[Any]) -> Known:
         stamp=digest_of(credentials),
         secret_ms=row.secret_ms,
         must_change=row.must_change,
+        former=tuple(row.former.split()),
         credentials=credentials,
     )
 
@@ -126,6 +140,7 @@ def _foreign(rows: Iterable[Row[Any]], node_of: NodeOf) -> Known | None:
                 here=False,
                 stamp=row.sealed,
                 secret_ms=row.secret_ms,
+                former=tuple(row.former.split()),
                 home=row.home,
                 place=(row.origin, row.idx) if row.sealed else None,
             )
@@ -161,6 +176,7 @@ def _proven(row: Row[Any], known: Known) -> bool:
         active=row.active,
         sealed=row.sealed,
         secret_at=row.secret_ms,
+        former=row.former.split(),
     )
     try:
         Ed25519PublicKey.from_public_bytes(known.public).verify(_bytes(row.proof), proof_text(said))

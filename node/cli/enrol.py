@@ -12,6 +12,7 @@ from node.app import Node
 from node.cli.drafting import held_policy, write_versions
 from node.cli.opening import load, quiet_logs
 from node.cli.output import moment, result, say
+from node.domain.powers import SUPERVISION
 from node.errors import Refused
 from node.settings import CONFIG_NAME, Settings
 from node.sync.enrol import Waiting
@@ -20,7 +21,9 @@ from node.wire.enrol import Invitation
 from node.wire.trust import Member
 
 
-def invite(config: Path, *, division: str, title: str, zone: str, url: str, hours: int, as_json: bool) -> None:
+def invite(
+    config: Path, *, division: str, title: str, zone: str, url: str, hours: int, department: str = "", as_json: bool
+) -> None:
     settings = load(config)
     address = url or settings.public_url
     if not address.startswith(("http://", "https://")):
@@ -36,7 +39,9 @@ def invite(config: Path, *, division: str, title: str, zone: str, url: str, hour
         node = Node(settings)
         try:
             await node.open()
-            name = provision.node_name(node.trusted.policy.federation, "district", division, zone)
+            name = provision.node_name(
+                node.trusted.policy.federation, SUPERVISION if department else "district", division, zone, department
+            )
             return await node.invitations.invite(name, title, url=address, hours=hours)
         finally:
             await node.close()

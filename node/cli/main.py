@@ -18,6 +18,7 @@ from node.cli import keys as key_commands
 from node.cli import policy as policy_commands
 from node.cli import rules as rule_commands
 from node.cli import seal as seal_commands
+from node.cli import users as user_commands
 
 app = typer.Typer(
     name="ggzy",
@@ -36,6 +37,7 @@ app.add_typer(erase_commands.app, name="erase")
 app.add_typer(evidence_commands.app, name="evidence")
 app.add_typer(file_commands.app, name="files")
 app.add_typer(rule_commands.app, name="rules")
+app.add_typer(user_commands.app, name="user")
 app.add_typer(bench_commands.app, name="bench")
 
 Config = Annotated[
@@ -67,7 +69,7 @@ def _root(
 @app.command()
 def init(
     directory: Annotated[Path, typer.Argument(help="新节点的目录 · directory of the new node.")],
-    role: Annotated[str, typer.Option(help="district | hub | national")],
+    role: Annotated[str, typer.Option(help="district | hub | national | supervision")],
     division: Annotated[str, typer.Option(help="GB/T 2260 六位代码 · six digits, such as 500103.")],
     name: Annotated[str, typer.Option(help="中心名称 · the centre's own name, shown on its pages.")],
     zone: Annotated[str, typer.Option(help="无代码的开发区 · a development zone without a code, 两江新区.")] = "",
@@ -76,6 +78,12 @@ def init(
     host: Annotated[str, typer.Option(help="监听地址 · address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="端口 · port to listen on.")] = 8300,
     suite: Annotated[str, typer.Option(help="日志签名套件 · ed25519 (default) | ed25519+sm2")] = "",
+    department: Annotated[
+        str, typer.Option(help="监管部门名称（supervision 节点）· supervising department, of such a node.")
+    ] = "",
+    sector: Annotated[
+        list[str] | None, typer.Option(help="监管行业，可多次 · a sector that it supervises; more than once.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """新建节点 · Make a node.
@@ -97,6 +105,8 @@ def init(
             host=host,
             port=port,
             suite=suite,
+            department=department,
+            sectors=sector or (),
             as_json=as_json,
         )
 
@@ -195,6 +205,9 @@ def invite(
     zone: Annotated[str, typer.Option(help="无代码的开发区 · a development zone without a code.")] = "",
     url: Annotated[str, typer.Option(help="本节点网址 · address of this node (default: public_url).")] = "",
     hours: Annotated[int, typer.Option(min=1, max=720, help="有效小时 · hours that it is good for.")] = 72,
+    department: Annotated[
+        str, typer.Option(help="邀请监管部门节点 · invite the node of this supervising department.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """邀请下级节点 · Invite a node to join.
@@ -205,7 +218,16 @@ def invite(
     from node.cli.output import errors
 
     with errors(as_json=as_json, config=config):
-        enrolment.invite(config, division=division, title=name, zone=zone, url=url, hours=hours, as_json=as_json)
+        enrolment.invite(
+            config,
+            division=division,
+            title=name,
+            zone=zone,
+            url=url,
+            hours=hours,
+            department=department,
+            as_json=as_json,
+        )
 
 
 @app.command()

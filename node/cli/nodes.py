@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,22 @@ _OPTIONS = {
     "port": "--port",
     "name": "--federation",
     "suite": "--suite",
+    "department": "--department",
 }
 _ALLOWED = {
-    "role": ("可用 district（区县）、hub（市级枢纽）、national（国家级）。", f"Use one of {', '.join(ROLES)}."),
+    "role": (
+        "可用 district（区县）、hub（市级枢纽）、national（国家级）、supervision（监管部门）。",
+        f"Use one of {', '.join(ROLES)}.",
+    ),
     "division": ("请给出 GB/T 2260 六位数字代码，如 500103。", "Give the six digits of GB/T 2260, such as 500103."),
     "title": ("请给出中心名称，1 到 80 个字。", "Give the centre's name, 1 to 80 characters."),
     "upstream_url": ("请给出以 http:// 或 https:// 开头的网址。", "Give an address with http:// or https://."),
     "port": ("请给出 0 到 65535 的端口。", "Give a port from 0 to 65535."),
     "suite": (f"可用 {'、'.join(SUITES)}。", f"Use one of {', '.join(SUITES)}."),
+    "department": (
+        "监管部门节点请用 --role supervision --department 部门名称；其他节点不写。",
+        "A node of the role supervision names its --department; others do not.",
+    ),
     "name": ("联邦名称不得含空格或加号，如 ggzy.example/cq。", "No spaces and no plus sign, as in ggzy.example/cq."),
 }
 _WAYS = {"push": "报送 up to", "pull": "拉取 down from", "witness": "独立见证 independent witness"}
@@ -75,10 +84,12 @@ def init(
     port: int,
     suite: str,
     as_json: bool,
+    department: str = "",
+    sectors: Sequence[str] = (),
 ) -> None:
     fresh = not (directory / CONFIG_NAME).exists()
     if not fresh:
-        _same_node(load(directory), provision.node_name(federation, role, division, zone), role)
+        _same_node(load(directory), provision.node_name(federation, role, division, zone, department), role)
     try:
         made = provision.make_node(
             directory,
@@ -91,6 +102,8 @@ def init(
             host=host,
             port=port,
             suite=suite,
+            department=department,
+            sectors=sectors,
         )
     except Malformed as error:
         raise _about_option(error) if fresh else error from None

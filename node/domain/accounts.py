@@ -21,8 +21,9 @@ class AccountPerson(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     `name` is what others see: of an expert the pool's serial number, never a name (DESIGN L23). `org` is a unified
     social credit code or a department, `sectors` what a supervisor watches over. `public` is the person's Ed25519 key
     in hex. `at` (UTC ms) is when this was said, `sealed` the SHA-256 of the credentials in hex and `secret_at` when
-    those were made. What another node than `home` has published counts for the credentials alone, and only with the
-    person's own signature over all the rest as `proof` (`proof_text`).
+    those were made; `former` are public keys that it had before a reset: what they signed stays signed.
+    What another node than `home` has published counts for the credentials alone, and only with the person's own
+    signature over all the rest as `proof` (`proof_text`).
     """
 
     account: str
@@ -38,6 +39,7 @@ class AccountPerson(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     active: bool = True
     sealed: str = ""
     secret_at: int = 0
+    former: list[str] = []
     proof: str = ""
 
 

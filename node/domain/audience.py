@@ -57,5 +57,10 @@ def audiences_of(role: str, *, is_origin: bool, is_above_origin: bool) -> frozen
 
 
 def may_read(audience: str, role: str, *, is_origin: bool, is_above_origin: bool) -> bool:
-    """Whether a node belongs to an audience, so that a sealed section of it is wrapped to that node's key unasked."""
+    """Whether a node belongs to an audience, so that a sealed section of it is wrapped to that node's key unasked.
+
+    A supervising department gets none of others unasked: it takes no part in trades, and need not know who logs in how.
+    """
+    if role == "supervision" and not is_origin:
+        return False
     return audience in audiences_of(role, is_origin=is_origin, is_above_origin=is_above_origin)

@@ -22,6 +22,7 @@ from node.clock import Clock, utc_ms
 from node.errors import NotFound
 from node.projections import erasures, run
 from node.projections.erasures import Eraser
+from node.projections.reading import NOBODY, Issuer
 from node.store import cursors, logs, payloads
 from node.store.db import READ_TABLES, Store
 from node.store.logs import LogState
@@ -48,8 +49,7 @@ Calm = Callable[[float], Awaitable[None]]
 class _Line:
     """One log in its lineage: the ids of all its logs that are here, oldest first, and where this one was closed.
 
-    `before` are (id or None where it is not here, closed size) of the logs that it goes on from. `role` is that of its
-    node, empty where the trust policy knows none.
+    `before` are (id or None where it is not here, closed size) of the logs that it goes on from.
     """
 
     log_id: int
@@ -57,7 +57,6 @@ class _Line:
     lineage: tuple[int, ...]
     closed: int | None
     before: tuple[tuple[int | None, int], ...]
-    role: str
 
     def most(self, state: LogState) -> int:
         """Up to where the read tables may come in it."""
@@ -115,18 +114,18 @@ class Projector:
                 state, mine = logs.by_id(conn, log_id), audiences_for(self._trusted, self._trusted.me, line.origin)
                 for index in sorted(index for index in indexes if index < done):
                     items = _items(conn, state, index, index + 1, mine)
-                    run.project_batch(conn, log_id, items, line.lineage, role=line.role)
+                    run.project_batch(conn, log_id, items, line.lineage, self._issuer(line.origin))
 
         return await self._eraser.run(show_again)
 
     async def _follow(self, line: _Line, progress: Callable[[int], None]) -> int:
         """Project what is new of one log; gives how many entries."""
-        mine = audiences_for(self._trusted, self._trusted.me, line.origin)
+        mine, issuer = audiences_for(self._trusted, self._trusted.me, line.origin), self._issuer(line.origin)
         moved = 0
-        while done := await self._step(partial(_step, line=line, mine=mine)):
+        while done := await self._step(partial(_step, line=line, mine=mine, issuer=issuer)):
             moved += done
             progress(done)
-        return moved + await self._step(partial(_late, line=line, mine=mine))
+        return moved + await self._step(partial(_late, line=line, mine=mine, issuer=issuer))
 
     def replay(self, conn: Connection, into: Connection) -> Iterator[tuple[LogState, int, int]]:
         """Project again, into the empty read tables of `into`, all that those of `conn` must show now.
@@ -146,8 +145,18 @@ class Projector:
                     items = _items(conn, state, start, min(start + BATCH, done, most), mine)
                     # Content that has come since is shown with the next run.
                     shown = [(item[0], item[1], None, *item[3:]) if item[0] in waiting else item for item in items]
-                    run.project_batch(into, line.log_id, shown, line.lineage, role=line.role)
+                    run.project_batch(into, line.log_id, shown, line.lineage, self._issuer(line.origin))
                 yield state, done, most
+
+    def _issuer(self, origin: str) -> Issuer:
+        """Whose log this is, and the role by which that node may issue what it does; empty without a policy."""
+        try:
+            policy = self._trusted.policy
+        except NotFound:
+            return NOBODY
+        node = policy.node_of_origin(origin)
+        member = None if node is None else policy.member(node)
+        return NOBODY if member is None else Issuer(member.name, member.role)
 
     def _closures(self) -> str | None:
         """The closures of the trust policy as one text; None without a policy."""
@@ -172,7 +181,7 @@ class Projector:
             for name, closed in lineage:
                 state = held.get(name)
                 if state is not None:
-                    family.append(_Line(state.id, name, ids, closed, tuple(before), self._role(name)))
+                    family.append(_Line(state.id, name, ids, closed, tuple(before)))
                 before.append((None if state is None else state.id, closed or 0))
             families.append(family)
         return families
@@ -182,12 +191,6 @@ class Projector:
             return self._trusted.policy.lineage(origin)
         except NotFound:
             return ((origin, None),)  # no policy yet: nothing was closed
-
-    def _role(self, origin: str) -> str:
-        policy = self._trusted.held
-        node = policy.node_of_origin(origin) if policy is not None else None
-        member = policy.member(node) if policy is not None and node is not None else None
-        return "" if member is None else member.role
 
     async def _heed_closures(self) -> None:
         """Start over when a closure that is new to the read tables changes what they must show."""
@@ -237,24 +240,24 @@ def _has_work(conn: Connection, line: _Line) -> bool:
     return new or bool(_come(conn, line.log_id))
 
 
-def _step(conn: Connection, line: _Line, mine: frozenset[str]) -> int:
+def _step(conn: Connection, line: _Line, mine: frozenset[str], issuer: Issuer) -> int:
     state = logs.by_id(conn, line.log_id)
     start = cursors.get(conn, STAGE, line.log_id)
     end = min(start + BATCH, line.most(state))
     if start >= end or line.waits(conn):
         return 0
-    run.project_batch(conn, line.log_id, _items(conn, state, start, end, mine), line.lineage, role=line.role)
+    run.project_batch(conn, line.log_id, _items(conn, state, start, end, mine), line.lineage, issuer)
     cursors.move(conn, STAGE, line.log_id, end)
     return end - start
 
 
-def _late(conn: Connection, line: _Line, mine: frozenset[str]) -> int:
+def _late(conn: Connection, line: _Line, mine: frozenset[str], issuer: Issuer) -> int:
     """Project again what waited for a payload that has come since."""
     log_id = line.log_id
     state = logs.by_id(conn, log_id)
     come = _come(conn, log_id)
     for index in come:
-        run.project_batch(conn, log_id, _items(conn, state, index, index + 1, mine), line.lineage, role=line.role)
+        run.project_batch(conn, log_id, _items(conn, state, index, index + 1, mine), line.lineage, issuer)
     return len(come)
 
 

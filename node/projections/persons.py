@@ -13,6 +13,7 @@ from node.store.tables_accounts import AccountView, AuditView, OrderView
 
 # Signatures and hashes must stand whole; what is longer is none.
 _HEX = 256
+_MAX_FORMER = 32
 
 
 def _account_title(document: Document[Any]) -> str:
@@ -35,6 +36,8 @@ def _account(place: Place, document: Document[Any]) -> Row:
         "active": body.active,
         "sealed": text(body.sealed, _HEX),
         "secret_ms": integer(body.secret_at) or 0,
+        # No more of them than an account is reset in a life; a list cut in the middle of a key would be no key.
+        "former": " ".join(text(key, _HEX) for key in body.former[:_MAX_FORMER]),
         "proof": text(body.proof, _HEX),
     }
 

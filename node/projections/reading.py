@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from node.domain import KINDS, issuing
+from node.domain import KINDS
+from node.domain.powers import refusal
 from node.errors import Malformed
 from node.projections import PROJECTIONS
 from node.projections.shape import Place, Row, text
@@ -27,6 +29,19 @@ MARKS = {
     ERASED: "（已依法删除）",
     UNREADABLE: "（本节点无法读取）",
 }
+
+
+NOT_ENTITLED = "issuer-not-entitled"
+
+
+class Issuer(NamedTuple):
+    """The node that issued an entry, and its role by the trust policy; empty where that does not know it."""
+
+    node: str = ""
+    role: str = ""
+
+
+NOBODY = Issuer()
 
 
 @dataclass(slots=True)
@@ -55,13 +70,13 @@ def read(
     payload: bytes | None,
     may_have: bool | frozenset[str],
     erased: bool = False,
-    *,
-    role: str = "",
+    issuer: Issuer = NOBODY,
 ) -> Reading:
     """Never raises for what the bytes hold: a fault is a value.
 
-    `may_have` says whether this node may hold the payload, or names the audiences whose payloads it may hold. `role` is
-    that of the node whose log it is, empty for one that is not known.
+    `issuer` is the node whose log this is and its role, which says what it may issue.
+
+    `may_have` says whether this node may hold the payload, or names the audiences whose payloads it may hold.
     """
     reading = Reading(index, leaf_hash(entry))
     try:
@@ -70,9 +85,9 @@ def read(
         reading.fault = ("format-newer" if error.field == "fmt" else "header-unreadable", error.detail)
         return reading
     reading.header, reading.kind = header, text(header.kind, 64)
-    if role and not issuing.may_issue(header.kind, role):
-        reading.fault = ("issuer-not-allowed", f"{header.kind} by a node of role {role}")
-        reading.title = MARKS[reading.content]
+    if (why := refusal(issuer.role, header.kind)) is not None:
+        reading.fault = (NOT_ENTITLED, why[1])
+        reading.title = MARKS[UNREADABLE]
         return reading
     if erased and payload is None and header.section("main") is not None:
         reading.content = ERASED
@@ -80,12 +95,14 @@ def read(
         place, main = Place(log_id, index, header.record_id, header.kind), header.section("main")
         if not isinstance(may_have, bool):
             may_have = main is None or main.holding in may_have
-        _read_main(reading, place, header, payload, may_have)
+        _read_main(reading, place, header, payload, may_have, issuer)
     reading.title = reading.title or MARKS[reading.content]
     return reading
 
 
-def _read_main(reading: Reading, place: Place, header: Header, payload: bytes | None, may_have: bool) -> None:
+def _read_main(
+    reading: Reading, place: Place, header: Header, payload: bytes | None, may_have: bool, issuer: Issuer
+) -> None:
     kind, main = KINDS.get(header.kind), header.section("main")
     if kind is None:
         reading.fault = ("kind-unknown", header.kind)
@@ -103,6 +120,9 @@ def _read_main(reading: Reading, place: Place, header: Header, payload: bytes | 
         public = main.audience == kind.sections["main"][1] == "public"
         try:
             document = decode(header.kind, payload)
+            if (why := refusal(issuer.role, header.kind, document.body, issuer.node)) is not None:
+                reading.fault = (NOT_ENTITLED, why[1])
+                return
             withdrawn = document.status == "withdrawn"
             # A kind without a projection has its own page and stands in no list.
             shown = PROJECTIONS.get(header.kind, ())

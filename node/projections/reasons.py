@@ -47,9 +47,9 @@ REASONS: dict[str, tuple[str, str]] = {
         "删除令先于所指记录到达；记录到达后自动执行。",
         "The order to erase came before the record that it names; it takes effect by itself when that comes.",
     ),
-    "issuer-not-allowed": (
-        "该类记录不得由这一层级的节点发布（如区县不得发布规则），不予采用。",
-        "A node of this role may not issue this kind (a district issues no rules); it counts for nothing.",
+    "issuer-not-entitled": (
+        "来源节点无权发布此类记录（管办分离）；记录不予采信，请其上级与监管部门核查该节点。",
+        "Its origin may not issue such a record (service and supervision apart); it counts for nothing.",
     ),
     "payload-unreadable": (
         "内容不符合该类型的结构；请来源节点更正后以新版本发布。",

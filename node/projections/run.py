@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select,
 
 from node.projections import PROJECTIONS
 from node.projections.chains import Chain, Version, load
-from node.projections.reading import DECIDED, Reading, read
+from node.projections.reading import DECIDED, NOBODY, Issuer, Reading, read
 from node.projections.shape import Row, text
 from node.store import view_put
 from node.store.tables import Quarantine, RecordView, table
@@ -45,16 +45,18 @@ def project(
 
 
 def project_batch(
-    conn: Connection, log_id: int, items: Sequence[Item], lineage: Sequence[int] = (), *, role: str = ""
+    conn: Connection, log_id: int, items: Sequence[Item], lineage: Sequence[int] = (), issuer: Issuer = NOBODY
 ) -> int:
     """Project entries of one log; gives how many. Never raises for what an entry or a payload holds.
 
     An index is given for the first time only after all lower ones; it may be given again whenever its payload has come.
     `lineage` are the ids of the logs that go on from one another, oldest first, this one among them; none means that
-    the log stands alone. `role` is that of the log's node: some kinds are not every node's to issue.
+    the log stands alone. `issuer` is the node whose log it is: what it may not issue goes to quarantine.
     """
     lineage = lineage or (log_id,)
-    readings = [read(log_id, *item, role=role) for item in sorted(items, key=lambda item: item[0])]
+    readings = [
+        read(log_id, *item[:4], len(item) > 4 and item[4], issuer) for item in sorted(items, key=lambda item: item[0])
+    ]
     known = load(conn, lineage, [reading.header for reading in readings if reading.header is not None])
     batch = _Batch(log_id, lineage, known)
     for reading in readings:

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, and_
 
-from node.domain import KINDS, issuing
+from node.domain import KINDS
 from node.domain.audience import holding
+from node.domain.powers import refusal
 from node.domain.record import Amendment, Document, Draft, Outcome
 from node.errors import Malformed, NodeError, Rejected, StorageFailed
 from node.publishing.recall import Place, Recall
@@ -155,8 +156,6 @@ class Batch:
         kind = KINDS.get(item.kind)
         if kind is None:
             raise Rejected(f"record kind {item.kind} is not known to this version", field="kind")
-        if self._role:
-            issuing.require(item.kind, self._role)
         if isinstance(item, Amendment):
             sections = {**item.sections, "main": item.apply(self._current(item, known))}
         else:
@@ -164,6 +163,9 @@ class Batch:
         unknown = set(sections) - set(kind.sections)
         if unknown or "main" not in sections:
             raise Rejected(f"a {item.kind} has the sections {', '.join(kind.sections)}", field="sections")
+        node = self.state.origin.rpartition("/")[0]
+        if (why := refusal(self._role, item.kind, getattr(sections["main"], "body", None), node)) is not None:
+            raise _not_entitled(*why)
         if known is not None and kind.sealed & set(sections):
             require_not_erased(self.conn, known.record_id, kind.sealed & set(sections))
         return sections
@@ -222,6 +224,16 @@ def _index_damaged(row: Row[Any]) -> StorageFailed:
         advice_zh="请停止服务，检查磁盘，运行 ggzy fsck；再用 ggzy recover --fresh 重建，见 docs/recovery.md。",
         advice_en="Stop the service, check the disk, run ggzy fsck; ggzy recover --fresh makes the index anew, "
         "see docs/recovery.md.",
+    )
+
+
+def _not_entitled(zh: str, en: str) -> Rejected:
+    return Rejected(
+        en,
+        zh=zh,
+        field="kind",
+        advice_zh="管办分离：请由有此职权的节点发布，见 docs/accounts.md。",
+        advice_en="Service and supervision are kept apart: have a node publish it whose power it is, docs/accounts.md.",
     )
 
 

@@ -43,7 +43,7 @@ class Publisher:
         added: keys of the suite that sign every head beside it, under the same name (DESIGN L22).
         choose: gives the key of the same name that signs a head of some size, where there are several (L19).
         sealer: seals the sections that a kind calls sealed (L23); without one, a record that has such is rejected.
-        role: that of this node; some kinds are not every node's to issue (`node.domain.issuing`).
+        role: this node's role, which says what kinds it may publish (`node.domain.powers`); empty for all of them.
         guard: awaited before this process first signs: the last moment to find that the database is an old copy (L9),
             or that this node must not publish. When it raises, nothing is published, and it is asked again.
         on_signed: called with the size of each signed head after its commit.

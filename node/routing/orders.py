@@ -89,7 +89,7 @@ def _entitled(
     row = next((row for row in rows if policy.node_of_origin(row.origin) == node == row.home), None)
     if row is None or not row.active or SUPERVISOR not in row.roles.split():
         return None
-    if hand.account != account or hand.public != row.public or not _signed(main, hand):
+    if hand.account != account or hand.public not in (row.public, *row.former.split()) or not _signed(main, hand):
         return None
     own = frozenset(row.sectors.split())
     if not sector:

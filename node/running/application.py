@@ -26,6 +26,7 @@ from node.web import (
     records_api,
     rules_pages,
     session,
+    supervision,
     sync_api,
     wraps_api,
 )
@@ -50,7 +51,7 @@ def build(
     )
     app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
     app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
-    app[keys.ACCOUNTS], app[keys.AUDIT] = node.accounts, node.audit
+    app[keys.ACCOUNTS], app[keys.AUDIT], app[keys.ORDERING] = node.accounts, node.audit, node.ordering
     app[keys.ATTACHMENTS] = node.attachments
     app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
     skew_s = node.settings.max_clock_skew_s
@@ -68,7 +69,8 @@ def build(
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
     nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes, files_sync.routes)
-    persons = (files_api.routes, rules_pages.routes, *accounts.routes_for(node.settings))
+    persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
+    persons += [files_api.routes, rules_pages.routes]
     for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons):
         app.add_routes(routes)
     pages.setup(app)

@@ -35,6 +35,7 @@ def timetable(node: Node, on_fatal: Callable[[], None], around: Callable[[Job], 
         Job("tidy files", settings.audit_interval_s, 600, node.attachments.tidy),
         Job("oversight", settings.observe_interval_s or settings.sync_interval_s, 300, node.watch_over),
     ]
+    jobs.append(Job("accounts", settings.sync_interval_s, 300, node.accounts.upkeep))
     first: tuple[str, ...] = ()
     wakes = [Wake(node.elsewhere, (("watch",),))]
     if settings.upstream_url:

@@ -30,6 +30,7 @@ class Account(SQLModel, table=True):
     org_name: str = Field(sa_column=_text())
     sectors: str = Field(sa_column=_text())
     public: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    former: str = Field(sa_column=_text())
     verifier: str = Field(sa_column=_text())
     locked: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     secret_ms: int = Field(sa_column=_big())
@@ -105,6 +106,7 @@ class AccountView(SQLModel, table=True):
     active: bool = Field(default=True)
     sealed: str = Field(sa_column=_text())
     secret_ms: int = Field(sa_column=Column(BigInteger, nullable=False))
+    former: str = Field(sa_column=_text())
     proof: str = Field(sa_column=_text())
     __table_args__ = (Index("ix_account_view_account", "account"),)
 

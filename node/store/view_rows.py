@@ -23,14 +23,15 @@ from node.store.tables import (
     ViewCount,
     table,
 )
+from node.store.tables_accounts import AccountView, AuditView, OrderView
 from node.store.tables_attachments import RuleView
+from node.store.tables_routing import HandoverView
 from node.store.tables_trading import ActView
 
 COUNTS = table(ViewCount)
-VIEWS: tuple[Table, ...] = tuple(
-    table(each)
-    for each in (RecordView, TradeView, CreditView, EntityView, ExpertView, CodeView, ActView, RuleView, Quarantine)
-)
+_MODELS = (RecordView, TradeView, CreditView, EntityView, ExpertView, CodeView, ActView, HandoverView, RuleView)
+_PERSONS = (AccountView, AuditView, OrderView)
+VIEWS: tuple[Table, ...] = tuple(table(each) for each in (*_MODELS, *_PERSONS, Quarantine))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from aiohttp import web
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
 from node.attachments.desk import Attachments
+from node.accounts.orders import Ordering
 from node.clock import Clock
 from node.keyring import Keyring
 from node.publishing.publish import Publisher
@@ -78,6 +79,8 @@ DESK = web.AppKey("desk", Desk)
 WORKER = web.AppKey("worker", Worker)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 """Accounts of persons and their sessions."""
+ORDERING = web.AppKey("ordering", Ordering)
+"""Gives the orders of a supervising department."""
 AUDIT = web.AppKey("audit", Audit)
 """Writes down what persons do: `await request.app[AUDIT].note(person, action, object, detail)`."""
 ATTACHMENTS = web.AppKey("attachments", Attachments)

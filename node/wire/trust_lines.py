@@ -32,7 +32,7 @@ USES = {
 """What a key may be for, and the type that it then has."""
 LOG_USES = ("log", "log-sm2")
 COSIGNER_USES = ("witness", "mirror")
-ROLES = ("district", "hub", "national")
+ROLES = ("district", "hub", "national", "supervision")
 _ROOT_BYTES = 32
 
 

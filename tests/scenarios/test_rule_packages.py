@@ -81,7 +81,7 @@ async def test_a_district_cannot_issue_nor_edit_rules(net: Net) -> None:
     held = table(Quarantine)
     for each in (east, hub, west):
         codes = await each.node.store.read(lambda conn: [row.code for row in conn.execute(held.select())])
-        assert codes == ["issuer-not-allowed"], each.name
+        assert codes == ["issuer-not-entitled"], each.name
         assert each.node.rules.book.get("construction@2") is None
 
 
