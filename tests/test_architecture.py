@@ -58,7 +58,7 @@ WIRE_MAY_IMPORT = PURE_MAY_IMPORT | {"urllib", "zstandard"}
 # Who may import sqlalchemy beside the store and the migrations: stages and entrances work inside the transaction that
 # `Store` opens, so they know its `Connection` and the expression language; none of them makes an engine.
 SQL = frozenset(
-    "store trusted accounts publishing sync projections trading routing recovery web cli demo bench".split()
+    "store trusted accounts publishing sync projections opendata trading routing recovery web cli demo bench".split()
 )
 # Measurements hold the store against the plain drivers (`node/bench/floor.py`), and make a server of their own.
 PLAIN_DRIVERS = frozenset({"sqlite3", "psycopg"})
