@@ -15,7 +15,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"tlog", "domain"}),
     frozenset({"wire"}),
     frozenset({"store", "keyring", "settings", "trusted", "tiers", "rules", "rule_records"}),
-    frozenset("publishing sync projections importing accounts trading routing attachments uplink opendata".split()),
+    frozenset("publishing sync projections importing accounts trading routing attachments uplink opendata quality".split()),
     frozenset({"web", "jobs"}),
     frozenset({"app", "provision", "recovery", "running", "serve", "workers"}),
     frozenset({"cli", "demo", "bench", "__main__"}),
@@ -62,7 +62,7 @@ WIRE_MAY_IMPORT = PURE_MAY_IMPORT | {"urllib", "zstandard"}
 # `Store` opens, so they know its `Connection` and the expression language; none of them makes an engine.
 SQL = frozenset(
     "store trusted rules rule_records accounts publishing sync projections trading routing attachments uplink opendata"
-    " recovery web cli demo bench".split()
+    " quality recovery web cli demo bench".split()
 )
 # Measurements hold the store against the plain drivers (`node/bench/floor.py`), and make a server of their own.
 PLAIN_DRIVERS = frozenset({"sqlite3", "psycopg"})
