@@ -26,6 +26,8 @@ from node.web import (
     portal,
     problems,
     records_api,
+    routing_pages,
+    rules_pages,
     session,
     supervision,
     sync_api,
@@ -65,6 +67,7 @@ def build(
     app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=skew_s, nonces=nonces)
     app[keys.RULES], app[keys.DESK] = node.rules, node.desk
     app[keys.PLACING] = node.placing
+    app[keys.RULE_RECORDS] = node.rule_records
     app[keys.BULLETIN], app[keys.ISSUER] = node.bulletin, node.issuer
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
@@ -88,12 +91,13 @@ def build(
         exports.routes,
         feeds.routes,
         opendata.routes,
+        rules_pages.routes,
         uplink_pages.routes,
         *disclosures.ROUTES,
         portal.routes,
     )
     persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
-    desk = [console.routes] if node.settings.role in ("district", "hub") else []
+    desk = [console.routes, routing_pages.routes] if node.settings.role in ("district", "hub") else []
     for routes in (*nodes, *public, *persons, *desk):
         app.add_routes(routes)
     if node.settings.intake_senders:

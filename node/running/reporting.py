@@ -45,7 +45,7 @@ def sender(node: Node) -> Sender:
 
 
 def uplink(node: Node, session: aiohttp.ClientSession) -> Uplink:
-    """The uplink of a node. Raises Refused when it is not a hub with a receiver, or a setting that it needs is empty."""
+    """The uplink of a node. Raises Refused where it is no hub with a receiver, or a setting that it needs is empty."""
     settings = node.settings
     if not configured(node):
         raise Refused(

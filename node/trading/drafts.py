@@ -57,22 +57,23 @@ def save(
     draft: str = "",
     version: int = 0,
 ) -> Draft:
-    """Save; without `draft` a new one, else the version after `version`.
+    """Save; without `draft` a new one, else the version after `version`, of the same form and trade.
 
     Raises Overtaken when it was saved elsewhere meanwhile, NotFound, TooLarge.
     """
     text = msgspec.json.encode(content).decode()
     if len(text.encode()) > MAX_BYTES or max(len(form), len(title)) > MAX_TEXT or len(trade) > 64:
         raise TooLarge(f"a draft holds {MAX_BYTES} bytes", zh=f"草稿不得超过 {MAX_BYTES // 1024} KB", field="content")
-    more = {"form": form, "trade": trade, "title": title, "content": text, "changed_ms": now_ms}
     if draft:
         before = _own(conn, draft, account)
         if before.state == USED:
             raise Overtaken("this draft has been published", zh="该草稿已经发布", field="draft")
-        _move(conn, before, version, {**more, "state": OPEN, "second": "", "note": before.note})
+        values = {"content": text, "title": title or before.title, "state": OPEN, "second": "", "changed_ms": now_ms}
+        _move(conn, before, version, values)
         return load(conn, draft, account)
     _make_room(conn, account, now_ms)
     draft = secrets.token_hex(16)
+    more = {"form": form, "trade": trade, "title": title, "content": text, "changed_ms": now_ms}
     made = {"id": draft, "account": account, "version": 1, "state": OPEN, "second": "", "note": "", "made_ms": now_ms}
     conn.execute(insert(_drafts), [{**more, **made}])
     return load(conn, draft, account)

@@ -18,7 +18,7 @@ from node.trading.excel_read import ActRow, CellFault
 from node.trading.hands import Person
 
 _KEY = re.compile(r"[0-9a-f]{32}")
-_PATH = re.compile(r"(?P<name>[^\[.]+)(?:\[(?P<n>\d+)\](?:\.(?P<column>.+))?)?")
+_PATH = re.compile(r"(?P<name>[^\[.]+)(?:\[(?P<n>\d+)\])?(?:\.(?P<column>[^\[.]+).*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +107,11 @@ async def _register(
         known = await store.read(partial(register.find_by_code, code=row.code))
         if any(each["own"] and each["title"] == fields.get("project_name") for each in known):
             raise Rejected("it is registered already", zh=f"项目编号 {row.code} 的同名项目已登记", field="@code")
-    where = {"division": division, "project_code": row.code, "at": row.at}
+    category, code, at = shape.package.category, row.code, row.at
     if not publish:
-        return None, await desk.check_registration(shape.package.category, title, fields, **where)
-    done = await desk.begin(person, shape.package.category, title, fields, second=second, **where)
+        found = await desk.check_registration(category, title, fields, division=division, project_code=code, at=at)
+        return None, found
+    done = await desk.begin(person, category, title, fields, division=division, project_code=code, at=at, second=second)
     return done, done.warnings
 
 

@@ -1,6 +1,7 @@
 """The envelope of an upload: DES with TITLE, CONTEXT (none on delete) and SOURCE, as XML; and the validation beside it.
 
-The form is that of running systems (data-standard.md §7.2). Reading loads no entity, no DTD and nothing from the network.
+The form is that of running systems (data-standard.md §7.2). Reading loads no entity, no DTD and nothing from the
+network.
 """
 
 from __future__ import annotations

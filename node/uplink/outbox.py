@@ -1,7 +1,7 @@
 """What is to be reported: messages as rows, each under a key that it keeps, changed by what records say.
 
-Every function works inside the caller's transaction. A message is found by its set and subject, so saying the same again
-changes nothing; a new version of its record updates it, a withdrawn record deletes it, children before parents.
+Every function works inside the caller's transaction. A message is found by its set and subject, so saying the same
+again changes nothing; a new version of its record updates it, a withdrawn record deletes it, children before parents.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Origin:
 def put(
     conn: Connection, standard: Standard, system_no: str, origin: Origin, made: Sequence[Message], now_ms: int
 ) -> list[int]:
-    """Take the messages of one record; gives the ids of those that have to be sent. What it no longer says is deleted."""
+    """Take the messages of one record; gives the ids of those to be sent. What it no longer says is deleted."""
     changed: list[int] = []
     kept: set[int] = set()
     for message in made:
@@ -86,8 +86,9 @@ def decode(text: str) -> Any:
     return json.loads(text) if text else None
 
 
-def encode(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+def encode(value: Any, *, ordered: bool = False) -> str:
+    """JSON; with `ordered` in the order of the value, so that the same bytes can be made of it again."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=not ordered, separators=(",", ":"))
 
 
 def depth(standard: Standard, number: str) -> int:

@@ -1,7 +1,7 @@
 """The receiver above, as the uplink sees it: two XML arguments in, one short answer out.
 
-`Receiver` is what sends; the HTTP one has a total timeout on every call (DESIGN L18). No answer is not an answer: whether
-the record arrived is then unknown, and asked by sending it again under the same key.
+`Receiver` is what sends; the HTTP one has a total timeout on every call (DESIGN L18). No answer is not an answer:
+whether the record arrived is then unknown, and asked by sending it again under the same key.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Daily reconciliation (对账): what was to be reported, what was sent, accepted, held; and what the receiver holds of ours.
+"""Daily reconciliation (对账): what was to be reported, what was sent, accepted, held; and what the receiver holds of
+ours.
 
 Where the receiver tells its keys, both sides are compared key by key. A difference is listed, never mended silently.
 """

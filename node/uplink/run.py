@@ -1,4 +1,5 @@
-"""The job of the uplink at the hub: take what is new, send what is due, tell what was said. Running it again is harmless.
+"""The job of the uplink at the hub: take what is new, send what is due, tell what was said. Running it again is
+harmless.
 
 One at a time: a lease in the database keeps the command line and the server from sending the same at once.
 """
@@ -47,7 +48,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Parts:
-    """What the uplink works with. `centres` gives title and division of each node by name, `rules` the rule book held."""
+    """What the uplink works with. `centres` gives title and division of each node by name, `rules` the rule book."""
 
     store: Store
     clock: Clock

@@ -1,8 +1,8 @@
 """What is due goes out: chosen, linted and marked in one transaction, sent, answered in another.
 
-Before anything is sent it is durable that it is being tried, with the very content. So after a crash or a lost answer the
-same goes out again under the same key; when the receiver then says that it knows the key, it has it. Nothing is ever
-there twice.
+Before anything is sent it is durable that it is being tried, with the very content. So after a crash or a lost answer
+the same goes out again under the same key; when the receiver then says that it knows the key, it has it. Nothing is
+ever there twice.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _mark(
     conn: Connection, terms: Terms, row: RowMapping, operation: str, fields: Fields, faults: str | None = None
 ) -> None:
     values: dict[str, Any] = {
-        "trying": outbox.encode({"operation": operation, "fields": fields, "said": row["fields"]})
+        "trying": outbox.encode({"operation": operation, "fields": fields, "said": row["fields"]}, ordered=True)
         if not row["trying"]
         else row["trying"],
         "attempts": row["attempts"] + 1,
@@ -157,7 +157,7 @@ def faults_of(text: str) -> list[Fault]:
     ]
 
 
-# --- parents and unique values ------------------------------------------------------------------------------------------
+# --- parents and unique values ---------------------------------------------------------------------------------------
 
 
 def _parent_missing(conn: Connection, standard: Standard, row: RowMapping) -> tuple[str, RowMapping | None] | None:
@@ -218,7 +218,7 @@ def _claim(conn: Connection, dataset: DataSet, fields: Fields, mine: int) -> Non
         insert_or_ignore(conn, unique, wanted)
 
 
-# --- answers ------------------------------------------------------------------------------------------------------------
+# --- answers ---------------------------------------------------------------------------------------------------------
 
 
 def settle(conn: Connection, terms: Terms, answered: Sequence[tuple[Due, Answer]]) -> None:

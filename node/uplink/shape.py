@@ -37,7 +37,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The codes under which a trade is reported: its own where they have the standard's form, else issued at the hub."""
+    """The codes under which a trade is reported: its own where they have the right form, else issued at the hub."""
 
     project: str = ""
     tender: str = ""
@@ -49,11 +49,11 @@ class Numbers:
 class Case:
     """What one record says of a trade.
 
-    `base` names the record for its messages and stays the same in all its versions; `sets` are the data sets it becomes;
-    `fields` are its own values, `facts` those of the trade until then (registration's by their names, later acts' as
-    `<act>.<field>`); `lots` are rows with `number` and `name`; `elements` maps an element of the standard to the name and
-    type of the field that holds it, where a rule package says so. `at_ms` is when it happened; `first` says that it is the registration, so
-    that its fields are those of the project.
+    `base` names the record for its messages and stays the same in all its versions; `sets` are the data sets it
+    becomes; `fields` are its own values, `facts` those of the trade until then (registration's by their names, later
+    acts' as `<act>.<field>`); `lots` are rows with `number` and `name`; `elements` maps an element of the standard to
+    the name and type of the field that holds it, where a rule package says so. `at_ms` is when it happened; `first`
+    says that it is the registration, so that its fields are those of the project.
     """
 
     base: str

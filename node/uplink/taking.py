@@ -1,7 +1,7 @@
 """From entries to messages: what is new in the logs of this hub and its districts, after the uplink's cursor.
 
-It goes no further than the read tables have come, for these say which version of a record counts. A record whose content
-has not come yet is noted and looked at again; nothing behind it waits.
+It goes no further than the read tables have come, for these say which version of a record counts. A record whose
+content has not come yet is noted and looked at again; nothing behind it waits.
 """
 
 from __future__ import annotations

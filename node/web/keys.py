@@ -18,6 +18,7 @@ from node.keyring import Keyring
 from node.publishing.publish import Publisher
 from node.routing.issuing import Issuer
 from node.routing.placing import Placing
+from node.rule_records import RuleRecords
 from node.rules import Rules
 from node.settings import Settings
 from node.store.db import Store
@@ -74,6 +75,8 @@ RULES = web.AppKey("rules", Rules)
 """The rule book, calendar and tariff now held."""
 PLACING = web.AppKey("placing", Placing)
 """Says which centre a trade belongs to."""
+RULE_RECORDS = web.AppKey("rule_records", RuleRecords)
+"""Rules that came as records, and which of them this node takes over."""
 DESK = web.AppKey("desk", Desk)
 """Judges and publishes acts of this node's own trades."""
 WORKER = web.AppKey("worker", Worker)

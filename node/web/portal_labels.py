@@ -55,6 +55,7 @@ LABELS: dict[str, Pair] = {
     "fields": ("内容", "Content"),
     "attachments": ("附件", "Attachments"),
     "disclosure": ("公开类别", "Disclosure"),
+    "context": ("所属交易", "Of the trade"),
     "corrects": ("所更正的序号", "Corrects"),
     # further fields that sources name in English
     "qualification_cert": ("资质证书", "Qualification certificate"),

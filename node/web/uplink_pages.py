@@ -1,4 +1,4 @@
-"""Pages of the uplink: at the hub what is reported and needs a person; at a district what was said of its records."""
+"""Pages of the uplink: at the hub what is reported and what needs a person; at a district the verdicts."""
 
 from __future__ import annotations
 
