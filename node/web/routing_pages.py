@@ -63,10 +63,11 @@ async def take(request: web.Request) -> web.Response:
     offered = await app[STORE].read(partial(handing.one, record_id=record_id, me=app[SETTINGS].name))
     about = acting.registration(request, _package(request, offered.category))
     raw = fill(about.fields, dict(offered.facts))
-    draft = await keeping.save(request, who, "", about, Sent(raw=raw, key=app[DESK].new_key(), title=offered.title))
-    await handing.take(app[STORE], app[SETTINGS], app[CLOCK], record_id, account=who.account, done=draft)
+    got = Sent(raw=raw, key=app[DESK].new_key(), title=offered.title)
+    draft = await keeping.save(request, who, None, about, got)
+    await handing.take(app[STORE], app[SETTINGS], app[CLOCK], record_id, account=who.account, done=draft.id)
     await app[AUDIT].note(who, "handover.take", offered.id, offered.title, permission="draft.edit")
-    raise web.HTTPSeeOther(f"/console/drafts/{draft}")
+    raise web.HTTPSeeOther(f"/console/drafts/{draft.id}")
 
 
 def _package(request: web.Request, category: str) -> str:
