@@ -16,7 +16,7 @@ from node.domain.routing import LEVELS, TIERS
 from node.errors import NotFound
 from node.routing import handing, offplatform, watch
 from node.web import pages, session
-from node.web.console import acting, keeping, shell
+from node.web.console import keeping, shell, subjects
 from node.web.console.forms import fill
 from node.web.console.sent import Sent
 from node.web.keys import AUDIT, CLOCK, DESK, SETTINGS, STORE
@@ -61,7 +61,7 @@ async def take(request: web.Request) -> web.Response:
     await session.form(request)
     app, record_id = request.app, read_record_id(request.match_info["record_id"])
     offered = await app[STORE].read(partial(handing.one, record_id=record_id, me=app[SETTINGS].name))
-    about = acting.registration(request, _package(request, offered.category))
+    about = subjects.registration(request, _package(request, offered.category))
     raw = fill(about.fields, dict(offered.facts))
     got = Sent(raw=raw, key=app[DESK].new_key(), title=offered.title)
     draft = await keeping.save(request, who, None, about, got)
