@@ -87,6 +87,8 @@ def notice(place: Place, document: Document[Any]) -> Row:
                 act.project_code,
                 *act.lots[:_MAX_LOTS],
                 act.trade,
+                _text(fields, "invest_code"),
+                _text(fields, "legacy_number"),
                 _text(fields, "division_name"),
                 *owner,
                 *agency,
