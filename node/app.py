@@ -56,6 +56,7 @@ from node.trading.desk import Desk
 from node.trading.legacy import Migration
 from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
+from node.uplink.receiver import HttpReceiver
 from node.uplink.run import Uplink
 from node.wire.enrol import Invitation
 
@@ -336,7 +337,7 @@ class Node:
         """What reports to the receiver above. Raises Refused when the settings name none."""
         if self._uplink is None:
             assert self._session is not None
-            self._uplink = uplink(self, self._session)
+            self._uplink = uplink(self, partial(HttpReceiver, self._session))
         return self._uplink
 
     async def _guard(self) -> None:

@@ -31,6 +31,7 @@ NEIGHBOURS: dict[tuple[str, str], str] = {
     ("node.app", "running"): "it puts the parts of a serving node together",
     ("node.running.application", "app"): "the type of the node around which it builds",
     ("node.running.timetable", "app"): "the type of the node whose jobs it lists",
+    ("node.running.reporting", "app"): "the type of the node for which it reports",
     ("node.running.work", "app"): "the type of the node that it works for",
     ("node.serve", "app"): "it serves the application that app builds",
     ("node.serve", "running"): "the sockets that it serves",
