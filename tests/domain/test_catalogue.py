@@ -52,7 +52,11 @@ def test_the_other_regulated_categories_have_no_scale(category: str) -> None:
 
 @pytest.mark.parametrize(
     ("change", "word"),
-    [({"private": None}, "资金"), ({"estimate_fen": None}, "估算价"), ({"sort": "", "estimate_fen": 300_000_000}, "内容")],
+    [
+        ({"private": None}, "资金"),
+        ({"estimate_fen": None}, "估算价"),
+        ({"sort": "", "estimate_fen": 300_000_000}, "内容"),
+    ],
 )
 def test_what_the_list_leaves_open_is_said_to_be_open(change: dict[str, object], word: str) -> None:
     found = judge(dataclasses.replace(WORKS, **change), RULES, today=TODAY)  # type: ignore[arg-type]

@@ -29,7 +29,12 @@ def test_a_csv_list_is_read_and_what_is_wrong_comes_back(tmp_path: Path) -> None
         csv.writer(out).writerows([HEADER, *ROWS])
     found = read_list(file)
     first, second = (each.item for each in found.rows)
-    assert (first.estimate_fen, first.private, first.day, first.division) == (500_000_000, False, "2026-01-05", "500103")
+    assert (first.estimate_fen, first.private, first.day, first.division) == (
+        500_000_000,
+        False,
+        "2026-01-05",
+        "500103",
+    )
     assert (second.category, second.private, second.mandatory, second.estimate_fen) == (
         "工程建设", True, False, 900_500_000
     )  # fmt: skip

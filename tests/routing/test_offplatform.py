@@ -26,7 +26,9 @@ def works(name: str, **more: Any) -> Approved:
 
 async def test_what_must_be_held_is_looked_for_and_listed_when_it_is_nowhere(bench: Any) -> None:
     await bench.begin("渝中区解放碑道路改造工程", project_code="A5001032511250001")
-    notice = TradeNotice(category="工程建设", stage="招标公告", title="江北区观音桥地下通道工程招标公告", published_on="2025-11-01")
+    notice = TradeNotice(
+        category="工程建设", stage="招标公告", title="江北区观音桥地下通道工程招标公告", published_on="2025-11-01"
+    )
     await bench.publisher.publish(
         [Draft("trade.notice", "k/1", {"main": Document("k/1", notice, Source("某网"))}, {"n": "1"})]
     )

@@ -43,7 +43,12 @@ def migration(bench: Bench) -> Migration:
 
 
 def old(number: str = "CQ-2015-001", stage: str = "招标公告", **more: Any) -> Old:
-    said = {"title": f"旧系统道路工程 {number}", "section": "01", "owner": Party("示例建设单位"), "day": "2025-11-01"} | more
+    said = {
+        "title": f"旧系统道路工程 {number}",
+        "section": "01",
+        "owner": Party("示例建设单位"),
+        "day": "2025-11-01",
+    } | more
     return Old(number, "工程建设", stage=stage, **said)
 
 
