@@ -1,4 +1,4 @@
-"""The catalogue: what must be held, on its day and at its scale; finding an approved project; nothing voluntary counts."""
+"""The catalogue: what must be held, on its day and at its scale; finding a project; nothing voluntary counts."""
 
 from __future__ import annotations
 

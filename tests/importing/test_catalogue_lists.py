@@ -1,4 +1,4 @@
-"""Lists of approved projects: Chinese and English headers, CSV and XLSX; what cannot be read goes back with its reason."""
+"""Lists of approved projects: Chinese and English headers; what cannot be read goes back with its reason."""
 
 from __future__ import annotations
 
