@@ -12,7 +12,10 @@ import structlog
 from node import keyring, tiers
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
+from node.accounts.orders import Ordering
 from node.accounts.passwords import Cost
+from node.attachments.carry import Carried
+from node.attachments.desk import Attachments
 from node.clock import Clock, utc_ms
 from node.errors import NodeError, Unavailable
 from node.keyring import Fence, SignedMark
@@ -24,12 +27,14 @@ from node.publishing.sealing import Sealer
 from node.routing.issuing import Issuer, Wanted
 from node.routing.placing import Placing
 from node.routing.watch import Watch
+from node.rule_records import RuleRecords
 from node.rules import Rules, load_legacy
 from node.running.application import build
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
 from node.running.lookout import Lookout
 from node.running.news import News, SharedBulletin
+from node.running.reporting import uplink
 from node.settings import Settings
 from node.store import migrate
 from node.store.beside import Beside
@@ -51,6 +56,7 @@ from node.trading.desk import Desk
 from node.trading.legacy import Migration
 from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
+from node.uplink.run import Uplink
 from node.wire.enrol import Invitation
 
 __all__ = ["MakeTransport", "Node", "build"]
@@ -108,6 +114,7 @@ class Node:
             on_publish=self.news.set,
         )
         self.audit = Audit(self.publisher, clock, node=settings.name, title=settings.title)
+        self.ordering = Ordering(self.publisher, self.audit, clock, node=settings.name, department=settings.department)
         self.accounts = Accounts(
             settings, self.store, self.publisher, self.sealer, self.trusted, self.audit, clock, cost=password_cost
         )
@@ -119,7 +126,9 @@ class Node:
         self.invitations = Invitations(self.store, self.trusted, clock)
         self.pressure = Pressure()
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
+        self.attachments = Attachments(settings, self.store, self.trusted, clock)
         self.rules = Rules.packaged()
+        self.rule_records = RuleRecords(self.store, self.trusted, self.rules, clock)
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
         self.placing = Placing(self.store, self.trusted, settings)
         self.desk = Desk(
@@ -151,6 +160,7 @@ class Node:
         self._above: Peer | None = None
         self.upstream: SyncPass | None = None
         self._witnesses: Witnesses | None = None
+        self._uplink: Uplink | None = None
         self._oversight: Oversight | None = None
         self.observer = Observer(
             self.store, self.publisher, self.trusted, clock, interval_ms=int(settings.sync_interval_s * 1000)
@@ -178,6 +188,7 @@ class Node:
             _log.error("log_frozen", origin=origin, signed=signed)
         await self.publisher.open_log()
         await self.head.renew()
+        await self.rule_records.refresh()
         self._session = aiohttp.ClientSession(auto_decompress=True)
 
     async def log_policy(self, coming: bytes = b"") -> None:
@@ -281,7 +292,23 @@ class Node:
         await self.await_enrolment()
         report = await self.sync_pass().run()
         await self.projector.run()
+        await self.rule_records.refresh()
+        report.files = (await self.carry_files()).moved
         return report
+
+    async def keep_trades(self) -> int:
+        """Take over rules that have come, or whose day has, and bring what was made of trades up to date."""
+        await self.rule_records.refresh()
+        return await self.trades.run()
+
+    async def carry_files(self, *, reach: bool = True) -> Carried:
+        """List the files that records list, and carry what is missing from and to the node above, if there is one.
+
+        `reach=False` leaves that node alone.
+        """
+        policy = self.trusted.held
+        above = reach and self.settings.upstream_url and policy is not None and policy.path_up(self.settings.name)
+        return await self.attachments.run(self.sync_pass().peer if above else None)
 
     def witnesses(self) -> Witnesses:
         """Passes with the independent witnesses of the settings, if any."""
@@ -304,6 +331,13 @@ class Node:
     async def _ask_hub(self, wanted: Wanted) -> str:
         """A unified code of the node above. Raises Unavailable when it does not answer."""
         return await self.peer_above().unified_code(wanted.request, wanted.cls, wanted.subject)
+
+    def uplink(self) -> Uplink:
+        """What reports to the receiver above. Raises Refused when the settings name none."""
+        if self._uplink is None:
+            assert self._session is not None
+            self._uplink = uplink(self, self._session)
+        return self._uplink
 
     async def _guard(self) -> None:
         """Before the first signature of this process: ask the node above whether our database is an old copy.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class Rules:
     """
 
     def __init__(self, book: Rulebook, days: Calendar, tariff: Tariff) -> None:
-        self._book = book
+        self._packaged = self._book = book
         self._stamp = ""
         self.calendar = days
         self.tariff = tariff
@@ -82,6 +82,23 @@ class Rules:
             days = [sorted(self.calendar.off), sorted(self.calendar.worked), self.calendar.roll]
             self._stamp = hashlib.sha256(msgspec.msgpack.encode([packages, days])).hexdigest()[:16]
         return self._stamp
+
+    @property
+    def with_program(self) -> Rulebook:
+        """The packages that came with the program, alone."""
+        return self._packaged
+
+    def hold(
+        self,
+        packages: Sequence[Package],
+        withdrawn: Sequence[Package] = (),
+        tables: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        """Hold these packages beside those that came with the program, and none other; see `node.rule_records`."""
+        self._book = Rulebook([*self._packaged.packages, *packages], withdrawn)
+        self._stamp = ""
+        if tables is not None:
+            self.tables = tables
 
     def add(self, packages: Iterable[Package]) -> list[Package]:
         """Take over packages that are new here; gives those. The same package again is no news.

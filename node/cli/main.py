@@ -13,11 +13,15 @@ from node.cli import bundle as bundle_commands
 from node.cli import epoch as epoch_commands
 from node.cli import erase as erase_commands
 from node.cli import evidence as evidence_commands
+from node.cli import files as file_commands
 from node.cli import keys as key_commands
 from node.cli import legacy as legacy_commands
 from node.cli import policy as policy_commands
 from node.cli import routing as routing_commands
+from node.cli import rules as rule_commands
 from node.cli import seal as seal_commands
+from node.cli import uplink as uplink_commands
+from node.cli import users as user_commands
 
 app = typer.Typer(
     name="ggzy",
@@ -34,11 +38,17 @@ app.add_typer(key_commands.app, name="key")
 app.add_typer(seal_commands.app, name="seal")
 app.add_typer(erase_commands.app, name="erase")
 app.add_typer(evidence_commands.app, name="evidence")
+app.add_typer(file_commands.app, name="files")
+app.add_typer(rule_commands.app, name="rules")
+app.add_typer(user_commands.app, name="user")
 app.add_typer(routing_commands.routing_app, name="routing")
 app.add_typer(routing_commands.catalogue_app, name="catalogue")
 app.add_typer(routing_commands.code_app, name="code")
 app.add_typer(legacy_commands.app, name="legacy")
 app.add_typer(bench_commands.app, name="bench")
+app.add_typer(uplink_commands.app, name="uplink")
+app.add_typer(uplink_commands.standard, name="standard")
+app.command()(uplink_commands.lint)
 
 Config = Annotated[
     Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")

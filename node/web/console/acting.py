@@ -27,6 +27,7 @@ from node.web.console import forms, keeping, sent, sheets, shell
 from node.web.console import trade as trade_page
 from node.web.console.forms import Tables
 from node.web.console.inputs import Note
+from node.web.console.keeping import Draft
 from node.web.console.prefill import prefill
 from node.web.console.sent import Sent
 from node.web.console.trade import KEY
@@ -163,7 +164,7 @@ async def show(request: web.Request, who: Person, about: Subject) -> web.Respons
         )
     if request.query.get("format") == "xlsx":
         return _template(request, about, begun)
-    return _page(request, who, about, begun, {}, draft_id=draft.id if draft else "")
+    return _page(request, who, about, begun, {}, draft=draft)
 
 
 async def take(request: web.Request, who: Person, about: Subject) -> web.Response:
@@ -172,25 +173,25 @@ async def take(request: web.Request, who: Person, about: Subject) -> web.Respons
     draft = await keeping.load(request, who, str(given.get("draft", "")))
     before = sent.opened(draft.content) if draft else Sent()
     got = sent.of_form(given, about.fields, before)
-    draft_id = draft.id if draft else ""
+    version = sent.number_of(str(given.get("version", "")))
     if add := str(given.get("add", "")):
         got.raw = forms.add_line(got.raw, add)
     elif drop := str(given.get("drop", "")):
         got.raw = forms.drop_line(got.raw, drop)
     elif given.get("do") == "xlsx":
-        return await _filled(request, who, about, got, given.get("file"), draft_id)
+        return await _filled(request, who, about, got, given.get("file"), draft)
     elif given.get("do") == "handover" and about.trade is None:
-        return await _hand_over(request, who, about, got, draft_id)
+        return await _hand_over(request, who, about, got, draft)
     elif given.get("do") == "save":
-        saved = await keeping.save(request, who, draft_id, about, got)
-        raise web.HTTPSeeOther(_here(about, saved, done="saved"))
+        saved = await keeping.save(request, who, draft, about, got, version)
+        raise web.HTTPSeeOther(_here(about, saved.id, done="saved"))
     else:
         _, notes = await judged(request, about, got)
         if any(note.severity == "refuse" for each in notes.values() for note in each):
-            return _page(request, who, about, got, notes, draft_id=draft_id, status=400)
-        saved = await keeping.save(request, who, draft_id, about, got)
-        raise web.HTTPSeeOther(f"/console/drafts/{saved}")
-    return _page(request, who, about, got, {}, draft_id=draft_id)
+            return _page(request, who, about, got, notes, draft=draft, status=400)
+        saved = await keeping.save(request, who, draft, about, got, version)
+        raise web.HTTPSeeOther(f"/console/drafts/{saved.id}")
+    return _page(request, who, about, got, {}, draft=draft)
 
 
 async def judged(request: web.Request, about: Subject, got: Sent) -> tuple[dict[str, Any], dict[str, list[Note]]]:
@@ -237,7 +238,7 @@ def _page(
     got: Sent,
     notes: Mapping[str, Sequence[Note]],
     *,
-    draft_id: str = "",
+    draft: Draft | None = None,
     status: int = 200,
     cells: sheets.Sheet | None = None,
 ) -> web.Response:
@@ -255,7 +256,8 @@ def _page(
         needs=needs_of(about, tables, inputs),
         notes=notes,
         problems=problems(inputs, notes, cells),
-        draft_id=draft_id,
+        draft_id=draft.id if draft else "",
+        version=draft.version if draft else 0,
         mine=shell.may_do(who, about.rule) if about.trade else who.may("trade.register"),
         posts=shell.posts_of(about.rule),
         chosen=about.target.seq if about.target else got.corrects,
@@ -318,12 +320,12 @@ def _placed(notes: Iterable[tuple[str, Note]], inputs: Sequence[forms.Input]) ->
 # --- another centre's trade -------------------------------------------------------------------------------------------
 
 
-async def _hand_over(request: web.Request, who: Person, about: Subject, got: Sent, draft_id: str) -> web.Response:
+async def _hand_over(request: web.Request, who: Person, about: Subject, got: Sent, draft: Draft | None) -> web.Response:
     """Give what was typed to the centre that routing names, as a record; a draft of it here is done with."""
     values, notes = await judged(request, about, got)
     refusing = [note for each in notes.values() for note in each if note.severity == "refuse"]
     if any(note.rule != WRONG_CENTRE for note in refusing):
-        return _page(request, who, about, got, notes, draft_id=draft_id, status=400)
+        return _page(request, who, about, got, notes, draft=draft, status=400)
     app = request.app
     facts = {**values, "category": about.package.category}
     outcome = await handing.offer(
@@ -333,7 +335,7 @@ async def _hand_over(request: web.Request, who: Person, about: Subject, got: Sen
         raise outcome.error
     record = outcome.record_id.hex() if outcome.record_id else ""
     await app[AUDIT].note(who, "trade.handover", record, got.title, permission="trade.register")
-    if draft := await keeping.load(request, who, draft_id):
+    if draft is not None:
         await keeping.discard(request, who, draft)
     raise web.HTTPSeeOther("/console/trades/new?done=handed")
 
@@ -353,17 +355,17 @@ def _template(request: web.Request, about: Subject, got: Sent) -> web.Response:
 
 
 async def _filled(
-    request: web.Request, who: Person, about: Subject, got: Sent, file: Any, draft_id: str
+    request: web.Request, who: Person, about: Subject, got: Sent, file: Any, draft: Draft | None
 ) -> web.Response:
     """A filled Excel file into the form, with what is wrong named by its cell."""
     if not isinstance(file, web.FileField):
         missing = Note("请先选择已填写的 Excel 文件。", "Choose the filled Excel file first.")
-        return _page(request, who, about, got, {"": [missing]}, draft_id=draft_id, status=400)
+        return _page(request, who, about, got, {"": [missing]}, draft=draft, status=400)
     read = sheets.read(file.file.read(sheets.MAX_BYTES + 1), about.template, about.fields)
     got.raw = read.raw
     _, notes = await judged(request, about, got)
     bad = any(note.severity == "refuse" for each in notes.values() for note in each)
-    return _page(request, who, about, got, notes, draft_id=draft_id, status=400 if bad else 200, cells=read)
+    return _page(request, who, about, got, notes, draft=draft, status=400 if bad else 200, cells=read)
 
 
 def names(request: web.Request) -> Names:

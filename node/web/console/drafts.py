@@ -77,10 +77,9 @@ async def autosave(request: web.Request) -> web.Response:
     about = await _subject(request, words[2] if words[2] != "new" else "", words[3], corrects)
     draft = await keeping.load(request, who, str(given.get("draft", "")))
     before = sent.opened(draft.content) if draft else Sent()
-    saved = await keeping.save(
-        request, who, draft.id if draft else "", about, sent.of_form(given, about.fields, before)
-    )
-    return web.json_response({"draft": saved, "saved_ms": shell.now_ms(request)})
+    got = sent.of_form(given, about.fields, before)
+    saved = await keeping.save(request, who, draft, about, got, sent.number_of(str(given.get("version", ""))))
+    return web.json_response({"draft": saved.id, "version": saved.version})
 
 
 async def subject(request: web.Request, draft: Draft) -> tuple[Subject, Sent]:

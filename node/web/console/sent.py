@@ -40,16 +40,12 @@ class Sent(msgspec.Struct, omit_defaults=True, kw_only=True):
         except Wrong as wrong:
             return None, wrong.note
 
-    def content(self) -> str:
-        """For a draft."""
-        return msgspec.json.encode(self).decode()
 
-
-def opened(content: str) -> Sent:
+def opened(content: Mapping[str, Any]) -> Sent:
     """A draft's content; an empty form where it cannot be read."""
     try:
-        return msgspec.json.decode(content, type=Sent)
-    except msgspec.MsgspecError:
+        return msgspec.convert(content, Sent)
+    except msgspec.ValidationError:
         return Sent()
 
 

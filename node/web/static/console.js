@@ -47,8 +47,9 @@
     try {
       const answer = await fetch("/console/autosave", { method: "POST", body, headers: { Accept: "application/json" } });
       if (!answer.ok) throw new Error(String(answer.status));
-      const { draft } = await answer.json();
+      const { draft, version } = await answer.json();
       form.elements.draft.value = draft;
+      form.elements.version.value = version;
       const now = new Date().toLocaleTimeString("zh-CN", { hour12: false, timeZone: "Asia/Shanghai" });
       told.textContent = `${told.dataset.saved} ${now}`;
     } catch {

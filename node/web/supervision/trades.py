@@ -1,0 +1,140 @@
+"""`/supervision` and one trade with its acts: read-only, what is disclosed and what is shared among authorities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from sqlalchemy import Connection, select
+
+from node.accounts.person import Person
+from node.domain.supervision import MEASURE_NAMES
+from node.errors import NodeError, NotFound
+from node.store.tables import table
+from node.store.tables_accounts import OrderView
+from node.trading import loading
+from node.trading.loading import Recorded
+from node.trusted import newest
+from node.web import pages, session
+from node.web.accounts.shown import Shown
+from node.web.keys import SETTINGS, STORE, TRUSTED
+from node.web.portal_labels import LABELS
+from node.web.portal_people import People
+from node.web.supervision import scope
+
+routes = web.RouteTableDef()
+PERMISSION = "supervise.read"
+MAX_ORDERS = 50
+MAX_VALUE = 600
+_orders = table(OrderView)
+
+
+@dataclass(frozen=True, slots=True)
+class ActShown:
+    """One act as the page shows it: fields as (name, text), those that are not disclosed apart."""
+
+    recorded: Recorded
+    fields: list[tuple[str, str]]
+    inner: list[tuple[str, str]]
+
+
+@routes.get("/supervision")
+async def overview(request: web.Request) -> web.Response:
+    who = await session.need(request, PERMISSION)
+    settings = request.app[SETTINGS]
+    sectors, before = scope.sectors_of(who, settings), _place(request.query.get("before", ""))
+
+    def read(conn: Connection) -> dict[str, Any]:
+        found, place = scope.trades(conn, sectors, before)
+        people = People(settings, newest(conn))
+        return {"trades": found, "place": place, "orders": orders_of(conn), "people": people}
+
+    found = await request.app[STORE].read(read)
+    return pages.render(
+        request, "supervision/trades.html", who=who, sectors=sorted(sectors), measures=MEASURE_NAMES, **found
+    )
+
+
+@routes.get("/supervision/trades/{trade}")
+async def one(request: web.Request) -> web.Response:
+    who = await session.need(request, PERMISSION)
+    form = Shown(dict.fromkeys(("number", "measure", "reason", "target", "basis"), ""))
+    return await page(request, who, request.match_info["trade"], form)
+
+
+async def page(request: web.Request, who: Person, trade: str, form: Shown, status: int = 200) -> web.Response:
+    """The page of a trade with the form of an order, for those who may give one."""
+    settings, node = request.app[SETTINGS], request.query.get("node", "")
+    sectors = scope.sectors_of(who, settings)
+
+    def read(conn: Connection) -> dict[str, Any]:
+        acts, _ = of_scope(conn, sectors, trade, node)
+        people = People(settings, newest(conn))
+        return {"acts": [_shown(each) for each in acts], "orders": orders_of(conn, trade), "people": people}
+
+    found = await request.app[STORE].read(read)
+    policy = request.app[TRUSTED].held
+    centres = [] if policy is None else [each for each in policy.members if each.role in ("hub", "district")]
+    return pages.render(
+        request,
+        "supervision/trade.html",
+        status=status,
+        who=who,
+        trade=trade,
+        form=form,
+        may_order=who.may("order.give"),
+        measures=MEASURE_NAMES,
+        centres=centres,
+        label=lambda name, t: t.pick(LABELS[name]) if name in LABELS else name,
+        **found,
+    )
+
+
+def of_scope(conn: Connection, sectors: frozenset[str], trade: str, node: str = "") -> tuple[list[Recorded], str]:
+    """The acts of a trade and its sector. Raises NotFound also for one of another sector: that is not this one's."""
+    acts = loading.recorded(conn, trade, node)
+    first = acts[0].act
+    sector = first.fields.get("sector", "") if first.seq == 1 else ""
+    sector = sector if isinstance(sector, str) else ""
+    if not scope.within(sectors, first.category, sector):
+        raise NotFound(
+            "this trade is of a sector that is not in this person's scope",
+            zh="该交易不在您的监管行业范围内",
+            advice_zh="请由负责该行业的监管人员查看。",
+            advice_en="Whoever supervises that sector can see it.",
+        )
+    return acts, sector
+
+
+def orders_of(conn: Connection, trade: str = "") -> list[Any]:
+    """Orders, newest first; with `trade` those that name it."""
+    which = [_orders.c.trade == trade] if trade else []
+    return list(conn.execute(select(_orders).where(*which).order_by(_orders.c.at_ms.desc()).limit(MAX_ORDERS)))
+
+
+def _shown(each: Recorded) -> ActShown:
+    disclosed = each.document.body.fields
+    inner = {name: value for name, value in each.inner.items() if name not in disclosed}
+    return ActShown(each, _texts(disclosed), _texts(inner))
+
+
+def _texts(fields: Any) -> list[tuple[str, str]]:
+    return [(str(name), _text(value)) for name, value in sorted(fields.items())]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value[:MAX_VALUE]
+    try:
+        return msgspec.json.encode(value).decode()[:MAX_VALUE]
+    except (msgspec.MsgspecError, NodeError, TypeError, UnicodeError):
+        return "…"
+
+
+def _place(text: str) -> tuple[int, int, int] | None:
+    parts = text.split("-")
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 17 for part in parts):
+        return None
+    return int(parts[0]), int(parts[1]), int(parts[2])
