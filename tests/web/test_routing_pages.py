@@ -39,14 +39,14 @@ async def test_a_hand_over_becomes_a_draft_by_one_click(tmp_path: Path) -> None:
         await node.projector.run()
         status, page = await browser.get("/routing")
         assert status == 200 and "示例国道改建工程" in page and "全市矿业权出让" in page
-        record = page.partition('action="/routing/handovers/')[2][:32]
-        status, _ = await browser.post(f"/routing/handovers/{record}", {})
+        record = page.partition('name="handover" value="')[2][:32]
+        status, _ = await browser.post("/console/trades/new", {"handover": record}, token=browser.token(page))
         assert status == 303, status
         assert browser.last is not None
         status, page = await browser.get(browser.last.headers["Location"])
         assert status == 200 and "示例国道改建工程" in page and "示例建设单位" in page
         _, page = await browser.get("/routing")
-        assert "已生成草稿" in page and 'action="/routing/handovers/' not in page
+        assert "已生成草稿" in page and 'name="handover"' not in page
 
 
 NO_REQUESTS = (
