@@ -135,6 +135,9 @@ class Settings(BaseModel):
     attachment_fetch: Literal["all", "own"] = "all"
     attachment_transfers: int = Field(default=2, ge=1, le=16)
     attachment_bytes_per_s: int = Field(default=0, ge=0)
+    ocds_prefix: str = Field(default="ocds-000000", pattern=r"^ocds-[a-z0-9]{6}$")
+    dump_keep_days: int = Field(default=30, ge=0, le=3650)
+    dumps_dir: Path = Path("dumps")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("upstream_url", "public_url")
@@ -184,6 +187,10 @@ class Settings(BaseModel):
     @property
     def attachments(self) -> Path:
         return self.directory / self.attachments_dir
+
+    @property
+    def dumps(self) -> Path:
+        return self.directory / self.dumps_dir
 
     @property
     def url(self) -> str:

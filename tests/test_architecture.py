@@ -15,7 +15,9 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"tlog", "domain"}),
     frozenset({"wire"}),
     frozenset({"store", "keyring", "settings", "trusted", "tiers", "rules", "rule_records"}),
-    frozenset({"publishing", "sync", "projections", "importing", "trading", "routing", "accounts", "attachments"}),
+    frozenset(
+        "publishing sync projections importing trading routing accounts attachments opendata".split(),
+    ),
     frozenset({"web", "jobs"}),
     frozenset({"app", "provision", "recovery", "running", "serve", "workers"}),
     frozenset({"cli", "demo", "bench", "__main__"}),
@@ -61,8 +63,8 @@ WIRE_MAY_IMPORT = PURE_MAY_IMPORT | {"urllib", "zstandard"}
 # Who may import sqlalchemy beside the store and the migrations: stages and entrances work inside the transaction that
 # `Store` opens, so they know its `Connection` and the expression language; none of them makes an engine.
 SQL = frozenset(
-    "store trusted rule_records accounts publishing sync projections trading routing attachments recovery web cli demo"
-    " bench".split()
+    "store trusted rule_records accounts publishing sync projections trading routing attachments opendata recovery web"
+    " cli demo bench".split()
 )
 # Measurements hold the store against the plain drivers (`node/bench/floor.py`), and make a server of their own.
 PLAIN_DRIVERS = frozenset({"sqlite3", "psycopg"})

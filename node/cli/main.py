@@ -294,6 +294,23 @@ def import_(
         records.import_records(kind, file, config, as_of=as_of, rejects=rejects, as_json=as_json)
 
 
+@app.command("export")
+def export_file(
+    form: Annotated[str, typer.Argument(help="ocds | jsonl | csv | xlsx")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="写入的文件 · the file to write.")],
+    records: Annotated[bool, typer.Option("--records", help="OCDS：按交易合并 · OCDS: records by trade.")] = False,
+    newest: Annotated[bool, typer.Option("--newest", help="只要最新版本 · newest versions only.")] = False,
+    config: Config = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """导出公开数据 · Write everything public to one file."""
+    from node.cli import records as commands
+    from node.cli.output import errors
+
+    with errors(as_json=as_json, config=config):
+        commands.export(form, output, config, by_trade=records, history=not newest, as_json=as_json)
+
+
 @app.command()
 def receipt(
     record_id: Annotated[str, typer.Argument(help="记录编号 · record id, 32 hexadecimal digits.")],

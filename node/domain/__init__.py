@@ -10,6 +10,7 @@ from node.domain.acts import Act, Hand
 from node.domain.audience import Audience
 from node.domain.codes import Division, ExpertClass
 from node.domain.credit import BlacklistEntry, CreditBehaviour, CreditScore
+from node.domain.dumps import DailyDump
 from node.domain.entities import Company
 from node.domain.erasure import Erasure
 from node.domain.experts import ExpertEmployment, ExpertIdentity, ExpertProfile
@@ -103,6 +104,7 @@ KINDS: dict[str, Kind] = {
         _kind("trust.policy", "信任策略版本", "Version of the trust policy", PolicyVersion),
         _kind("rule.package", "规则包", "Rule package", Package, hand=(Hand, "shared")),
         _kind("rule.table", "规则表", "Rule table", RuleTable, hand=(Hand, "shared")),
+        _kind("dump.daily", "每日数据包", "Daily dump", DailyDump),
         _kind("code.division", "行政区划", "Administrative division", Division),
     )
 }

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from node.domain.acts import DISCLOSURES, Act
 from node.domain.calendar import Calendar, day_of, start_of
-from node.domain.folding import Halt, Trade, holds
 from node.domain.rulebook import ClockRule, NoticeRule, Point
+from node.domain.state import Halt, Trade, holds
 
 State = Literal["owed", "done", "late", "done-late"]
 Shown = Literal["none", "owed", "done", "late", "done-late"]
@@ -132,7 +132,7 @@ def _runs(
         value = moment(trade, start, clock.start) if start.act == clock.start.act else None
         if value is None or not in_force(clock, value) or not holds(clock.when, facts_at(facts, trade, start)):
             continue
-        end = _end(trade, clock, start, acts[place + 1 :])
+        end = _end(trade, clock, start, acts[place:])
         if end == "lapsed":
             continue
         due = due_ms(clock, value, calendar, trade.lots[number].halts)
@@ -146,11 +146,13 @@ def _runs(
             yield Owed(clock, act, (number,), due, state, end.seq, began(value), start.seq, done)
 
 
-def _end(trade: Trade, clock: ClockRule, start: Act, later: list[Act]) -> Act | Literal["lapsed", "open"]:
-    """The act that ends a run. It has lapsed where a later start or an act that voids came first."""
+def _end(trade: Trade, clock: ClockRule, start: Act, acts: list[Act]) -> Act | Literal["lapsed", "open"]:
+    """The act that ends a run, of `start` and those after it. A later start, or an act that voids, lets it lapse."""
+    if clock.start.act == clock.end.act:
+        return start if moment(trade, start, clock.end) is not None else "open"
     ending = trade.package.act(clock.end.act)
     answering = ending is not None and start.act in ending.answers
-    for act in later:
+    for act in acts[1:]:
         if act.act == clock.end.act and (not answering or act.corrects == start.seq):
             return act
         rule = trade.package.act(act.act)

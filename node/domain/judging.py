@@ -14,6 +14,7 @@ from node.domain.folding import (
     Trade,
     amended_by,
     beginning,
+    covering,
     extended,
     fields_of,
     fits,
@@ -63,10 +64,10 @@ def judge(
     if package is None or rule is None:
         return faults or [_no_act(act)]
     faults += _header(trade, act, rule, package, now_ms)
-    if trade is not None:
+    if trade is not None and not _hopeless(faults):
         faults += _place(trade, act, rule)
-    if any(fault.rule in ("act", "lots", "seq") for fault in faults):
-        return faults  # what it would be about is not known: nothing more can be said
+    if _hopeless(faults):
+        return faults
     after = beginning(package, act) if trade is None else extended(trade, act)
     target = amended_by(after, act)
     known = fields_of(package, rule, package.act(target.act) if target else None)
@@ -97,6 +98,11 @@ def judge_withdrawal(trade: Trade, seq: int) -> list[Fault]:
         )
         for number in sorted({number for number, _ in rest})
     ]
+
+
+def _hopeless(faults: list[Fault]) -> bool:
+    """Whether it is not known what an act would be about, so that nothing more can be said of it."""
+    return any(fault.rule in ("act", "lots", "seq", "amends") for fault in faults)
 
 
 def _package(trade: Trade | None, act: Act, rules: Rulebook) -> tuple[Package | None, list[Fault]]:
@@ -155,7 +161,7 @@ def _place(trade: Trade, act: Act, rule: ActRule) -> Iterator[Fault]:
         yield Fault("lots", "lots", "该环节针对整个交易，不能只选部分标段", "this act is about the whole trade")
         return
     yield from _answers(trade, act, rule)
-    lots = [trade.lots[number] for number in _about(trade, act)]
+    lots = [trade.lots[number] for number in covering(trade.package, trade.lots, trade.covers, act)]
     if not lots:
         yield Fault("lots", "lots", "本交易没有标段可办理", "there is no lot that it could be about")
     for lot in lots:
@@ -175,11 +181,6 @@ def _place(trade: Trade, act: Act, rule: ActRule) -> Iterator[Fault]:
             f"办理时间早于第 {moved[-1].seq} 号环节",
             f"it would have happened before act {moved[-1].seq}",
         )
-
-
-def _about(trade: Trade, act: Act) -> tuple[str, ...]:
-    """The lots that an act would be about."""
-    return extended(trade, act).covers[act.seq]
 
 
 def _answers(trade: Trade, act: Act, rule: ActRule) -> Iterator[Fault]:

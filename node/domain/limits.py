@@ -12,8 +12,8 @@ from node.domain.acts import Act
 from node.domain.calendar import Calendar, day_of
 from node.domain.clocks import began, due_ms, facts_at, in_force, moment
 from node.domain.faults import Fault
-from node.domain.folding import Trade, holds
 from node.domain.rulebook import ClockRule, LimitRule, Point
+from node.domain.state import Trade, holds
 
 _UNIT_EN = {"日": "days", "工作日": "working days", "年": "years", "小时": "hours"}
 
@@ -25,17 +25,14 @@ def check_clocks(after: Trade, act: Act, target: Act | None, calendar: Calendar)
             continue
         broken: dict[tuple[int | str, int | str], list[str]] = {}
         for number in after.covers[act.seq]:
-            pair = _ends(after, clock, act, target, number)
-            if pair is None:
-                continue
-            start, end = pair
-            value, reached = moment(after, start, clock.start), moment(after, end, clock.end)
-            if value is None or reached is None or not in_force(clock, value):
-                continue
-            if not holds(clock.when, facts_at(after.facts_of(number), after, start, end)):
-                continue
-            if _breaks(clock, value, reached, after, number, calendar):
-                broken.setdefault((value, reached), []).append(number)
+            for start, end in _pairs(after, clock, act, target, number):
+                value, reached = moment(after, start, clock.start), moment(after, end, clock.end)
+                if value is None or reached is None or not in_force(clock, value):
+                    continue
+                if not holds(clock.when, facts_at(after.facts_of(number), after, start, end)):
+                    continue
+                if _breaks(clock, value, reached, after, number, calendar):
+                    broken.setdefault((value, reached), []).append(number)
         for (value, reached), numbers in broken.items():
             yield _clock_fault(clock, act, value, reached, numbers, calendar)
 
@@ -59,19 +56,27 @@ def check_limits(after: Trade, act: Act, target: Act | None) -> Iterator[Fault]:
             yield _limit_fault(limit, value, bound)
 
 
-def _ends(after: Trade, clock: ClockRule, act: Act, target: Act | None, number: str) -> tuple[Act, Act] | None:
-    """The two acts between which a clock is to be judged because of this act, or None where it is not touched."""
-    own = {act.act} | ({target.act} if target is not None else set())
-    moved = set(act.fields)
-    ends = act if act.act == clock.end.act else target if _moved(clock.end, target, moved) else None
-    if ends is not None:
-        start = _before(after, clock, ends, number)
-        return None if start is None else (start, ends)
-    starts = act if act.act == clock.start.act else target if _moved(clock.start, target, moved) else None
-    if starts is None or clock.end.act in own - {clock.start.act}:
-        return None
-    end = _planned(after, clock, starts, number)
-    return None if end is None else (starts, end)
+def _pairs(after: Trade, clock: ClockRule, act: Act, target: Act | None, number: str) -> Iterator[tuple[Act, Act]]:
+    """The starts and ends between which a clock is to be judged because of this act; none where it is not touched.
+
+    An end that a field plans, as a notice plans the deadline, may be said before its start comes: a clarification has
+    to keep its distance from the deadline, and a deadline that is moved has to keep it from every clarification.
+    """
+    fields = set(act.fields)
+    end = act if act.act == clock.end.act else target if _moved(clock.end, target, fields) else None
+    start = act if act.act == clock.start.act else target if _moved(clock.start, target, fields) else None
+    if end is not None:
+        first = _before(after, clock, end, number)
+        if first is not None:
+            yield first, end
+        if clock.end.field and end is not act:
+            yield from (
+                (each, end) for each in after.about(number) if each.act == clock.start.act and each.seq > end.seq
+            )
+    elif start is not None and clock.end.field:
+        planned = _planned(after, clock, start, number)
+        if planned is not None:
+            yield start, planned
 
 
 def _moved(point: Point, target: Act | None, fields: set[str]) -> bool:
@@ -97,9 +102,9 @@ def _before(after: Trade, clock: ClockRule, end: Act, number: str) -> Act | None
 
 
 def _planned(after: Trade, clock: ClockRule, start: Act, number: str) -> Act | None:
-    """The newest act of this round that already says when the clock is to end, as a notice says the deadline."""
-    if not clock.end.field:
-        return None
+    """The newest act of this round that says when the clock is to end."""
+    if clock.start.act == clock.end.act:
+        return start
     found = None
     for act in after.about(number):
         each = after.package.act(act.act)

@@ -7,6 +7,7 @@ shapes here are those of the file. Nothing in this module is a number of the law
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -272,7 +273,16 @@ class Rulebook:
     def of(self, category: str, day: str) -> Package | None:
         """The newest package of a category that is in force on an ISO day."""
         fits = [each for each in self.packages if each.category == category and each.in_force(day)]
-        return max(fits, key=lambda each: (each.effective_from, each.version), default=None)
+        return max(fits, key=lambda each: (each.effective_from, _natural(each.version)), default=None)
+
+
+def _natural(version: str) -> list[tuple[int, str]]:
+    """A version for ordering: `10` comes after `9`.
+
+    >>> _natural("1.10") > _natural("1.9"), _natural("10") > _natural("9")
+    (True, True)
+    """
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"[0-9]+|[^0-9]+", version)]
 
 
 def parse(values: Any, source: str) -> Package:

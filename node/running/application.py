@@ -15,10 +15,12 @@ from node.web import (
     doors,
     enrol_api,
     exports,
+    feeds,
     files_api,
     files_sync,
     keys,
     news_api,
+    opendata,
     ops,
     pages,
     portal,
@@ -71,7 +73,16 @@ def build(
     nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes, files_sync.routes)
     persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
     persons += [files_api.routes, rules_pages.routes]
-    for routes in (*nodes, records_api.routes, ops.routes, exports.routes, portal.routes, *persons):
+    for routes in (
+        *nodes,
+        records_api.routes,
+        ops.routes,
+        exports.routes,
+        feeds.routes,
+        opendata.routes,
+        portal.routes,
+        *persons,
+    ):
         app.add_routes(routes)
     pages.setup(app)
 

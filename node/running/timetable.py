@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from node.jobs import Job, Timetable, Wake
+from node.opendata.dump import Dumper
+from node.opendata.export import About
 from node.publishing.audit import audit, tidy
 from node.store import cursors
 from node.store.db import Store
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from node.app import Node
 
 _log = structlog.get_logger(__name__)
+DUMP_INTERVAL_S = 900
+"""How soon after midnight the day's dump is made."""
 PROJECT_PAUSE_S = 0.25
 """Much news at once makes one run of the projection a while, not one each."""
 
@@ -36,6 +40,8 @@ def timetable(node: Node, on_fatal: Callable[[], None], around: Callable[[Job], 
         Job("oversight", settings.observe_interval_s or settings.sync_interval_s, 300, node.watch_over),
     ]
     jobs.append(Job("accounts", settings.sync_interval_s, 300, node.accounts.upkeep))
+    if settings.dump_keep_days:
+        jobs.append(Job("dump", DUMP_INTERVAL_S, 3600, dumper_of(node).run))
     first: tuple[str, ...] = ()
     wakes = [Wake(node.elsewhere, (("watch",),))]
     if settings.upstream_url:
@@ -97,6 +103,20 @@ class Syncing:
         if self._version is not None and self._version != node.trusted.version:
             self._version = node.trusted.version
             node.above.set()
+
+
+def dumper_of(node: Node) -> Dumper:
+    """What makes the node's daily dump of open data."""
+    settings = node.settings
+    about = About(settings.url, settings.title, settings.ocds_prefix, 0)
+    return Dumper(
+        node.store,
+        node.publisher.publish,
+        node.clock,
+        directory=settings.dumps,
+        about=about,
+        keep_days=settings.dump_keep_days,
+    )
 
 
 async def audit_once(store: Store) -> None:

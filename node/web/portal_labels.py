@@ -42,6 +42,9 @@ LABELS: dict[str, Pair] = {
     "opens_at": ("开标（开启）时间", "Opens at"),
     "exchange": ("交易机构", "Exchange"),
     "listing_status": ("挂牌状态", "Listing status"),
+    # daily dumps
+    "day": ("日期", "Day"),
+    "files": ("文件", "Files"),
     # acts of a trade
     "trade": ("交易标识", "Trade"),
     "seq": ("序号", "Number"),
