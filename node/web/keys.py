@@ -11,8 +11,8 @@ from aiohttp import web
 
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
-from node.attachments.desk import Attachments
 from node.accounts.orders import Ordering
+from node.attachments.desk import Attachments
 from node.clock import Clock
 from node.keyring import Keyring
 from node.publishing.publish import Publisher
