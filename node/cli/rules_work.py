@@ -176,7 +176,9 @@ def _with_node(config: Path, work: Callable[[Node], Awaitable[T]]) -> T:
         try:
             await node.projector.run()
             await node.rule_records.refresh()
-            return await work(node)
+            done = await work(node)
+            await node.projector.run()
+            return done
         finally:
             await node.close()
 
