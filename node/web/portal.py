@@ -14,11 +14,10 @@ from node.store.logs import all_logs
 from node.store.view_record import record
 from node.store.view_status import counts, federation, policy_version, quarantine
 from node.tlog.note import parse_note
-from node.trading.loading import node_of
 from node.trusted import newest as newest_policy
 from node.web import files_shown, pages
 from node.web.exports import XLSX_ROWS, not_understood
-from node.web.keys import CLOCK, SETTINGS, STORE
+from node.web.keys import CLOCK, RULES, SETTINGS, STORE
 from node.web.portal_format import day, midnight_ms
 from node.web.portal_people import People
 from node.web.portal_query import (
@@ -122,7 +121,7 @@ async def one_record(request: web.Request) -> web.Response:
     def read(conn: Connection) -> dict[str, Any]:
         history = record(conn, wanted, origin, version=number)
         shown = history.version(number)
-        found = page_of(history, shown, people(conn, request), asked=origin)
+        found = page_of(history, shown, people(conn, request), request.app[RULES].book, asked=origin)
         files = files_shown.of_section(conn, shown.payload, "public") if found["document"] else []
         return found | {"files": files}
 
