@@ -144,6 +144,9 @@ class Settings(BaseModel):
     max_sessions: int = Field(default=5, gt=0)
     password_min_chars: int = Field(default=10, ge=8, le=64)
     max_form_bytes: int = Field(default=1 << 20, gt=0)
+    ocds_prefix: str = Field(default="ocds-000000", pattern=r"^ocds-[a-z0-9]{6}$")
+    dump_keep_days: int = Field(default=30, ge=0, le=3650)
+    dumps_dir: Path = Path("dumps")
     attachments_dir: Path = Path("attachments")
     max_attachment_bytes: int = Field(default=512 << 20, gt=0)
     attachment_types: tuple[str, ...] = ()
@@ -208,6 +211,10 @@ class Settings(BaseModel):
     @property
     def keys(self) -> Path:
         return self.directory / self.keys_dir
+
+    @property
+    def dumps(self) -> Path:
+        return self.directory / self.dumps_dir
 
     @property
     def attachments(self) -> Path:

@@ -193,6 +193,8 @@ class Process:
 async def start(arguments: Sequence[str], log: Path, *, piped: bool = False) -> Process:
     """Start `python ARGUMENTS`; `piped` gives it our commands on standard input."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))}
+    # A night's work would fall into the measurement.
+    environment["GGZY_DUMP_KEEP_DAYS"] = "0"
     pipe = asyncio.subprocess.PIPE if piped else asyncio.subprocess.DEVNULL
     with log.open("ab") as out:
         child = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""Commands about records: import and receipt."""
+"""Commands about records: import, export and receipt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from node.cli.opening import load, quiet_logs, tell_of_upstream
 from node.cli.output import result, say
 from node.cli.progress import counter
 from node.domain.audience import HOLDINGS
+from node.domain.dumps import DumpFile
+from node.errors import Malformed
 from node.importing.run import Tally, import_file
+from node.opendata.export import FORMS, About, write
 from node.publishing.receipts import issue
 from node.store import logs, payloads, view_record
 from node.tlog.proof import FILE_EXTENSION
@@ -54,6 +57,36 @@ def import_records(kind: str, file: Path, config: Path, *, as_of: str, rejects: 
                 "rejects": str(tally.rejects_path) if tally.rejects_path else None,
             }
         )
+
+
+def export(form: str, output: Path, config: Path, *, by_trade: bool, history: bool, as_json: bool) -> None:
+    if form not in FORMS:
+        raise Malformed(
+            f"there is no form {form!r}; known are {', '.join(FORMS)}",
+            field="form",
+            zh=f"没有 {form} 这种格式",
+            advice_zh=f"请用其中一个：{'、'.join(FORMS)}。",
+            advice_en=f"Name one of {', '.join(FORMS)}.",
+        )
+    settings = load(config)
+
+    async def work() -> DumpFile:
+        node = Node(settings)
+        try:
+            await node.open()
+            await node.projector.run()
+            about = About(settings.url, settings.title, settings.ocds_prefix, node.clock())
+            made = partial(write, form=form, path=output, about=about, records=by_trade, history=history)
+            return await node.store.read(made)
+        finally:
+            await node.close()
+
+    with quiet_logs():
+        made = asyncio.run(work())
+    say(f"已写入 {output}：{made.rows} 条，{made.size} 字节 · wrote {made.rows} rows, {made.size} bytes")
+    say(f"SHA-256 {made.sha256}")
+    if as_json:
+        result({"file": str(output), "rows": made.rows, "size": made.size, "sha256": made.sha256})
 
 
 def receipt(record_id: str, output: Path, config: Path, *, version: int | None, as_json: bool) -> None:

@@ -10,12 +10,15 @@ from node.domain.acts import Act, Hand
 from node.domain.audience import Audience
 from node.domain.codes import Division, ExpertClass
 from node.domain.credit import BlacklistEntry, CreditBehaviour, CreditScore
+from node.domain.dumps import DailyDump
 from node.domain.entities import Company
 from node.domain.erasure import Erasure
 from node.domain.experts import ExpertEmployment, ExpertIdentity, ExpertProfile
 from node.domain.handover import Handover
 from node.domain.logs import Evidence, Observation
 from node.domain.record import Document
+from node.domain.rulebook import Package
+from node.domain.ruletables import RuleTable
 from node.domain.supervision import Order
 from node.domain.trades import TradeCandidates, TradeListing, TradeNotice, TradeResult
 from node.domain.trust import PolicyVersion
@@ -101,6 +104,9 @@ KINDS: dict[str, Kind] = {
         _kind("log.observe", "日志观察", "Observed heads", Observation),
         _kind("log.evidence", "日志证据", "Evidence against a log", Evidence),
         _kind("trust.policy", "信任策略版本", "Version of the trust policy", PolicyVersion),
+        _kind("dump.daily", "每日数据包", "Daily dump", DailyDump),
+        _kind("rule.package", "规则包", "Rule package", Package, hand=(Hand, "shared")),
+        _kind("rule.table", "规则表", "Rule table", RuleTable, hand=(Hand, "shared")),
         _kind("code.division", "行政区划", "Administrative division", Division),
     )
 }

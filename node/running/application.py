@@ -15,20 +15,26 @@ from node.web import (
     doors,
     enrol_api,
     exports,
+    feeds,
     files_api,
     files_sync,
     keys,
     news_api,
+    opendata,
     ops,
     pages,
     portal,
     problems,
     records_api,
+    routing_pages,
+    rules_pages,
     session,
+    supervision,
     sync_api,
     uplink_pages,
     wraps_api,
 )
+from node.web.console import routes as console
 from node.web.keys import Worker
 from node.web.limits import Limits
 from node.web.national import endpoint as national
@@ -51,7 +57,7 @@ def build(
     )
     app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
     app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
-    app[keys.ACCOUNTS], app[keys.AUDIT] = node.accounts, node.audit
+    app[keys.ACCOUNTS], app[keys.AUDIT], app[keys.ORDERING] = node.accounts, node.audit, node.ordering
     app[keys.ATTACHMENTS] = node.attachments
     app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
     skew_s = node.settings.max_clock_skew_s
@@ -59,6 +65,8 @@ def build(
     nonces = None if node.beside is None else SharedNonces(node.beside, 3 * skew_s)
     app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=skew_s, nonces=nonces)
     app[keys.RULES], app[keys.DESK] = node.rules, node.desk
+    app[keys.PLACING] = node.placing
+    app[keys.RULE_RECORDS] = node.rule_records
     app[keys.BULLETIN], app[keys.ISSUER] = node.bulletin, node.issuer
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
@@ -75,9 +83,20 @@ def build(
         codes_api.routes,
         files_sync.routes,
     )
-    persons = accounts.routes_for(node.settings)
-    pages_of = (files_api.routes, records_api.routes, ops.routes, exports.routes, uplink_pages.routes, portal.routes)
-    for routes in (*nodes, *pages_of, *persons):
+    public = (
+        files_api.routes,
+        records_api.routes,
+        ops.routes,
+        exports.routes,
+        feeds.routes,
+        opendata.routes,
+        rules_pages.routes,
+        uplink_pages.routes,
+        portal.routes,
+    )
+    persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
+    desk = [console.routes, routing_pages.routes] if node.settings.role in ("district", "hub") else []
+    for routes in (*nodes, *public, *persons, *desk):
         app.add_routes(routes)
     if node.settings.intake_senders:
         national.setup(app, node.settings)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from node.jobs import Job, Timetable, Wake
+from node.opendata.dump import Dumper
+from node.opendata.export import About
 from node.publishing.audit import audit, tidy
 from node.running import reporting
 from node.store import cursors
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from node.app import Node
 
 _log = structlog.get_logger(__name__)
+DUMP_INTERVAL_S = 900
+"""How soon after midnight the day's dump is made."""
 PROJECT_PAUSE_S = 0.25
 """Much news at once makes one run of the projection a while, not one each."""
 
@@ -30,23 +34,29 @@ def timetable(node: Node, on_fatal: Callable[[], None], around: Callable[[Job], 
     settings = node.settings
     jobs = [
         Job("project", settings.project_interval_s, 600, node.projector.run),
-        Job("trades", settings.project_interval_s, 600, node.trades.run),
+        Job("trades", settings.project_interval_s, 600, node.keep_trades),
         Job("watch", settings.watch_interval_s, 30, node.look_around),
         Job("audit", settings.audit_interval_s, 600, partial(audit_once, node.store)),
-        Job("files", settings.sync_interval_s, 600, node.carry_files),
         Job("tidy files", settings.audit_interval_s, 600, node.attachments.tidy),
         Job("oversight", settings.observe_interval_s or settings.sync_interval_s, 300, node.watch_over),
     ]
     jobs.append(Job("accounts", settings.sync_interval_s, 300, node.accounts.upkeep))
+    if settings.dump_keep_days:
+        jobs.append(Job("dump", DUMP_INTERVAL_S, 3600, dumper_of(node).run))
+    if settings.role in ("hub", "district"):
+        jobs.append(Job("routing", settings.project_interval_s, 300, node.routing_watch.run))
     first: tuple[str, ...] = ()
     wakes = [Wake(node.elsewhere, (("watch",),))]
     if settings.upstream_url:
         syncing = Syncing(node)
         jobs.append(Job("sync", settings.sync_interval_s, 900, syncing.run))
+        jobs.append(Job("files", settings.sync_interval_s, 600, syncing.carry_files))
         jobs.append(Job("push", settings.sync_interval_s, 60, syncing.push_new))
         wakes.append(Wake(node.above, (("sync",),)))
         node.above.set()
         first = ("push",)
+    else:
+        jobs.append(Job("files", settings.sync_interval_s, 600, node.carry_files))
     # What is new goes up before anything else is made of it; all else that a pass does waits for the interval.
     wakes.append(Wake(node.news, (first, ("project",), ("trades",)), PROJECT_PAUSE_S))
     if settings.witnesses:
@@ -84,6 +94,12 @@ class Syncing:
         if report.entries_down or report.payloads_down:
             await node.projector.run()
 
+    async def carry_files(self) -> None:
+        """Attachments, with a node above that answers; what records list is listed either way."""
+        carried = await self._node.carry_files(reach=self._backoff.due())
+        if carried.moved:
+            self._node.bulletin.bump()
+
     async def push_new(self) -> None:
         """Push what is new, between two passes; a new version of the trust policy asks for a whole pass."""
         node = self._node
@@ -92,6 +108,20 @@ class Syncing:
         if self._version is not None and self._version != node.trusted.version:
             self._version = node.trusted.version
             node.above.set()
+
+
+def dumper_of(node: Node) -> Dumper:
+    """What makes the node's daily dump of open data."""
+    settings = node.settings
+    about = About(settings.url, settings.title, settings.ocds_prefix, 0)
+    return Dumper(
+        node.store,
+        node.publisher.publish,
+        node.clock,
+        directory=settings.dumps,
+        about=about,
+        keep_days=settings.dump_keep_days,
+    )
 
 
 async def audit_once(store: Store) -> None:

@@ -265,7 +265,8 @@ def _engine(url: str) -> Engine:
             "wal_autocheckpoint=0",
             f"journal_size_limit={WAL_BYTES // 2}",
             "trusted_schema=OFF",
-            "cache_size=-16000",
+            # A connection each for the writer and four readers: what is read again lies in the system's cache anyway.
+            "cache_size=-10000",
             "temp_store=MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}")

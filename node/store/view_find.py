@@ -34,7 +34,7 @@ from node.store.word_terms import Need, amount_octaves, amount_span, amount_step
 
 SOME = COUNT_CAP + 500
 """So many rows that may fit are looked at first: mostly that is enough to fill the page and the count."""
-LOOK = 10_000
+LOOK = 5_000
 """How many rows one query looks at, at most."""
 _STRIDES = (4, 32, 256)
 """PostgreSQL: how many times the rows of a page are walked over, newest first, before the index is asked again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from node.opendata.dump import NAME
 from node.web.exports import XLSX_ROWS
 from node.web.i18n import LANGUAGES
 from node.web.openapi_parts import (
@@ -24,6 +25,7 @@ from node.web.openapi_parts import (
     string,
 )
 from node.web.openapi_schemas import RECORD_ID
+from node.web.opendata import CONTENT_TYPES
 from node.web.portal_query import (
     CATEGORY_NAMES,
     CODE_TABLES,
@@ -37,6 +39,9 @@ from node.web.portal_query import (
 
 PAGES = "pages · 网页"
 FILES = "downloads · 下载"
+ATOM = "application/atom+xml"
+JSON_FEED = "application/feed+json"
+DUMPS = (*CONTENT_TYPES.values(), BYTES)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 _EMPTY: Json = {"const": ""}
@@ -159,6 +164,38 @@ TABLE: tuple[Operation, ...] = (
         in_query("version", "without it the newest · 版本", either(integer(most=10**15 - 1), _EMPTY)),
         in_query("origin", "the log to look in · 指定日志", string()),
         problems=(404, 503),
+    ),
+    *(
+        Operation(
+            "get",
+            f"/trades.{form}",
+            f"trades{name}",
+            f"Newest rows of a search as {name} · 订阅检索结果",
+            FILES,
+            {200: Answer("at most 50 entries, newest first · 最新 50 条", {media: None})},
+            (400, 503),
+            (*_SEARCHES["trades"][1], _LANG),
+            about="Takes the parameters of the page. · 参数与网页相同。",
+            browser=True,
+        )
+        for form, name, media in (("atom", "Atom", ATOM), ("feed.json", "JsonFeed", JSON_FEED))
+    ),
+    _page("/open-data", "openDataPage", "Open data · 开放数据", "daily dumps with their hashes · 每日数据包"),
+    Operation(
+        "get",
+        "/open-data/{name}",
+        "openDataFile",
+        "A file of a daily dump · 数据包文件",
+        FILES,
+        {
+            200: Answer(
+                "the file; its SHA-256 is in the log · 文件",
+                dict.fromkeys(DUMPS),
+            )
+        },
+        (404, 503),
+        (in_path("name", "file name · 文件名", string(pattern=NAME.pattern)),),
+        browser=True,
     ),
     _page(
         "/status", "statusPage", "State of the federation · 运行状态", "logs, peers and quarantine · 日志、节点与隔离"

@@ -86,6 +86,17 @@ def schemas() -> dict[str, Json]:
             ),
         ),
         "PayloadConflict": record("Go on from here · 请从此处继续", size=integer()),
+        "FilesAsked": record(files=array(ref("FileAsked"))),
+        "FileAsked": record(
+            "A file that a log of `node` lists and that is not here · 本节点缺少的附件",
+            sha256=string(pattern="^[0-9a-f]{64}$"),
+            node=string(),
+            size=integer(),
+            have=integer("bytes that are kept already · 已收字节数"),
+        ),
+        "FileKept": record(
+            size=integer("bytes that are kept · 已收字节数"), held=boolean("whether all of it is here · 是否已完整")
+        ),
         "Wraps": record(
             "Key wraps of sealed sections, signed by the origin · 密封部分的密钥封装",
             next=integer("ask for what came after this the next time · 下次从此处续取"),

@@ -123,7 +123,7 @@ async def one_record(request: web.Request) -> web.Response:
         shown = history.version(number)
         found = page_of(history, shown, people(conn, request), asked=origin)
         files = files_shown.of_section(conn, shown.payload, "public") if found["document"] else []
-        return found | {"files": files, "files_node": node_of(shown.log.origin)}
+        return found | {"files": files}
 
     return pages.render(request, "record.html", **await request.app[STORE].read(read))
 

@@ -126,7 +126,7 @@ class Form:
 
 
 def trade_query(given: Mapping[str, str], origins: Mapping[str, object]) -> tuple[TradeQuery, Form]:
-    form = _form(
+    form = form_of(
         given, ("words", "category", "kind", "division", "from", "to", "min", "max", "origin", "order", "page")
     )
     query = TradeQuery(
@@ -153,7 +153,7 @@ def credit_query(
     given: Mapping[str, str], origins: Mapping[str, object], grades: Mapping[str, object] | None = None
 ) -> tuple[CreditQuery, Form]:
     """`grades` are the known ones; without them any grade may be asked for."""
-    form = _form(given, ("words", "sort", "grade", "origin", "page"))
+    form = form_of(given, ("words", "sort", "grade", "origin", "page"))
     grade = form.words("grade") if grades is None else form.choice("grade", grades)
     query = CreditQuery(
         words=form.words(),
@@ -167,13 +167,13 @@ def credit_query(
 
 def plain_query(given: Mapping[str, str]) -> tuple[str, int, Form]:
     """(words, page) of a list that has no other fields."""
-    form = _form(given, ("words", "page"))
+    form = form_of(given, ("words", "page"))
     return form.words(), form.page(), form
 
 
 def code_query(given: Mapping[str, str]) -> tuple[str, str, int, Form]:
     """(table, words, page) of the code tables."""
-    form = _form(given, ("table", "words", "page"))
+    form = form_of(given, ("table", "words", "page"))
     return form.choice("table", CODE_TABLES, next(iter(CODE_TABLES))), form.words(), form.page(), form
 
 
@@ -199,7 +199,8 @@ def version_number(text: str | None) -> int | None:
     return int(text)
 
 
-def _form(given: Mapping[str, str], names: tuple[str, ...]) -> Form:
+def form_of(given: Mapping[str, str], names: tuple[str, ...]) -> Form:
+    """The fields of an address by these names, cleaned of what no database takes."""
     form = Form({name: _clean(given.get(name, "")) for name in names})
     for name in names:
         # Which of two values was meant, nobody can tell.

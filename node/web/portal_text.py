@@ -13,6 +13,8 @@ NAVIGATION: Final[tuple[tuple[str, Pair], ...]] = (
     ("/credit", ("信用信息", "Credit")),
     ("/entities", ("市场主体", "Market parties")),
     ("/codes", ("代码表", "Code tables")),
+    ("/rules", ("交易规则", "Rules")),
+    ("/open-data", ("开放数据", "Open data")),
     ("/status", ("节点状态", "Node status")),
     ("/verify-help", ("如何核验", "How to verify")),
 )

@@ -37,7 +37,7 @@ _FILE = re.compile(r"([0-9a-f]{64}) ([1-9][0-9]{0,15}) ([a-z0-9-]{1,20})")
 
 @dataclass(frozen=True, slots=True)
 class BidReceipt:
-    """What the note says. `number` is 32 hex digits, `digest` SHA-256 of the encrypted file, `form` how it is encrypted.
+    """What the note says. `number` is 32 hex digits, `digest` SHA-256 of the encrypted file, `form` its encryption.
 
     With the state `withdrawn` it is the receipt of a withdrawal, `time_s` that of the withdrawal.
     """
@@ -98,21 +98,20 @@ def parse(text: str) -> BidReceipt:
         found = _FILE.fullmatch(file)
         if magic != MAGIC or end or found is None:
             raise ValueError
-        plain = lambda value: "" if value == "-" else value  # noqa: E731
         receipt = BidReceipt(
             node,
             trade,
-            plain(lot),
+            _plain(lot),
             sort,
             number,
             bidder,
-            plain(uscc),
+            _plain(uscc),
             found[1],
             int(found[2]),
             found[3],
             int(time_s),
             state,
-            plain(replaces),
+            _plain(replaces),
         )
         fits = sort in SORTS and state in STATES and bidder and bidder == bidder.strip() and node
         if not fits or not _HEX.fullmatch(number) or not _HEX.fullmatch(trade) or receipt.text() != text:
@@ -120,3 +119,7 @@ def parse(text: str) -> BidReceipt:
     except ValueError:
         raise Malformed("not a bid receipt of a version that this program knows") from None
     return receipt
+
+
+def _plain(value: str) -> str:
+    return "" if value == "-" else value
