@@ -56,7 +56,8 @@ class UplinkMessage(SQLModel, table=True):
     there), held (our lint refuses it), accepted, rejected (the receiver refuses it), dead (tried too often), deleted.
     `place` is its place in the order of sending, parents before children; `waits` names the parent for which a
     blocked one waits; `told` is the state that the last verdict told of, empty where there is news. Times are UTC
-    milliseconds, 0: never."""
+    milliseconds, 0: never.
+    """
 
     __tablename__ = "uplink_message"
     id: int | None = Field(default=None, sa_column=Column(_Id, primary_key=True, autoincrement=True))
