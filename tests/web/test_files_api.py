@@ -1,4 +1,4 @@
-"""Attachments through HTTP: who gets which, in which parts, with which headers; uploads that go on where they stopped."""
+"""Attachments through HTTP: who gets which, in which parts, with which headers; uploads go on where they stopped."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ async def test_who_may_have_what(world: World) -> None:
 
 
 async def test_an_upload_goes_on_where_it_stopped(world: World) -> None:
-    node, client, browser = world
+    _, client, browser = world
     token = browser.token((await browser.get("/account"))[1])
     mine = {**cookies(browser), "Ggzy-Csrf": token, "Accept": "application/json"}
     begun = await client.post(
