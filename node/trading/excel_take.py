@@ -111,9 +111,7 @@ async def _register(
     if not publish:
         found = await desk.check_registration(category, title, fields, division=division, project_code=code, at=at)
         return None, found
-    done = await desk.begin(
-        person, category, title, fields, division=division, project_code=code, at=at, second=second
-    )
+    done = await desk.begin(person, category, title, fields, division=division, project_code=code, at=at, second=second)
     return done, done.warnings
 
 
