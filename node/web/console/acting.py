@@ -6,7 +6,6 @@ preview is the draft's page (`drafts.py`), so that a reload repeats nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,7 +25,6 @@ from node.routing import handing
 from node.trading import templates
 from node.trading.templates import Template
 from node.web import files_shown, session
-from node.web.act_shown import Names
 from node.web.console import forms, keeping, sent, sheets, shell
 from node.web.console import trade as trade_page
 from node.web.console.forms import Tables
@@ -128,24 +126,6 @@ async def choose(request: web.Request) -> web.Response:
     coming = partial(handing.incoming, me=request.app[SETTINGS].name, open_only=True)
     offered = await request.app[STORE].read(coming)
     return shell.render(request, "choose.html", who, packages=in_force(request), offered=offered)
-
-
-@routes.post("/console/trades/new")
-async def take_over(request: web.Request) -> web.Response:
-    """Make a draft of what another centre has handed over."""
-    who = await shell.centre(request, "trade.register")
-    given = await session.form(request)
-    app, text = request.app, str(given.get("handover", ""))
-    record = bytes.fromhex(text) if re.fullmatch(r"[0-9a-f]{32}", text) else b""
-    offered = await app[STORE].read(partial(handing.one, record_id=record, me=app[SETTINGS].name))
-    package = next((each for each in in_force(request) if each.category == offered.category), None)
-    if package is None:
-        raise NotFound("no rules for it", zh="没有该类别的现行规则", field="category")
-    about = registration(request, package.id)
-    got = Sent(raw=forms.fill(about.fields, offered.facts), key=shell.desk(request).new_key())
-    draft = await keeping.save(request, who, None, about, got, 0)
-    await handing.take(app[STORE], app[SETTINGS], app[CLOCK], record, account=who.account, done=f"draft {draft.id}")
-    raise web.HTTPSeeOther(_here(about, draft.id, done="taken"))
 
 
 @routes.get("/console/trades/new/{category}")
@@ -465,10 +445,6 @@ async def _filled(
     _, notes = await judged(request, about, got)
     bad = any(note.severity == "refuse" for each in notes.values() for note in each)
     return _page(request, who, about, got, notes, draft=draft, status=400 if bad else 200, cells=read)
-
-
-def names(request: web.Request) -> Names:
-    return shell.tables(request)
 
 
 def _corrects(request: web.Request) -> int:

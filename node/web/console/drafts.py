@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from node.accounts.person import Person
-from node.domain.acts import DISCLOSURE_NAMES
+from node.domain.acts import DISCLOSURE_NAMES, Act, Disclosure
+from node.domain.calendar import day_of
+from node.domain.record import Document, Source
 from node.errors import ActRefused, NodeError, NotFound, Overtaken
+from node.trading import sections
 from node.trading.desk import Desk, Done
 from node.web import session
-from node.web.act_shown import shown
 from node.web.console import acting, keeping, sent, shell
 from node.web.console import trade as trade_page
 from node.web.console.acting import Subject
 from node.web.console.inputs import Note, one_line
 from node.web.console.keeping import Draft
 from node.web.console.sent import Sent
+from node.web.disclosures import records
+from node.web.disclosures.values import fields
 from node.web.keys import AUDIT, SETTINGS
 
 routes = web.RouteTableDef()
@@ -109,8 +114,8 @@ async def _page(request: web.Request, who: Person, draft: Draft, wrong: list[Not
     values, notes = await acting.judged(request, about, got)
     refusing = [note for each in notes.values() for note in each if note.severity == "refuse"]
     warnings = [note for each in notes.values() for note in each if note.severity != "refuse"]
-    rows = shown(about.fields, values, shell.tables(request))
     at, _ = got.moment()
+    document, kept = _document(request, about, got, values, at or shell.now_ms(request))
     mine = draft.account == who.account
     return shell.render(
         request,
@@ -120,9 +125,9 @@ async def _page(request: web.Request, who: Person, draft: Draft, wrong: list[Not
         draft=draft,
         about=about,
         sent=got,
-        title=got.title or str(values.get("project_name", "")) or draft.title,
-        shown=[row for row in rows if row.disclosed or not about.rule.public],
-        inside=[row for row in rows if not row.disclosed and about.rule.public],
+        title=document.body.title or draft.title,
+        shown=records.fields(document, shell.desk(request).rules.book),
+        inside=fields(about.fields, kept),
         refusing=refusing,
         warnings=warnings,
         wrong=wrong or [],
@@ -136,6 +141,30 @@ async def _page(request: web.Request, who: Person, draft: Draft, wrong: list[Not
         right_post=_may(who, about),
         publisher=request.app[SETTINGS].title,
     )
+
+
+def _document(
+    request: web.Request, about: Subject, got: Sent, values: dict[str, Any], at: int
+) -> tuple[Document[Act], dict[str, Any]]:
+    """The record as the desk would publish it, for its page to show, and the fields that this page would not show."""
+    shown, kept = sections.split(about.fields, values) if about.rule.public else (values, {})
+    first = about.trade.acts[0] if about.trade and about.trade.acts else None
+    act = Act(
+        trade=about.trade.key if about.trade else got.key,
+        seq=about.trade.next_seq if about.trade else 1,
+        category=about.package.category,
+        act=about.rule.id,
+        rules=about.package.name,
+        at=at,
+        title=got.title or about.title or str(values.get("project_name", "")),
+        division=about.trade.division if about.trade else str(values.get("division", "")),
+        project_code=first.project_code if first else str(values.get("project_code", "")),
+        lots=got.lots,
+        fields=shown,
+        disclosure=msgspec.convert(about.rule.disclosure, Disclosure),
+        corrects=got.corrects,
+    )
+    return Document(key=act.key, body=act, source=Source(request.app[SETTINGS].title), as_of=day_of(at)), kept
 
 
 async def _publish(request: web.Request, who: Person, draft: Draft) -> web.Response:

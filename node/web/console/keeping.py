@@ -38,7 +38,7 @@ async def load(request: web.Request, who: Person, id: str) -> Draft | None:
 
 
 async def save(
-    request: web.Request, who: Person, draft: Draft | None, about: Subject, got: Sent, version: int
+    request: web.Request, who: Person, draft: Draft | None, about: Subject, got: Sent, version: int = 0
 ) -> Draft:
     """Keep what was typed; an approval of what was there before no longer holds.
 
