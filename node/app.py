@@ -23,6 +23,8 @@ from node.publishing.observe import Observer
 from node.publishing.publish import Publisher
 from node.publishing.restart import compare_mark, require_own
 from node.publishing.sealing import Sealer
+from node.quality import yardstick
+from node.quality.run import Quality
 from node.routing.issuing import Issuer, Wanted
 from node.routing.placing import Placing
 from node.rules import Rules
@@ -124,6 +126,7 @@ class Node:
         self.attachments = Attachments(settings, self.store, self.trusted, clock)
         self.rules = Rules.packaged()
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
+        self.quality = Quality(self.store, self.rules, self.trusted, yardstick.load(), clock, calm=self.pressure.calm)
         self.desk = Desk(
             self.store,
             self.publisher,

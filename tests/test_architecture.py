@@ -25,6 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 NEIGHBOURS: dict[tuple[str, str], str] = {
     ("node.trusted", "store"): "the policy now held is kept in the store",
     ("node.tiers", "settings"): "the centre that this node is stands in its settings",
+    ("node.quality.acts", "trading"): "a trade is judged as the register replays it, from the same records",
     ("node.app", "running"): "it puts the parts of a serving node together",
     ("node.running.application", "app"): "the type of the node around which it builds",
     ("node.running.timetable", "app"): "the type of the node whose jobs it lists",

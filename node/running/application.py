@@ -35,6 +35,7 @@ from node.web.disclosures import routes as disclosures
 from node.web.keys import Worker
 from node.web.limits import Limits
 from node.web.national import endpoint as national
+from node.web.quality import pages_board
 from node.web.signed import Callers
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def build(
         opendata.routes,
         uplink_pages.routes,
         *disclosures.ROUTES,
+        pages_board.routes,
         portal.routes,
     )
     for routes in (*nodes, *public, *accounts.routes_for(node.settings)):

@@ -14,6 +14,7 @@ from node.store.logs import all_logs
 from node.store.view_record import record
 from node.store.view_status import counts, federation, policy_version, quarantine
 from node.tlog.note import parse_note
+from node.trading.loading import node_of
 from node.trusted import newest as newest_policy
 from node.web import files_shown, pages
 from node.web.exports import XLSX_ROWS, not_understood

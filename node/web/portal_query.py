@@ -127,7 +127,7 @@ class Form:
 
 
 def trade_query(given: Mapping[str, str], origins: Mapping[str, object]) -> tuple[TradeQuery, Form]:
-    form = _form(
+    form = form_of(
         given, ("words", "category", "kind", "division", "from", "to", "min", "max", "origin", "order", "page")
     )
     query = TradeQuery(
@@ -150,7 +150,7 @@ def trade_query(given: Mapping[str, str], origins: Mapping[str, object]) -> tupl
 
 
 def disclosure_query(given: Mapping[str, str]) -> tuple[TradeQuery, Form]:
-    form = _form(given, ("words", "disclosure", "category", "division", "from", "to", "page"))
+    form = form_of(given, ("words", "disclosure", "category", "division", "from", "to", "page"))
     query = TradeQuery(
         words=form.words(),
         disclosure=form.choice("disclosure", DISCLOSURE_NAMES),
@@ -168,7 +168,7 @@ def credit_query(
     given: Mapping[str, str], origins: Mapping[str, object], grades: Mapping[str, object] | None = None
 ) -> tuple[CreditQuery, Form]:
     """`grades` are the known ones; without them any grade may be asked for."""
-    form = _form(given, ("words", "sort", "grade", "origin", "page"))
+    form = form_of(given, ("words", "sort", "grade", "origin", "page"))
     grade = form.words("grade") if grades is None else form.choice("grade", grades)
     query = CreditQuery(
         words=form.words(),
@@ -182,13 +182,13 @@ def credit_query(
 
 def plain_query(given: Mapping[str, str]) -> tuple[str, int, Form]:
     """(words, page) of a list that has no other fields."""
-    form = _form(given, ("words", "page"))
+    form = form_of(given, ("words", "page"))
     return form.words(), form.page(), form
 
 
 def code_query(given: Mapping[str, str]) -> tuple[str, str, int, Form]:
     """(table, words, page) of the code tables."""
-    form = _form(given, ("table", "words", "page"))
+    form = form_of(given, ("table", "words", "page"))
     return form.choice("table", CODE_TABLES, next(iter(CODE_TABLES))), form.words(), form.page(), form
 
 
@@ -219,7 +219,7 @@ def _require_order(form: Form, query: TradeQuery) -> None:
         form.errors["to"] = ("结束日期早于开始日期。", "The end is before the beginning.")
 
 
-def _form(given: Mapping[str, str], names: tuple[str, ...]) -> Form:
+def form_of(given: Mapping[str, str], names: tuple[str, ...]) -> Form:
     form = Form({name: _clean(given.get(name, "")) for name in names})
     for name in names:
         # Which of two values was meant, nobody can tell.
