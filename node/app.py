@@ -24,6 +24,8 @@ from node.publishing.observe import Observer
 from node.publishing.publish import Publisher
 from node.publishing.restart import compare_mark, require_own
 from node.publishing.sealing import Sealer
+from node.quality import yardstick
+from node.quality.run import Quality
 from node.routing.issuing import Issuer, Wanted
 from node.routing.placing import Placing
 from node.routing.watch import Watch
@@ -56,6 +58,7 @@ from node.trading.desk import Desk
 from node.trading.legacy import Migration
 from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
+from node.uplink.receiver import HttpReceiver
 from node.uplink.run import Uplink
 from node.wire.enrol import Invitation
 
@@ -131,6 +134,7 @@ class Node:
         self.rule_records = RuleRecords(self.store, self.trusted, self.rules, clock)
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
         self.placing = Placing(self.store, self.trusted, settings)
+        self.quality = Quality(self.store, self.rules, self.trusted, yardstick.load(), clock, calm=self.pressure.calm)
         self.desk = Desk(
             self.store,
             self.publisher,
@@ -336,7 +340,7 @@ class Node:
         """What reports to the receiver above. Raises Refused when the settings name none."""
         if self._uplink is None:
             assert self._session is not None
-            self._uplink = uplink(self, self._session)
+            self._uplink = uplink(self, partial(HttpReceiver, self._session))
         return self._uplink
 
     async def _guard(self) -> None:

@@ -145,6 +145,8 @@ def _update(conn: Connection, origin: Origin, message: Message, row: RowMapping,
     said = _said(origin, message)
     if row["fields"] == said["fields"] and row["operation"] != "delete":
         again = {name: said[name] for name in ("log_id", "idx", "version")}
+        if said["version"] != row["version"]:
+            again["told"] = ""
         conn.execute(update(rows).where(rows.c.id == row["id"]).values(again))
         return False
     operation = "update" if row["accepted"] else "insert"
@@ -152,7 +154,7 @@ def _update(conn: Connection, origin: Origin, message: Message, row: RowMapping,
     if row["accepted"] == said["fields"] and not row["trying"]:
         values |= {"state": "accepted"}  # back to what the receiver holds
     conn.execute(update(rows).where(rows.c.id == row["id"]).values(values))
-    return values["state"] == "queued"
+    return bool(values["state"] == "queued")
 
 
 def _let_go(conn: Connection, row: RowMapping, record_id: bytes, now_ms: int) -> list[int]:
@@ -169,7 +171,7 @@ def _let_go(conn: Connection, row: RowMapping, record_id: bytes, now_ms: int) ->
         return []
     if not row["accepted"] and not row["trying"]:
         forget_values(conn, [row["id"]])
-        conn.execute(update(rows).where(mine).values(state="deleted", operation="delete", faults="", waits=""))
+        conn.execute(update(rows).where(mine).values(state="deleted", operation="delete", faults="", waits="", told=""))
         return []
     # Whatever is on its way is found out first: a delete that overtakes an insert would leave it there.
     place = 2 * DEEPEST - row["place"]

@@ -190,6 +190,8 @@ def _wait(conn: Connection, terms: Terms, row: RowMapping, waits: tuple[str, Row
         f"its {terms.standard.sets[number].name} {subject!r} is not with the receiver: this goes by itself once it is",
     )
     values = {"state": "blocked", "waits": name, "faults": _plain([fault])}
+    if values["faults"] == row["faults"]:
+        values["told"] = "blocked"  # nothing new
     conn.execute(update(rows).where(rows.c.id == row["id"]).values(values))
 
 
@@ -246,7 +248,7 @@ def release(conn: Connection, names: Sequence[str], now_ms: int) -> None:
     """Look again at what waits for these parents: they have come, or it is now known why not."""
     if names:
         waiting = and_(rows.c.state == "blocked", rows.c.waits.in_(list(names)))
-        conn.execute(update(rows).where(waiting).values(state="queued", next_ms=now_ms, waits="", faults=""))
+        conn.execute(update(rows).where(waiting).values(state="queued", next_ms=now_ms, waits="", told=""))
 
 
 def _settle(conn: Connection, terms: Terms, row: RowMapping, due: Due, answer: Answer) -> str:

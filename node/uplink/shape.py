@@ -267,7 +267,8 @@ def ms_of(day: str) -> int | None:
     text = moment(day)
     if not text:
         return None
-    made = datetime(*(int(text[a:b]) for a, b in _PARTS), tzinfo=UTC)  # type: ignore[misc]
+    year, month, day_, hour, minute, second = (int(text[a:b]) for a, b in _PARTS)
+    made = datetime(year, month, day_, hour, minute, second, tzinfo=UTC)
     return int((made - BEIJING).timestamp() * 1000)
 
 

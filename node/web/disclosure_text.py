@@ -53,7 +53,10 @@ TEXT: Final[dict[str, Pair]] = {
     "disclosure_past": ("已过", "past"),
     "disclosure_here": ("现在", "now"),
     "disclosure_ahead": ("未到", "ahead"),
-    "disclosure_fault": ("本节点无法判断该交易的进度与期限", "This node cannot judge the stages and terms of this trade"),
+    "disclosure_fault": (
+        "本节点无法判断该交易的进度与期限",
+        "This node cannot judge the stages and terms of this trade",
+    ),
     "disclosure_gaps": ("缺少的环节序号", "Acts that are not held here"),
     "disclosure_order": ("公开次序", "In order"),
     "disclosure_order_lead": (

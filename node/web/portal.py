@@ -134,7 +134,7 @@ async def status(request: web.Request) -> web.Response:
         who = people(conn, request)
         held = quarantine(conn, limit=QUARANTINE_ROWS)
         stale_ms = request.app[CLOCK]() - quiet_ms(request.app[SETTINGS].sync_interval_s)
-        shown = {"policy": policy_version(conn), "alarms": alarm_rows(raised(conn), who)}
+        shown: dict[str, Any] = {"policy": policy_version(conn), "alarms": alarm_rows(raised(conn), who)}
         shown["files"] = files_shown.state(conn, who)
         return status_tables(federation(conn), held, who, stale_ms=stale_ms) | shown
 
