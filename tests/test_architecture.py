@@ -15,7 +15,9 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"tlog", "domain"}),
     frozenset({"wire"}),
     frozenset({"store", "keyring", "settings", "trusted", "tiers", "rules", "rule_records"}),
-    frozenset("publishing sync projections importing accounts trading routing attachments uplink opendata quality".split()),
+    frozenset(
+        "publishing sync projections importing accounts trading routing attachments uplink opendata quality".split()
+    ),
     frozenset({"web", "jobs"}),
     frozenset({"app", "provision", "recovery", "running", "serve", "workers"}),
     frozenset({"cli", "demo", "bench", "__main__"}),
