@@ -35,6 +35,7 @@ from node.web import (
     wraps_api,
 )
 from node.web.console import routes as console
+from node.web.disclosures import routes as disclosures
 from node.web.keys import Worker
 from node.web.limits import Limits
 from node.web.national import endpoint as national
@@ -92,6 +93,7 @@ def build(
         opendata.routes,
         rules_pages.routes,
         uplink_pages.routes,
+        *disclosures.ROUTES,
         portal.routes,
     )
     persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]

@@ -15,7 +15,7 @@ from node.web.openapi_parts import SIGNATURE, Json, Operation
 
 OPERATIONS: tuple[Operation, ...] = (*openapi_table.TABLE, *openapi_pages.TABLE, *openapi_files.TABLE)
 
-FOR_PERSONS = frozenset({"login", "logout", "account", "accounts", "register", "supervision"})
+FOR_PERSONS = frozenset({"login", "logout", "account", "accounts", "register", "routing", "supervision"})
 """First parts of addresses that are pages of logged-in persons: forms with a session, no interface for programs."""
 
 _ABOUT = """\

@@ -10,6 +10,7 @@ Pair = tuple[str, str]
 NAVIGATION: Final[tuple[tuple[str, Pair], ...]] = (
     ("/", ("首页", "Home")),
     ("/trades", ("交易信息", "Trades")),
+    ("/disclosures", ("公开信息", "Disclosures")),
     ("/credit", ("信用信息", "Credit")),
     ("/entities", ("市场主体", "Market parties")),
     ("/codes", ("代码表", "Code tables")),

@@ -6,8 +6,10 @@ preview is the draft's page (`drafts.py`), so that a reload repeats nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -19,9 +21,11 @@ from node.domain.calendar import day_of
 from node.domain.engine import Fault, Trade
 from node.domain.folding import targets
 from node.domain.rulebook import ActRule, FieldRule, Package
-from node.errors import NotFound
+from node.errors import Malformed, NotFound, Refused, TooLarge
 from node.routing import handing
-from node.web import session
+from node.trading import templates
+from node.trading.templates import Template
+from node.web import files_shown, session
 from node.web.act_shown import Names
 from node.web.console import forms, keeping, sent, sheets, shell
 from node.web.console import trade as trade_page
@@ -31,10 +35,11 @@ from node.web.console.keeping import Draft
 from node.web.console.prefill import prefill
 from node.web.console.sent import Sent
 from node.web.console.trade import KEY
-from node.web.keys import AUDIT, CLOCK, PLACING, PUBLISHER, SETTINGS
+from node.web.keys import ATTACHMENTS, AUDIT, CLOCK, PLACING, PUBLISHER, SETTINGS, STORE
 from node.web.portal_text import Pair
 
 routes = web.RouteTableDef()
+FILE_PIECE = 256 << 10
 WRONG_CENTRE = "routing-node"
 """The rule of the fault that says that another centre is the right one."""
 
@@ -84,6 +89,13 @@ def registration(request: web.Request, category: str) -> Subject:
     return Subject(package, package.acts[0], fields=package.acts[0].fields)
 
 
+def in_force(request: web.Request) -> list[Package]:
+    """The package of each category that is in force today."""
+    book, day = shell.desk(request).rules.book, day_of(shell.now_ms(request))
+    found = {each.category: book.of(each.category, day) for each in book.packages}
+    return [each for each in found.values() if each is not None]
+
+
 def subject_of(trade: Trade, act: str, corrects: int) -> Subject:
     """An act of a trade; `corrects` names the act that it answers or amends, 0 where that is not said.
 
@@ -113,9 +125,27 @@ def subject_of(trade: Trade, act: str, corrects: int) -> Subject:
 async def choose(request: web.Request) -> web.Response:
     """Which category: one card for each package in force."""
     who = await shell.centre(request, "trade.register")
-    book, day = shell.desk(request).rules.book, day_of(shell.now_ms(request))
-    found = {each.category: book.of(each.category, day) for each in book.packages}
-    return shell.render(request, "choose.html", who, packages=[each for each in found.values() if each is not None])
+    coming = partial(handing.incoming, me=request.app[SETTINGS].name, open_only=True)
+    offered = await request.app[STORE].read(coming)
+    return shell.render(request, "choose.html", who, packages=in_force(request), offered=offered)
+
+
+@routes.post("/console/trades/new")
+async def take_over(request: web.Request) -> web.Response:
+    """Make a draft of what another centre has handed over."""
+    who = await shell.centre(request, "trade.register")
+    given = await session.form(request)
+    app, text = request.app, str(given.get("handover", ""))
+    record = bytes.fromhex(text) if re.fullmatch(r"[0-9a-f]{32}", text) else b""
+    offered = await app[STORE].read(partial(handing.one, record_id=record, me=app[SETTINGS].name))
+    package = next((each for each in in_force(request) if each.category == offered.category), None)
+    if package is None:
+        raise NotFound("no rules for it", zh="没有该类别的现行规则", field="category")
+    about = registration(request, package.id)
+    got = Sent(raw=forms.fill(about.fields, offered.facts), key=shell.desk(request).new_key())
+    draft = await keeping.save(request, who, None, about, got, 0)
+    await handing.take(app[STORE], app[SETTINGS], app[CLOCK], record, account=who.account, done=f"draft {draft.id}")
+    raise web.HTTPSeeOther(_here(about, draft.id, done="taken"))
 
 
 @routes.get("/console/trades/new/{category}")
@@ -178,6 +208,14 @@ async def take(request: web.Request, who: Person, about: Subject) -> web.Respons
         got.raw = forms.add_line(got.raw, add)
     elif drop := str(given.get("drop", "")):
         got.raw = forms.drop_line(got.raw, drop)
+    elif template := str(given.get("template", "")):
+        _word(request, about, got, template)
+    elif given.get("do") == "attach":
+        return await _attach(request, who, about, got, given.get("file"), draft, version)
+    elif gone := str(given.get("detach", "")):
+        got.attachments = [each for each in got.attachments if each.sha256 != gone]
+        saved = await keeping.save(request, who, draft, about, got, version)
+        raise web.HTTPSeeOther(f"{_here(about, saved.id)}#files")
     elif given.get("do") == "xlsx":
         return await _filled(request, who, about, got, given.get("file"), draft)
     elif given.get("do") == "handover" and about.trade is None:
@@ -206,10 +244,23 @@ async def judged(request: web.Request, about: Subject, got: Sent) -> tuple[dict[
     # That a field is missing which could not be read would be said twice.
     notes += [
         (fault.field, Note(fault.zh, fault.en, fault.basis, fault.severity, fault.rule))
-        for fault in faults
+        for fault in _told(about, faults)
         if fault.field.split("[")[0].split(".")[0] not in unread
     ]
     return read.values, _placed(notes, forms.draw(about.fields, got.raw, tables, {}))
+
+
+def _told(about: Subject, faults: Sequence[Fault]) -> list[Fault]:
+    """Without what another fault says already: a registration's title is its project's name, and where a field is
+    asked for, that routing lacks it too is no news.
+    """
+    missing = {fault.field for fault in faults if fault.rule == "required"}
+    return [
+        fault
+        for fault in faults
+        if not (fault.rule == "routing-lacking" and fault.field in missing)
+        and not (about.trade is None and fault.field == "title" and "project_name" in missing)
+    ]
 
 
 async def faults_of(
@@ -263,6 +314,8 @@ def _page(
         chosen=about.target.seq if about.target else got.corrects,
         act_name=lambda act: shell.act_name(about.package, act),
         handover=about.trade is None and any(note.rule == WRONG_CENTRE for each in notes.values() for note in each),
+        wordings=wordings(about),
+        file_size=files_shown.size,
         must_choose=bool(about.choices) and about.target is None and "*" in about.rule.amends,
     )
 
@@ -315,6 +368,52 @@ def _placed(notes: Iterable[tuple[str, Note]], inputs: Sequence[forms.Input]) ->
         else:
             rest.append((name, note))
     return mine | forms.place(rest, inputs)
+
+
+# --- texts and files ------------------------------------------------------------------------------------------------
+
+
+def wordings(about: Subject) -> list[Template]:
+    """The templates of texts that this form offers."""
+    if about.trade is None:
+        return []
+    known = {rule.name for rule in about.fields}
+    found = templates.for_act(templates.packaged(), about.package.category, about.rule.id)
+    return [each for each in found if each.field in known]
+
+
+def _word(request: web.Request, about: Subject, got: Sent, id: str) -> None:
+    """Lay a template's text, filled from the trade and from what is typed here, into its field."""
+    found = next((each for each in wordings(about) if each.id == id), None)
+    if found is None or about.trade is None:
+        return
+    values = forms.read_form(about.fields, got.raw, shell.tables(request)).values
+    today = day_of(shell.now_ms(request))
+    got.raw[found.field] = templates.fill(found, about.trade, today=today, lots=got.lots, typed=values).text
+
+
+async def _attach(
+    request: web.Request, who: Person, about: Subject, got: Sent, file: Any, draft: Draft | None, version: int
+) -> web.Response:
+    """A file into the draft; what the node does not take is said beside the button."""
+    if not isinstance(file, web.FileField):
+        missing = Note("请先选择文件。", "Choose a file first.")
+        return _page(request, who, about, got, {"files": [missing]}, draft=draft, status=400)
+    try:
+        attached = await request.app[ATTACHMENTS].files.put(
+            file.filename, _pieces(file), by=who.account, claimed=file.content_type
+        )
+    except (Malformed, Refused, TooLarge) as error:
+        note = Note(f"{error.zh}。{error.advice_zh}", error.detail)
+        return _page(request, who, about, got, {"files": [note]}, draft=draft, status=400)
+    got.attachments = [each for each in got.attachments if each.sha256 != attached.sha256] + [attached]
+    saved = await keeping.save(request, who, draft, about, got, version)
+    raise web.HTTPSeeOther(f"{_here(about, saved.id)}#files")
+
+
+async def _pieces(file: web.FileField) -> AsyncIterator[bytes]:
+    while data := file.file.read(FILE_PIECE):
+        yield data
 
 
 # --- another centre's trade -------------------------------------------------------------------------------------------
@@ -376,6 +475,6 @@ def _corrects(request: web.Request) -> int:
     return sent.number_of(request.query.get("corrects", ""))
 
 
-def _here(about: Subject, draft: str, *, done: str) -> str:
+def _here(about: Subject, draft: str, *, done: str = "") -> str:
     corrects = f"&corrects={about.target.seq}" if about.target else ""
-    return f"{about.address}?draft={draft}{corrects}&done={done}"
+    return f"{about.address}?draft={draft}{corrects}{f'&done={done}' if done else ''}"
