@@ -14,6 +14,8 @@ from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
 from node.accounts.orders import Ordering
 from node.accounts.passwords import Cost
+from node.attachments.carry import Carried
+from node.attachments.desk import Attachments
 from node.clock import Clock, utc_ms
 from node.errors import NodeError, Unavailable
 from node.keyring import Fence, SignedMark
@@ -24,12 +26,15 @@ from node.publishing.restart import compare_mark, require_own
 from node.publishing.sealing import Sealer
 from node.routing.issuing import Issuer, Wanted
 from node.routing.placing import Placing
-from node.rules import Rules
+from node.routing.watch import Watch
+from node.rule_records import RuleRecords
+from node.rules import Rules, load_legacy
 from node.running.application import build
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
 from node.running.lookout import Lookout
 from node.running.news import News, SharedBulletin
+from node.running.reporting import uplink
 from node.settings import Settings
 from node.store import migrate
 from node.store.beside import Beside
@@ -48,8 +53,11 @@ from node.sync.verifying import Verifier, worth_it
 from node.sync.witnesses import Witnesses
 from node.tlog.note import Note
 from node.trading.desk import Desk
+from node.trading.legacy import Migration
 from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
+from node.uplink.receiver import HttpReceiver
+from node.uplink.run import Uplink
 from node.wire.enrol import Invitation
 
 __all__ = ["MakeTransport", "Node", "build"]
@@ -119,8 +127,11 @@ class Node:
         self.invitations = Invitations(self.store, self.trusted, clock)
         self.pressure = Pressure()
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
+        self.attachments = Attachments(settings, self.store, self.trusted, clock)
         self.rules = Rules.packaged()
+        self.rule_records = RuleRecords(self.store, self.trusted, self.rules, clock)
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
+        self.placing = Placing(self.store, self.trusted, settings)
         self.desk = Desk(
             self.store,
             self.publisher,
@@ -129,7 +140,7 @@ class Node:
             self.projector.run,
             node=settings.name,
             source=settings.title,
-            place=Placing(self.store, self.trusted, settings),
+            place=self.placing,
             after=self.trades.run,
         )
         self.issuer = Issuer(
@@ -139,6 +150,10 @@ class Node:
             clock,
             ask_hub=self._ask_hub if settings.unified_code_issuer == "hub" and settings.upstream_url else None,
         )
+        self.migration = Migration(
+            self.store, self.publisher, self.rules, load_legacy(), clock, self.projector.run, node=settings.name
+        )
+        self.routing_watch = Watch(self.store, self.trusted, settings, clock)
         self._make_transport = make_transport or self._http
         self._session: aiohttp.ClientSession | None = None
         self._machine_lock = machine_lock
@@ -146,6 +161,7 @@ class Node:
         self._above: Peer | None = None
         self.upstream: SyncPass | None = None
         self._witnesses: Witnesses | None = None
+        self._uplink: Uplink | None = None
         self._oversight: Oversight | None = None
         self.observer = Observer(
             self.store, self.publisher, self.trusted, clock, interval_ms=int(settings.sync_interval_s * 1000)
@@ -173,6 +189,7 @@ class Node:
             _log.error("log_frozen", origin=origin, signed=signed)
         await self.publisher.open_log()
         await self.head.renew()
+        await self.rule_records.refresh()
         self._session = aiohttp.ClientSession(auto_decompress=True)
 
     async def log_policy(self, coming: bytes = b"") -> None:
@@ -276,7 +293,23 @@ class Node:
         await self.await_enrolment()
         report = await self.sync_pass().run()
         await self.projector.run()
+        await self.rule_records.refresh()
+        report.files = (await self.carry_files()).moved
         return report
+
+    async def keep_trades(self) -> int:
+        """Take over rules that have come, or whose day has, and bring what was made of trades up to date."""
+        await self.rule_records.refresh()
+        return await self.trades.run()
+
+    async def carry_files(self, *, reach: bool = True) -> Carried:
+        """List the files that records list, and carry what is missing from and to the node above, if there is one.
+
+        `reach=False` leaves that node alone.
+        """
+        policy = self.trusted.held
+        above = reach and self.settings.upstream_url and policy is not None and policy.path_up(self.settings.name)
+        return await self.attachments.run(self.sync_pass().peer if above else None)
 
     def witnesses(self) -> Witnesses:
         """Passes with the independent witnesses of the settings, if any."""
@@ -299,6 +332,13 @@ class Node:
     async def _ask_hub(self, wanted: Wanted) -> str:
         """A unified code of the node above. Raises Unavailable when it does not answer."""
         return await self.peer_above().unified_code(wanted.request, wanted.cls, wanted.subject)
+
+    def uplink(self) -> Uplink:
+        """What reports to the receiver above. Raises Refused when the settings name none."""
+        if self._uplink is None:
+            assert self._session is not None
+            self._uplink = uplink(self, partial(HttpReceiver, self._session))
+        return self._uplink
 
     async def _guard(self) -> None:
         """Before the first signature of this process: ask the node above whether our database is an old copy.

@@ -72,6 +72,16 @@ class Witness(BaseModel):
         return parse_vkey(self.key)
 
 
+class IntakeSender(BaseModel):
+    """A sender whom the national sandbox knows: its number of four characters, secret, and registered platform code."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    system_no: str = Field(pattern=r"^[0-9A-Z]{4}$")
+    secret: str = Field(min_length=8, max_length=64)
+    platform_code: str = Field(pattern=r"^[0-9A-Z]{18}$")
+
+
 class Settings(BaseModel):
     """Settings of one node. Times are in seconds, sizes in bytes; relative paths count from the node's directory."""
 
@@ -114,6 +124,18 @@ class Settings(BaseModel):
     max_concurrent_uploads: int = Field(default=16, gt=0)
     upload_wait_s: float = Field(default=10, ge=0)
     max_connections: int = Field(default=800, gt=0)
+    uplink_url: str = ""
+    uplink_folder: str = ""
+    uplink_system_no: str = Field(default="", pattern=r"^([0-9A-Z]{4})?$")
+    uplink_secret: str = ""
+    uplink_ca_key: str = "0"
+    uplink_service_code: str = Field(default="", pattern=r"^([0-9A-Z]{18})?$")
+    uplink_plat_no: str = Field(default="", pattern=r"^([0-9A-Z]{11})?$")
+    uplink_service_no: str = Field(default="", pattern=r"^([0-9A-Z]{11})?$")
+    uplink_interval_s: float = Field(default=60, gt=0)
+    uplink_max_tries: int = Field(default=10, ge=1, le=1000)
+    intake_senders: tuple[IntakeSender, ...] = ()
+    intake_faults: str = ""
     platform_uscc: str = Field(default="", pattern=r"^([0-9A-Z]{18})?$")
     unified_code_issuer: Literal["own", "hub"] = "own"
     unified_code_check: Literal["off", "warn", "enforce"] = "warn"
@@ -125,9 +147,22 @@ class Settings(BaseModel):
     ocds_prefix: str = Field(default="ocds-000000", pattern=r"^ocds-[a-z0-9]{6}$")
     dump_keep_days: int = Field(default=30, ge=0, le=3650)
     dumps_dir: Path = Path("dumps")
+    attachments_dir: Path = Path("attachments")
+    max_attachment_bytes: int = Field(default=512 << 20, gt=0)
+    attachment_types: tuple[str, ...] = ()
+    attachment_keep_free_bytes: int = Field(default=256 << 20, ge=0)
+    attachment_scan_command: tuple[str, ...] = ()
+    attachment_scan_timeout_s: float = Field(default=120, gt=0)
+    attachment_upload_s: float = Field(default=86400, gt=0)
+    max_attachment_uploads: int = Field(default=8, gt=0)
+    max_attachment_upload_bytes: int = Field(default=8 << 30, gt=0)
+    attachment_unlisted_s: float = Field(default=7776000, gt=0)
+    attachment_fetch: Literal["all", "own"] = "all"
+    attachment_transfers: int = Field(default=2, ge=1, le=16)
+    attachment_bytes_per_s: int = Field(default=0, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("upstream_url", "public_url")
+    @field_validator("upstream_url", "public_url", "uplink_url")
     @classmethod
     def _no_slash(cls, value: str) -> str:
         return _http(value) if value else value
@@ -137,7 +172,15 @@ class Settings(BaseModel):
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_http(url) for url in value)
 
-    @field_validator("witnesses", "second_look_urls", "sectors", mode="before")
+    @field_validator(
+        "witnesses",
+        "second_look_urls",
+        "sectors",
+        "attachment_types",
+        "attachment_scan_command",
+        "intake_senders",
+        mode="before",
+    )
     @classmethod
     def _from_environment(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -172,6 +215,10 @@ class Settings(BaseModel):
     @property
     def dumps(self) -> Path:
         return self.directory / self.dumps_dir
+
+    @property
+    def attachments(self) -> Path:
+        return self.directory / self.attachments_dir
 
     @property
     def url(self) -> str:

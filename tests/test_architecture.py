@@ -14,8 +14,10 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "clock", "resources", "samples"}),
     frozenset({"tlog", "domain"}),
     frozenset({"wire"}),
-    frozenset({"store", "keyring", "settings", "trusted", "tiers", "rules"}),
-    frozenset({"publishing", "sync", "projections", "importing", "trading", "routing", "accounts", "opendata"}),
+    frozenset({"store", "keyring", "settings", "trusted", "tiers", "rules", "rule_records"}),
+    frozenset(
+        "publishing sync projections importing accounts trading routing attachments uplink opendata quality".split()
+    ),
     frozenset({"web", "jobs"}),
     frozenset({"app", "provision", "recovery", "running", "serve", "workers"}),
     frozenset({"cli", "demo", "bench", "__main__"}),
@@ -25,9 +27,13 @@ FLOORS: tuple[frozenset[str], ...] = (
 NEIGHBOURS: dict[tuple[str, str], str] = {
     ("node.trusted", "store"): "the policy now held is kept in the store",
     ("node.tiers", "settings"): "the centre that this node is stands in its settings",
+    ("node.rule_records", "rules"): "what it keeps level with the records",
+    ("node.rule_records", "store"): "records of rules lie in the store",
+    ("node.rule_records", "trusted"): "whose rules count, the policy says",
     ("node.app", "running"): "it puts the parts of a serving node together",
     ("node.running.application", "app"): "the type of the node around which it builds",
     ("node.running.timetable", "app"): "the type of the node whose jobs it lists",
+    ("node.running.reporting", "app"): "the type of the node for which it reports",
     ("node.running.work", "app"): "the type of the node that it works for",
     ("node.serve", "app"): "it serves the application that app builds",
     ("node.serve", "running"): "the sockets that it serves",
@@ -58,7 +64,8 @@ WIRE_MAY_IMPORT = PURE_MAY_IMPORT | {"urllib", "zstandard"}
 # Who may import sqlalchemy beside the store and the migrations: stages and entrances work inside the transaction that
 # `Store` opens, so they know its `Connection` and the expression language; none of them makes an engine.
 SQL = frozenset(
-    "store trusted accounts publishing sync projections trading routing opendata recovery web cli demo bench".split()
+    "store trusted rules rule_records accounts publishing sync projections trading routing attachments uplink opendata"
+    " quality recovery web cli demo bench".split()
 )
 # Measurements hold the store against the plain drivers (`node/bench/floor.py`), and make a server of their own.
 PLAIN_DRIVERS = frozenset({"sqlite3", "psycopg"})
@@ -212,7 +219,7 @@ def test_the_web_server_is_known_where_it_may_be() -> None:
     ]
     assert not wrong
     clients = {name for name, (_, tree) in modules().items() if "aiohttp" in set(imports(tree))}
-    assert clients <= {"node.sync.peer", "node.app", "node.demo.watch", "node.bench.district"}
+    assert clients <= {"node.sync.peer", "node.uplink.receiver", "node.app", "node.demo.watch", "node.bench.district"}
 
 
 def test_statuses_of_http_meet_errors_in_one_place() -> None:

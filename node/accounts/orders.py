@@ -6,6 +6,8 @@ import hashlib
 import re
 from typing import Any
 
+import msgspec
+
 from node.accounts.audit import Audit
 from node.accounts.needs import Publishes
 from node.accounts.person import Person
@@ -86,7 +88,7 @@ class Ordering:
                 )
             return main
 
-        said = {"number": order.number, "at": order.at}
+        said = msgspec.to_builtins(order)
         (outcome,) = await self._publisher.publish([Amendment("supervise.order", key, first, said, {"hand": hand})])
         if outcome.error is not None or outcome.record_id is None:
             raise outcome.error or Rejected("the order was not published")

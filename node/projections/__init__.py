@@ -5,7 +5,7 @@ A kind may feed several tables; the first projection gives the title of the reco
 
 from __future__ import annotations
 
-from node.projections import acts, codes, credit, entities, experts, handover, persons, trades
+from node.projections import acts, codes, credit, entities, experts, handover, persons, rules, trades, verdicts
 from node.projections.shape import Projection
 
 PROJECTIONS: dict[str, tuple[Projection, ...]] = {
@@ -21,9 +21,12 @@ PROJECTIONS: dict[str, tuple[Projection, ...]] = {
     "credit.blacklist": (credit.PROJECTION,),
     "expert.class": (codes.PROJECTION,),
     "expert.profile": (experts.PROJECTION,),
+    "verdict": (verdicts.PROJECTION,),
     "code.division": (codes.PROJECTION,),
-    "trade.handover": (handover.PROJECTION,),
+    "rule.package": (rules.PACKAGES,),
+    "rule.table": (rules.TABLES,),
     "account.person": (persons.ACCOUNTS,),
     "audit.act": (persons.AUDIT,),
     "supervise.order": (persons.ORDERS,),
+    "trade.handover": (handover.PROJECTION,),
 }

@@ -78,6 +78,9 @@ def notice(place: Place, document: Document[Any]) -> Row:
         "amount_text": "",
         "published_on": beijing_day(act.at),
         "source_url": address(document.source.url),
+        "disclosure": act.disclosure,
+        "trade": text(act.trade, 64),
+        "project_name": text(_text(fields, "project_name")),
         "flags": len(document.flags),
         "made_up": document.made_up,
         "search": search(
@@ -87,6 +90,8 @@ def notice(place: Place, document: Document[Any]) -> Row:
                 act.project_code,
                 *act.lots[:_MAX_LOTS],
                 act.trade,
+                _text(fields, "invest_code"),
+                _text(fields, "legacy_number"),
                 _text(fields, "division_name"),
                 *owner,
                 *agency,
@@ -161,4 +166,5 @@ def _amounts(fields: Mapping[str, Any]) -> Iterator[int]:
 
 
 PROJECTION = Projection(table(ActView), row, title, keeps_withdrawn=True)
-NOTICE = Projection(table(TradeView), notice, title)
+# What was withdrawn is listed as such: nothing that was disclosed leaves the lists in silence (R30).
+NOTICE = Projection(table(TradeView), notice, title, keeps_withdrawn=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from node.domain.disclosure import of_imported
 from node.domain.record import Amount, Document, Party
 from node.domain.trades import Trade, TradeCandidates, TradeListing, TradeNotice, TradeResult
 from node.projections.shape import Place, Projection, Row, address, amount_words, day, fen, name, search, text
@@ -53,6 +54,9 @@ def row(place: Place, document: Document[Any]) -> Row:
         "amount_text": amount_words(amount(trade)),
         "published_on": day(trade.published_on),
         "source_url": address(document.source.url),
+        "disclosure": of_imported(place.kind, trade.stage),
+        "trade": "",
+        "project_name": text(trade.project_name),
         "flags": len(document.flags),
         "made_up": document.made_up,
         "search": search(

@@ -16,6 +16,8 @@ from node.web import (
     enrol_api,
     exports,
     feeds,
+    files_api,
+    files_sync,
     keys,
     news_api,
     opendata,
@@ -24,13 +26,19 @@ from node.web import (
     portal,
     problems,
     records_api,
+    routing_pages,
+    rules_pages,
     session,
     supervision,
     sync_api,
+    uplink_pages,
     wraps_api,
 )
+from node.web.console import routes as console
+from node.web.disclosures import routes as disclosures
 from node.web.keys import Worker
 from node.web.limits import Limits
+from node.web.national import endpoint as national
 from node.web.signed import Callers
 
 if TYPE_CHECKING:
@@ -51,12 +59,15 @@ def build(
     app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
     app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
     app[keys.ACCOUNTS], app[keys.AUDIT], app[keys.ORDERING] = node.accounts, node.audit, node.ordering
+    app[keys.ATTACHMENTS] = node.attachments
     app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
     skew_s = node.settings.max_clock_skew_s
     # Another machine's clock may be off too, so they are kept for longer than this one's window.
     nonces = None if node.beside is None else SharedNonces(node.beside, 3 * skew_s)
     app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=skew_s, nonces=nonces)
     app[keys.RULES], app[keys.DESK] = node.rules, node.desk
+    app[keys.PLACING] = node.placing
+    app[keys.RULE_RECORDS] = node.rule_records
     app[keys.BULLETIN], app[keys.ISSUER] = node.bulletin, node.issuer
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
@@ -65,19 +76,32 @@ def build(
     work = Work(node, on_fatal)
     app[keys.WORKER] = Worker(*worker, jobs=lambda: work.where)
     ops.setup(app)
-    nodes = (sync_api.routes, enrol_api.routes, wraps_api.routes, news_api.routes, codes_api.routes)
-    persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
-    for routes in (
-        *nodes,
+    nodes = (
+        sync_api.routes,
+        enrol_api.routes,
+        wraps_api.routes,
+        news_api.routes,
+        codes_api.routes,
+        files_sync.routes,
+    )
+    public = (
+        files_api.routes,
         records_api.routes,
         ops.routes,
         exports.routes,
         feeds.routes,
         opendata.routes,
+        rules_pages.routes,
+        uplink_pages.routes,
+        *disclosures.ROUTES,
         portal.routes,
-        *persons,
-    ):
+    )
+    persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
+    desk = [console.routes, routing_pages.routes] if node.settings.role in ("district", "hub") else []
+    for routes in (*nodes, *public, *persons, *desk):
         app.add_routes(routes)
+    if node.settings.intake_senders:
+        national.setup(app, node.settings)
     pages.setup(app)
 
     async def let_go(_app: web.Application) -> None:

@@ -392,8 +392,10 @@ class RecordView(SQLModel, table=True):
 
 
 class TradeView(SQLModel, table=True):
-    """The current version of each trade record; `search` holds its words in lower case, for finding.
+    """The current version of each trade record, and of each public act of a trade, also when that was withdrawn.
 
+    `search` holds its words in lower case, for finding. `disclosure` is one of the five kinds (R30), `trade` the key of
+    the trade that an act belongs to, empty for a record of a former centre.
     `doc` is its number in the word index (`node.store.word_terms.doc_number`): the lists are in the order of `doc`.
     """
 
@@ -416,11 +418,17 @@ class TradeView(SQLModel, table=True):
     amount_text: str = Field(sa_column=Column(Text, nullable=False))
     published_on: str = Field(sa_column=Column(Text, nullable=False))
     source_url: str = Field(sa_column=Column(Text, nullable=False))
+    disclosure: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    trade: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    project_name: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     flags: int = Field(default=0, sa_column=Column(Integer, nullable=False))
     made_up: bool = Field(default=False)
     search: str = Field(sa_column=Column(Text, nullable=False))
     doc: int = Field(default=0, sa_column=_big())
-    __table_args__ = (Index("ix_trade_view_doc", "doc", "log_id", "idx"),)
+    __table_args__ = (
+        Index("ix_trade_view_doc", "doc", "log_id", "idx"),
+        Index("ix_trade_view_project_code", "project_code"),
+    )
 
 
 class CreditView(SQLModel, table=True):

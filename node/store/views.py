@@ -57,7 +57,7 @@ class Page:
 class TradeQuery:
     """What to look for; empty fields ask for nothing. Sums are fen, days ISO dates, both bounds belong to the range.
 
-    `division` is a code of two to six digits (all below it too) or a part of a place's name. `order` is `date` or
+    `disclosure` is one of the five kinds. `division` is a code of two to six digits (all below it too) or a part of a place's name. `order` is `date` or
     `amount`, both falling.
     """
 
@@ -65,6 +65,7 @@ class TradeQuery:
     category: str = ""
     kind: str = ""
     division: str = ""
+    disclosure: str = ""
     from_date: str = ""
     to_date: str = ""
     min_fen: int | None = None
@@ -189,7 +190,7 @@ def _origin(conn: Connection, view: Table, origin: str) -> tuple[word_terms.Need
 def _trade_search(conn: Connection, query: TradeQuery) -> Search:
     trade = _trades.c
     need, which = word_terms.need_words(query.words), _all_words(trade.search, query.words)
-    for short, name in (("c", "category"), ("k", "kind")):
+    for short, name in (("c", "category"), ("k", "kind"), ("x", "disclosure")):
         if value := getattr(query, name):
             need += word_terms.need_facet(short, value)
             which.append(trade[name] == value)

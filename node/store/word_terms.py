@@ -117,6 +117,7 @@ def trade_terms(row: Row) -> set[str]:
     found = grams(row["search"])
     found.update(amount_terms(row["amount_fen"]))
     found |= _facets(row["category"], row["kind"], row["log_id"], row["division"], row["division_name"])
+    found.add(facet("x", row["disclosure"]))
     return found
 
 
@@ -263,7 +264,7 @@ TERMS: dict[str, Callable[[Row], set[str]]] = {
 DATES = {"trade_view": "published_on", "credit_view": "starts_on", "entity_view": "registered_on"}
 """Read table -> the column by which its rows are numbered."""
 COLUMNS = {
-    "trade_view": ("search", "division_name", "category", "kind", "division", "amount_fen"),
+    "trade_view": ("search", "division_name", "category", "kind", "division", "amount_fen", "disclosure"),
     "credit_view": ("search", "sort", "grade"),
     "entity_view": ("name", "uscc"),
 }

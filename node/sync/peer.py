@@ -170,6 +170,18 @@ class Peer:
         reply = await self._send("POST", paths.wraps(origin), body, {"Content-Type": "application/json"}, signed=True)
         return _read_json(self._expect(reply, 200)).get("early") is True
 
+    async def bring_file(self, sha256: str, node: str, at: int, data: bytes) -> tuple[int, bool]:
+        """Bytes of a file that a log of `node` lists; gives how many it keeps, and whether it has all of it now.
+
+        Raises Conflict with the length to go on from.
+        """
+        target = paths.file_piece(sha256, node, at)
+        reply = await self._send("POST", target, data, {"Content-Type": "application/octet-stream"}, signed=True)
+        if reply.status == 409:
+            raise Conflict("the bytes do not follow what the peer keeps", size=_number(_read_json(reply), "size"))
+        plain = _read_json(self._expect(reply, 200))
+        return _number(plain, "size"), plain.get("held") is True
+
     async def hello(self) -> None:
         """Tell the peer that there is news, so that it does not wait for its own interval."""
         self._expect(await self._send("POST", paths.HELLO, b"", signed=True), 200)
@@ -222,6 +234,22 @@ class Peer:
         """Packs of `[start, end)` that this node may have."""
         target = f"{paths.payloads(origin)}?start={start}&end={end}"
         return list(pack.unframe(self._expect(await self._send("GET", target, signed=True), 200).body))
+
+    async def files_asked(self) -> list[tuple[str, str, int, int]]:
+        """Files that the peer waits for from us: (SHA-256, node whose log lists it, size, bytes that it has)."""
+        reply = await self._send("GET", paths.FILES_ASKED, signed=True)
+        if reply.status == 404:
+            return []  # a release that knows no files yet
+        rows = _list(_read_json(self._expect(reply, 200)), "files")
+        return [(_text(row, "sha256"), _text(row, "node"), _number(row, "size"), _number(row, "have")) for row in rows]
+
+    async def file_piece(self, sha256: str, node: str, start: int, end: int) -> bytes:
+        """Bytes `[start, end)` of a file as a log of `node` lists it. Raises NotFound while it is not there."""
+        given = {"Range": f"bytes={start}-{end - 1}"}
+        reply = self._expect(await self._send("GET", paths.file_of(sha256, node), b"", given, signed=True), 206)
+        if not 0 < len(reply.body) <= end - start:
+            raise Malformed("the peer's answer is not the range that was asked for")
+        return reply.body
 
     async def wraps(self, origin: str, after: int) -> tuple[list[bytes], int]:
         """Lists of key wraps that changed after a place of the peer's own count, and the place that they lead up to."""

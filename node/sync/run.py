@@ -49,6 +49,7 @@ class PassReport:
     policies: int = 0
     cosignatures: int = 0
     wraps: int = 0
+    files: int = 0
     unreachable: bool = False
     busy_s: int = 0
     failures: dict[str, str] = field(default_factory=dict)
@@ -57,7 +58,8 @@ class PassReport:
 
     @property
     def moved(self) -> int:
-        return self.entries_up + self.payloads_up + self.entries_down + self.payloads_down + self.policies + self.wraps
+        logs = self.entries_up + self.payloads_up + self.entries_down + self.payloads_down
+        return logs + self.policies + self.wraps + self.files
 
 
 class Backoff:

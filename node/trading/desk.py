@@ -486,9 +486,13 @@ def _amended(held: Trade, act: Act, rule: ActRule) -> ActRule | None:
     return None if target is None else held.package.act(target.act)
 
 
+TOLD = ("project_name", "owner", "agency", "invest_code", "legacy_number")
+"""Facts of a trade that each of its public records repeats, so that it is found by them too."""
+
+
 def _context(rule: ActRule, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the record of a public act repeats of its trade, for a reader who has nothing else."""
-    told = {name: facts[name] for name in ("project_name", "owner", "agency") if facts.get(name)}
+    told = {name: facts[name] for name in TOLD if facts.get(name)}
     return {"stage_name": rule.zh, **told}
 
 

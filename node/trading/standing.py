@@ -197,6 +197,7 @@ def _search(state: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         state["owner"],
         state["agency"],
         state["trade"],
+        *(str(facts.get(name) or "") for name in ("invest_code", "legacy_number")),
         *(str(row.get(name, "")) for row in lots[:100] for name in ("name", "section_code")),
     ]
     return fold("\n".join(_text(part) for part in parts if part))[:MAX_SEARCH]

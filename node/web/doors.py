@@ -9,6 +9,7 @@
 | payloads on their way out, until the reader has them | `Doors.packs`, by node; `Doors.public`, by address |
 | other reads by nodes: tiles, checkpoints | `Doors.nodes`, by address |
 | pages, searches, records | `Doors.pages`, by address |
+| files, as long as their reader takes | `Doors.files`, by address |
 | exports, which go on as long as their reader is slow | `Doors.exports`, by address |
 | readiness, figures, description | `Doors.upkeep` |
 
@@ -27,7 +28,7 @@ from node.settings import Settings
 from node.store.db import READERS
 from node.web.gate import Budget, Gate
 
-NODES = ("/tlog/", "/witness/", "/api/logs", "/api/policy")
+NODES = ("/tlog/", "/witness/", "/api/logs", "/api/policy", "/api/files")
 UPKEEP = ("/readyz", "/metrics", "/openapi.json")
 FREE = ("/healthz", "/api/news", "/static/")
 PAGES_WAITING = 128
@@ -52,6 +53,7 @@ class Doors:
     nodes: Gate
     pages: Gate
     exports: Gate
+    files: Gate
     upkeep: Gate
     memory: Budget
 
@@ -79,6 +81,7 @@ def doors(settings: Settings) -> Doors:
         nodes=Gate("reads by nodes", 32, each=16, waiting=256, wait_s=5),
         pages=Gate("requests for pages", readers, waiting=PAGES_WAITING, wait_s=PAGES_WAIT_S),
         exports=Gate("exports", 8, each=4, waiting=0, wait_s=0),
+        files=Gate("readers of files", 16, each=4, waiting=64, wait_s=5),
         upkeep=Gate("requests for upkeep", 2, waiting=32, wait_s=2),
         memory=Budget(INFLATED_BYTES),
     )
@@ -101,6 +104,8 @@ def _gate(request: web.Request) -> Gate | None:
         return None
     if path.startswith(NODES):
         return gates.nodes
+    if path.startswith("/files/"):
+        return gates.files
     if path.startswith(UPKEEP):
         return gates.upkeep
     return gates.exports if path.endswith((".csv", ".xlsx", ".json")) else gates.pages

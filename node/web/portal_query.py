@@ -18,6 +18,7 @@ from uuid import UUID
 from multidict import MultiMapping
 
 from node.domain import KINDS
+from node.domain.acts import DISCLOSURE_NAMES
 from node.domain.trades import CATEGORIES
 from node.errors import NotFound
 from node.store import search_text
@@ -126,7 +127,7 @@ class Form:
 
 
 def trade_query(given: Mapping[str, str], origins: Mapping[str, object]) -> tuple[TradeQuery, Form]:
-    form = _form(
+    form = form_of(
         given, ("words", "category", "kind", "division", "from", "to", "min", "max", "origin", "order", "page")
     )
     query = TradeQuery(
@@ -142,10 +143,24 @@ def trade_query(given: Mapping[str, str], origins: Mapping[str, object]) -> tupl
         order=form.choice("order", ORDERS, "date"),
         page=form.page(),
     )
-    if query.from_date and query.to_date and query.from_date > query.to_date:
-        form.errors["to"] = ("结束日期早于开始日期。", "The end is before the beginning.")
+    _require_order(form, query)
     if query.min_fen is not None and query.max_fen is not None and query.min_fen > query.max_fen:
         form.errors["max"] = ("最高金额小于最低金额。", "The highest sum is below the lowest.")
+    return query, form
+
+
+def disclosure_query(given: Mapping[str, str]) -> tuple[TradeQuery, Form]:
+    form = form_of(given, ("words", "disclosure", "category", "division", "from", "to", "page"))
+    query = TradeQuery(
+        words=form.words(),
+        disclosure=form.choice("disclosure", DISCLOSURE_NAMES),
+        category=form.choice("category", CATEGORIES),
+        division=form.words("division").strip(),
+        from_date=form.day("from"),
+        to_date=form.day("to"),
+        page=form.page(),
+    )
+    _require_order(form, query)
     return query, form
 
 
@@ -153,7 +168,7 @@ def credit_query(
     given: Mapping[str, str], origins: Mapping[str, object], grades: Mapping[str, object] | None = None
 ) -> tuple[CreditQuery, Form]:
     """`grades` are the known ones; without them any grade may be asked for."""
-    form = _form(given, ("words", "sort", "grade", "origin", "page"))
+    form = form_of(given, ("words", "sort", "grade", "origin", "page"))
     grade = form.words("grade") if grades is None else form.choice("grade", grades)
     query = CreditQuery(
         words=form.words(),
@@ -167,13 +182,13 @@ def credit_query(
 
 def plain_query(given: Mapping[str, str]) -> tuple[str, int, Form]:
     """(words, page) of a list that has no other fields."""
-    form = _form(given, ("words", "page"))
+    form = form_of(given, ("words", "page"))
     return form.words(), form.page(), form
 
 
 def code_query(given: Mapping[str, str]) -> tuple[str, str, int, Form]:
     """(table, words, page) of the code tables."""
-    form = _form(given, ("table", "words", "page"))
+    form = form_of(given, ("table", "words", "page"))
     return form.choice("table", CODE_TABLES, next(iter(CODE_TABLES))), form.words(), form.page(), form
 
 
@@ -199,7 +214,13 @@ def version_number(text: str | None) -> int | None:
     return int(text)
 
 
-def _form(given: Mapping[str, str], names: tuple[str, ...]) -> Form:
+def _require_order(form: Form, query: TradeQuery) -> None:
+    if query.from_date and query.to_date and query.from_date > query.to_date:
+        form.errors["to"] = ("结束日期早于开始日期。", "The end is before the beginning.")
+
+
+def form_of(given: Mapping[str, str], names: tuple[str, ...]) -> Form:
+    """The fields of an address by these names, cleaned of what no database takes."""
     form = Form({name: _clean(given.get(name, "")) for name in names})
     for name in names:
         # Which of two values was meant, nobody can tell.

@@ -25,6 +25,11 @@ HELLO = "/api/hello"
 NEWS = "/api/news"
 UNIFIED_CODES = "/api/codes/unified"
 ALARMS = "/api/alarms"
+FILES_ASKED = "/api/files/asked"
+FILE_PIECE = "/api/files/{sha256}"
+FILE = "/files/{sha256}"
+UPLOADS = "/files/uploads"
+UPLOAD = "/files/uploads/{upload}"
 RECORDS = "/api/records"
 RECORD = "/api/records/{record_id}"
 RECORD_RECEIPT = "/api/records/{record_id}/receipt"
@@ -67,3 +72,13 @@ def consistency(origin: str, old: int, new: int) -> str:
 
 def custody(origin: str) -> str:
     return f"/api/logs/{origin_hash(origin)}/custody"
+
+
+def file_piece(sha256: str, node: str, at: int) -> str:
+    """Where bytes of a file are brought that a log of `node` lists, from `at` on."""
+    return f"/api/files/{sha256}?node={quote(node, safe='/')}&at={at}"
+
+
+def file_of(sha256: str, node: str) -> str:
+    """A file as a log of `node` lists it."""
+    return f"/files/{sha256}?node={quote(node, safe='/')}"

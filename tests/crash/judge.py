@@ -27,6 +27,8 @@ VIEWS = (
     "expert_view",
     "code_view",
     "act_view",
+    "verdict_view",
+    "rule_view",
     "quarantine",
 )
 

@@ -229,6 +229,7 @@ class Net:
                     moved += (await self.sync(name)).moved
                 else:
                     moved += await running.node.projector.run()
+                    await running.node.carry_files()
             # Touch intervals are by the clock: a minute later even an idle link says what it knows.
             self.clock.forward(seconds=61)
             if not moved:

@@ -1,0 +1,88 @@
+"""The receiver above, as the uplink sees it: two XML arguments in, one short answer out.
+
+`Receiver` is what sends; the HTTP one has a total timeout on every call (DESIGN L18). No answer is not an answer:
+whether the record arrived is then unknown, and asked by sending it again under the same key.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import aiohttp
+
+from node.uplink.held import Answers
+
+MAX_ANSWER_BYTES = 1 << 20
+
+Sort = Literal["accepted", "unknown", "again", "sender", "known-key", "unknown-key", "parent", "record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was said: `sort` is what it means, `words` the receiver's own."""
+
+    sort: Sort
+    words: str = ""
+
+
+class Receiver(Protocol):
+    """Takes one upload. Never raises for what the receiver does: silence is the answer `unknown`."""
+
+    async def send(self, validation: bytes, data: bytes) -> Answer: ...
+
+    async def keys(self, validation: bytes, after: str) -> list[tuple[str, str]] | None:
+        """(DATA_KEY, state) of what it holds of ours, after a key; None where it does not tell."""
+        ...
+
+
+def understand(body: bytes, answers: Answers) -> Answer:
+    """The answer in a body: {"STATUS":"1"} or {"STATUS":"-1","MSG":…}, perhaps inside a SOAP string."""
+    text = body.decode("utf-8", "replace").strip()
+    start, end = text.find("{"), text.rfind("}")
+    try:
+        found = json.loads(text[start : end + 1])
+        status, words = str(found["STATUS"]), str(found.get("MSG", ""))[:1000]
+    except (ValueError, KeyError, TypeError):
+        return Answer("unknown", text[:200])
+    if status == "1":
+        return Answer("accepted", words)
+    return Answer(answers.sort(words), words)  # type: ignore[arg-type]
+
+
+class HttpReceiver:
+    """A receiver at an address: both arguments as form fields of a POST, as ASMX services take them."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, answers: Answers, *, total_s: float, connect_s: float
+    ) -> None:
+        self._session, self._url, self._answers = session, url.rstrip("/"), answers
+        self._timeout = aiohttp.ClientTimeout(total=total_s, connect=connect_s)
+
+    async def send(self, validation: bytes, data: bytes) -> Answer:
+        status, body = await self._post("", {"validation": validation.decode(), "data": data.decode()})
+        if status == 200:
+            return understand(body, self._answers)
+        return Answer("unknown", f"HTTP {status}" if status else body.decode())
+
+    async def keys(self, validation: bytes, after: str) -> list[tuple[str, str]] | None:
+        status, body = await self._post("/keys", {"validation": validation.decode(), "after": after})
+        if status != 200:
+            return None
+        try:
+            return [(str(key), str(state)) for key, state in json.loads(body)["KEYS"]]
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    async def _post(self, path: str, form: dict[str, str]) -> tuple[int, bytes]:
+        """(status, body); status 0 and the reason where nothing came."""
+        try:
+            async with self._session.post(
+                self._url + path, data=form, timeout=self._timeout, allow_redirects=False
+            ) as answer:
+                return answer.status, await answer.content.read(MAX_ANSWER_BYTES)
+        except TimeoutError:
+            return 0, f"no answer in {self._timeout.total:g} s".encode()
+        except (aiohttp.ClientError, OSError) as error:
+            return 0, f"cannot be reached: {type(error).__name__}".encode()

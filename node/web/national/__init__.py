@@ -1,0 +1,1 @@
+"""The sandbox of the national platform: a faithful receiver on a node whose settings name senders."""
