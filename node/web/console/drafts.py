@@ -16,12 +16,12 @@ from node.errors import ActRefused, NodeError, NotFound, Overtaken
 from node.trading import sections
 from node.trading.desk import Desk, Done
 from node.web import session
-from node.web.console import acting, keeping, sent, shell
+from node.web.console import judging, keeping, sent, shell, subjects
 from node.web.console import trade as trade_page
-from node.web.console.acting import Subject
 from node.web.console.inputs import Note, one_line
 from node.web.console.keeping import Draft
 from node.web.console.sent import Sent
+from node.web.console.subjects import Subject
 from node.web.disclosures import records
 from node.web.disclosures.values import fields
 from node.web.keys import AUDIT, SETTINGS
@@ -97,9 +97,9 @@ async def subject(request: web.Request, draft: Draft) -> tuple[Subject, Sent]:
 async def _subject(request: web.Request, key: str, name: str, corrects: int) -> Subject:
     """`name` is an act of the trade `key`, or without a key the package of a registration."""
     if not key:
-        return acting.registration(request, name)
+        return subjects.registration(request, name)
     trade, _ = await trade_page.load_key(request, key)
-    return acting.subject_of(trade, name, corrects)
+    return subjects.subject_of(trade, name, corrects)
 
 
 async def _draft(request: web.Request, who: Person) -> Draft:
@@ -111,7 +111,7 @@ async def _draft(request: web.Request, who: Person) -> Draft:
 
 async def _page(request: web.Request, who: Person, draft: Draft, wrong: list[Note] | None = None) -> web.Response:
     about, got = await subject(request, draft)
-    values, notes = await acting.judged(request, about, got)
+    values, notes = await judging.judged(request, about, got)
     refusing = [note for each in notes.values() for note in each if note.severity == "refuse"]
     warnings = [note for each in notes.values() for note in each if note.severity != "refuse"]
     at, _ = got.moment()
@@ -170,7 +170,7 @@ def _document(
 async def _publish(request: web.Request, who: Person, draft: Draft) -> web.Response:
     """Hand the act to the desk; what it refuses is shown on the page that the clerk came from."""
     about, got = await subject(request, draft)
-    values, notes = await acting.judged(request, about, got)
+    values, notes = await judging.judged(request, about, got)
     if any(note.severity == "refuse" for each in notes.values() for note in each):
         return await _page(request, who, draft, [Note("请先修改所列问题。", "Correct what is listed first.")])
     second = draft.second if draft.state == "approved" else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
@@ -15,10 +14,8 @@ from node.trading import drafts
 from node.trading.drafts import Draft
 from node.web.console import shell
 from node.web.console.sent import Sent
+from node.web.console.subjects import Subject
 from node.web.keys import STORE
-
-if TYPE_CHECKING:
-    from node.web.console.acting import Subject
 
 __all__ = ["Draft", "discard", "lists", "load", "review", "save", "submit", "used"]
 TITLE = 300
