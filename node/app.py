@@ -24,6 +24,8 @@ from node.publishing.observe import Observer
 from node.publishing.publish import Publisher
 from node.publishing.restart import compare_mark, require_own
 from node.publishing.sealing import Sealer
+from node.quality import yardstick
+from node.quality.run import Quality
 from node.routing.issuing import Issuer, Wanted
 from node.routing.placing import Placing
 from node.routing.watch import Watch
@@ -133,6 +135,7 @@ class Node:
         self.rule_records = RuleRecords(self.store, self.trusted, self.rules, clock)
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
         self.placing = Placing(self.store, self.trusted, settings)
+        self.quality = Quality(self.store, self.rules, self.trusted, yardstick.load(), clock, calm=self.pressure.calm)
         self.desk = Desk(
             self.store,
             self.publisher,

@@ -39,6 +39,7 @@ from node.web.disclosures import routes as disclosures
 from node.web.keys import Worker
 from node.web.limits import Limits
 from node.web.national import endpoint as national
+from node.web.quality import pages_board
 from node.web.signed import Callers
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def build(
         rules_pages.routes,
         uplink_pages.routes,
         *disclosures.ROUTES,
+        pages_board.routes,
         portal.routes,
     )
     persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]

@@ -50,9 +50,7 @@ def page_of(
         "publisher": (people.of_origin(history.log.origin), people.tier_of_origin(history.log.origin)),
         "fields": _fields(shown.kind, found, book) if found else [],
         "trade": found.body.trade if found and shown.kind == ACT else "",
-        "project": found.body.project_code or found.body.section_code
-        if found and isinstance(found.body, Trade)
-        else "",
+        "project": _project(found.body) if found else "",
         "source_url": address(found.source.url) if found else "",
         "flags": _flags(found.flags) if found else [],
         "no_content": CONTENTS[shown.content],
@@ -65,6 +63,11 @@ def page_of(
         "origin_more": f"&{urlencode(origin)}" if origin else "",
         "api_query": _query({**origin, **version}),
     }
+
+
+def _project(body: Any) -> str:
+    """The code by which a record of a former centre is put together with others."""
+    return body.project_code or body.section_code if isinstance(body, Trade) else ""
 
 
 def _fields(kind: str, found: Document[Any], book: Rulebook) -> list[Field]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import closing
 from typing import Any, Final
 
 from aiohttp import web
@@ -13,7 +14,7 @@ from node.errors import Malformed, NotFound
 from node.trading import excel, excel_take
 from node.trading.excel_take import Report
 from node.web import session
-from node.web.console import acting, shell
+from node.web.console import shell, subjects
 from node.web.console.inputs import Note
 from node.web.console.sheets import MAX_BYTES
 from node.web.exports import CONTENT_TYPES
@@ -57,6 +58,8 @@ async def take(request: web.Request) -> web.Response:
     if not isinstance(file, web.FileField):
         note = Note("请先选择已填写的 Excel 文件。", "Choose the filled Excel file first.")
         return _page(request, who, package, act, note=note)
+    with closing(file.file) as opened:
+        data = opened.read(MAX_BYTES + 1)
     publish = given.get("do") == "publish"
     try:
         report = await excel_take.take(
@@ -64,7 +67,7 @@ async def take(request: web.Request) -> web.Response:
             request.app[STORE],
             who,
             excel.layout(package, act),
-            file.file.read(MAX_BYTES + 1),
+            data,
             publish=publish,
         )
     except Malformed as error:
@@ -105,12 +108,12 @@ def _choices(request: web.Request) -> list[tuple[str, list[tuple[str, Any]]]]:
     """(category, acts) of the rules in force: what a workbook may hold."""
     return [
         (package.category, [(f"{package.id}/{act.id}", (act.zh, act.en)) for act in package.acts if not act.amends])
-        for package in acting.in_force(request)
+        for package in subjects.in_force(request)
     ]
 
 
 def _asked(request: web.Request, form: str) -> tuple[Package | None, ActRule | None]:
     name, _, act = form.partition("/")
-    package = next((each for each in acting.in_force(request) if each.id == name), None)
+    package = next((each for each in subjects.in_force(request) if each.id == name), None)
     rule = package.act(act) if package else None
     return (package, rule) if rule is not None and not rule.amends else (None, None)

@@ -12,9 +12,9 @@ from node.errors import ActRefused, NotFound, Rejected
 from node.trading import loading
 from node.trading.loading import Recorded
 from node.web import session
-from node.web.act_shown import shown
 from node.web.console import beside, shell, shown_trade
 from node.web.console.inputs import Note, one_line
+from node.web.disclosures import values
 from node.web.keys import AUDIT, SETTINGS, STORE
 
 routes = web.RouteTableDef()
@@ -55,7 +55,7 @@ async def one(request: web.Request) -> web.Response:
         clocks=shown_trade.clocks(trade, **at),
         disclosures=shown_trade.disclosures(trade, **at),
         acts=shown_trade.acts(trade, records, who),
-        facts=shown(first.fields, {n: v for n, v in trade.facts.items() if "." not in n}, shell.tables(request)),
+        facts=values.fields(first.fields, {n: v for n, v in trade.facts.items() if "." not in n}),
         **await beside.of_trade(request, trade, who),
     )
 

@@ -152,7 +152,6 @@ async def _page(
         do=do,
         note=note,
         field=field,
-        clock=lambda ms: when(ms)[11:16],
     )
 
 
@@ -160,9 +159,16 @@ def _cells(room: int, first_ms: int, bookings: list[dict[str, Any]]) -> list[lis
     """The bookings of a room, day by day; one over several days stands in each of them."""
     mine = [row for row in bookings if row["room_id"] == room]
     return [
-        [row for row in mine if row["starts_ms"] < start + DAY_MS and row["ends_ms"] > start]
+        [_part(row, start) for row in mine if row["starts_ms"] < start + DAY_MS and row["ends_ms"] > start]
         for start in (first_ms + number * DAY_MS for number in range(DAYS))
     ]
+
+
+def _part(row: dict[str, Any], start: int) -> dict[str, Any]:
+    """A booking with what of it lies in one day: `from` and `to` as clock times."""
+    end = start + DAY_MS
+    to = "24:00" if row["ends_ms"] >= end else when(row["ends_ms"])[11:16]
+    return row | {"from": when(max(row["starts_ms"], start))[11:16], "to": to, "begins": row["starts_ms"] >= start}
 
 
 def _monday(text: str, now_ms: int) -> int:

@@ -269,6 +269,9 @@ def _compared(rules: Mapping[str, FieldRule], before: Mapping[str, Any], after: 
 def _said(rule: FieldRule, name: str, value: Any) -> tuple[Pair, ...]:
     if value in (None, "", [], {}):
         return ()
+    if rule.type == "long" and isinstance(value, str):
+        # Line by line, so that a changed sentence does not show a whole document as changed.
+        return tuple((line, line) for line in value.splitlines() if line.strip())
     return tuple(values.line(cell) for cell in values.field(rule, name, value).cells)
 
 
