@@ -145,6 +145,7 @@ class Node:
             source=settings.title,
             place=self.placing,
             after=self.trades.run,
+            check_files=self.attachments.files.require,
         )
         self.issuer = Issuer(
             self.store,
