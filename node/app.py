@@ -147,6 +147,7 @@ class Node:
             place=self.placing,
             after=self.trades.run,
             warn=warnings_for(settings.title, settings.division, settings.url),
+            check_files=self.attachments.files.require,
         )
         self.issuer = Issuer(
             self.store,

@@ -74,6 +74,12 @@ async def _anywhere(facts: Mapping[str, Any], trade: str, day: str) -> tuple[dic
     return {}, []
 
 
+class CheckFiles(Protocol):
+    """Raises Rejected for a file that this node may not list: one that was not uploaded here."""
+
+    def __call__(self, conn: Connection, /, listed: Sequence[Attached]) -> None: ...
+
+
 class Desk:
     """Judges and publishes acts of this node's own trades.
 
@@ -98,6 +104,7 @@ class Desk:
         place: Place = _anywhere,
         after: Callable[[], Awaitable[object]] | None = None,
         warn: Warn = lambda act, trade: [],
+        check_files: CheckFiles = lambda conn, listed: None,
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -109,6 +116,7 @@ class Desk:
         self._place = place
         self._after = after
         self._warn = warn
+        self._check_files = check_files
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def new_key(self) -> str:
@@ -370,6 +378,8 @@ class Desk:
         inner: Mapping[str, Any] | None = None,
         made_up: bool,
     ) -> Done:
+        if act.attachments:
+            await self._store.read(partial(self._check_files, listed=act.attachments))
         # What only authorities read needs no second fence between its fields.
         shown: dict[str, Any] = dict(act.fields)
         kept: dict[str, Any] = {}
