@@ -15,7 +15,7 @@ from aiohttp import web
 
 from node.accounts.person import Person
 from node.domain.calendar import day_of
-from node.errors import Malformed, Refused, TooLarge
+from node.errors import Malformed, NotFound, Refused, TooLarge
 from node.routing import handing
 from node.trading import templates
 from node.web import files_shown, session
@@ -28,6 +28,7 @@ from node.web.console.sent import Sent
 from node.web.console.subjects import Subject
 from node.web.console.trade import KEY
 from node.web.keys import ATTACHMENTS, AUDIT, CLOCK, PLACING, PUBLISHER, SETTINGS, STORE
+from node.wire.ids import read_record_id
 
 routes = web.RouteTableDef()
 FILE_PIECE = 256 << 10
@@ -44,6 +45,25 @@ async def choose(request: web.Request) -> web.Response:
     coming = partial(handing.incoming, me=request.app[SETTINGS].name, open_only=True)
     offered = await request.app[STORE].read(coming)
     return shell.render(request, "choose.html", who, packages=subjects.in_force(request), offered=offered)
+
+
+@routes.post("/console/trades/new")
+async def take_over(request: web.Request) -> web.Response:
+    """Make a draft of what another centre has handed over; the clerk looks through it and registers."""
+    who = await shell.centre(request, "trade.register")
+    given = await session.form(request)
+    app, record = request.app, read_record_id(str(given.get("handover", "")))
+    offered = await app[STORE].read(partial(handing.one, record_id=record, me=app[SETTINGS].name))
+    package = next((each for each in subjects.in_force(request) if each.category == offered.category), None)
+    if package is None:
+        raise NotFound("no rules for it", zh="没有该类别的现行规则", field="category")
+    about = subjects.registration(request, package.id)
+    raw = forms.fill(about.fields, dict(offered.facts))
+    got = Sent(raw=raw, key=shell.desk(request).new_key(), title=offered.title)
+    draft = await keeping.save(request, who, None, about, got)
+    await handing.take(app[STORE], app[SETTINGS], app[CLOCK], record, account=who.account, done=f"draft {draft.id}")
+    await app[AUDIT].note(who, "handover.take", offered.id, offered.title, permission="trade.register")
+    raise web.HTTPSeeOther(about.at(draft.id, done="taken"))
 
 
 @routes.get("/console/trades/new/{category}")

@@ -121,10 +121,10 @@ def _verdicts(conn: Connection, origins: list[str]) -> list[Failure]:
     for state in BAD_VERDICTS:
         rows, _ = status.verdicts(conn, origins, state)
         for row in rows:
-            zh, en = VERDICT_STATES[state]
-            record = bytes(row["about_record"]) if isinstance(row.get("about_record"), bytes) else b""
-            link = f"/records/{record.hex()}" if record else "/uplink"
-            found.append(Failure("verdict", str(row.get("title") or ""), link, (zh, en), _ms(row.get("at_ms"))))
+            about, (zh, en) = row["about_record"], VERDICT_STATES[state]
+            link = f"/records/{about.hex()}" if isinstance(about, bytes) else "/uplink"
+            why = f"{zh}：{row['reason_zh']}", f"{en}: {row['reason_en']}"
+            found.append(Failure("verdict", str(row["title"]), link, why, _ms(row["at_ms"])))
     return found
 
 

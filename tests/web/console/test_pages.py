@@ -111,9 +111,9 @@ async def test_the_wrong_tier_is_refused_with_the_right_centre_and_handed_over(t
         theirs = await Clerk(hub.node, hub.server, net.clock).log_in("li.na")
         page = await theirs.get("/console/trades/new")
         assert "某矿探矿权" in page
-        found = re.search(r'action="(/routing/handovers/[0-9a-f]{32})"', page)
+        found = re.search(r'name="handover" value="([0-9a-f]{32})"', page)
         assert found
-        draft = await theirs.send(found[1], [("csrf", theirs.browser.token(page))])
+        draft = await theirs.send("/console/trades/new", [("csrf", theirs.browser.token(page)), ("handover", found[1])])
         assert "某矿探矿权" in await theirs.get(draft)
     finally:
         await net.stop()
