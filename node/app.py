@@ -58,6 +58,7 @@ from node.trading.desk import Desk
 from node.trading.legacy import Migration
 from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
+from node.uplink.lint import warnings_for
 from node.uplink.receiver import HttpReceiver
 from node.uplink.run import Uplink
 from node.wire.enrol import Invitation
@@ -145,6 +146,8 @@ class Node:
             source=settings.title,
             place=self.placing,
             after=self.trades.run,
+            warn=warnings_for(settings.title, settings.division, settings.url),
+            check_files=self.attachments.files.require,
         )
         self.issuer = Issuer(
             self.store,

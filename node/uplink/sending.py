@@ -20,7 +20,7 @@ from node.domain.standard_lint import Context, lint
 from node.store.tables import table
 from node.store.tables_uplink import UplinkTry
 from node.store.upsert import insert_or_ignore
-from node.uplink import envelope, mapping, outbox
+from node.uplink import envelope, mapping, numbers, outbox
 from node.uplink.mapping import Fill
 from node.uplink.outbox import rows, unique
 from node.uplink.receiver import Answer
@@ -278,6 +278,11 @@ def _settle(conn: Connection, terms: Terms, row: RowMapping, due: Due, answer: A
 def _accepted(conn: Connection, terms: Terms, row: RowMapping, due: Due) -> None:
     if due.operation == "delete":
         _gone(conn, row["id"], terms.now_ms)
+        if row["operation"] != "delete":
+            # It has come back since. A key that was deleted is never used again.
+            key = numbers.data_key(conn, terms.sender.system_no, row["number"])
+            again = {"operation": "insert", "attempts": 0, "next_ms": terms.now_ms, "told": ""}
+            _put(conn, row["id"], state="queued", data_key=key, accepted_ms=0, **again)
         return
     said = _said_in(row["trying"])
     if row["operation"] == "delete":

@@ -336,12 +336,12 @@ def messages(
     for number in order:
         template = templates[number]
         for view, tail in _views(template, case, numbers, sender):
-            fields = {name: value for name, value in template.make(view).items() if value}
+            fields = {name: clean(value) for name, value in template.make(view).items() if value}
             for element, (name, sort) in case.elements.items():
                 if known(number, element) and (shown := view.typed(name, sort)):
                     fields[element] = shown
             subject = template.subject(view) if template.subject else f"{case.base}{tail}"
-            made.append(Message(number, subject, fields, template.base))
+            made.append(Message(number, clean(subject), fields, template.base))
     return made
 
 

@@ -165,7 +165,8 @@ async def test_a_withdrawn_act_stays_in_sight(bench):
     assert records[1].act.fields["contact"] == "王先生"
     rows = bench.read(register.acts_of, key, NODE)
     assert [(row["seq"], row["withdrawn"], row["reason"]) for row in rows] == [(1, 0, ""), (2, 1, "发错了")]
-    assert bench.rows("select title from trade_view") == [], "a list of notices shows what is valid"
+    listed = "select state from record_view join trade_view using (log_id, idx)"
+    assert bench.rows(listed) == [("withdrawn",)], "lists of notices tell of it too"
     again = await bench.notice(key)
     assert again.seq == 3, "a number is never given twice"
     assert (await bench.desk.withdraw(ANNA, key, 2, "再来")).repeated

@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient
 from node.app import Node
 from node.domain.acts import Act, Attached
 from node.domain.record import Document, Draft, Source
+from node.errors import Rejected
 from node.sync.peer import chunks
 from tests.web.persons import Browser, Clock, serving
 
@@ -112,6 +113,12 @@ async def test_who_may_have_what(world: World) -> None:
         assert (await client.get(f"/files/{wrong}")).status in (400, 404)
     node.attachments.files.shelf.drop(public.sha256)
     assert (await client.get(f"/files/{public.sha256}")).status == 404
+
+
+async def test_the_desk_publishes_no_list_of_files_that_are_not_here(world: World) -> None:
+    node, _, _ = world
+    with pytest.raises(Rejected, match="not uploaded to this node"):
+        await node.store.read(lambda conn: node.desk._check_files(conn, listed=[Attached("a.pdf", "ab" * 32, 5)]))
 
 
 async def test_an_upload_goes_on_where_it_stopped(world: World) -> None:
