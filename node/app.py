@@ -24,6 +24,7 @@ from node.publishing.observe import Observer
 from node.publishing.publish import Publisher
 from node.publishing.restart import compare_mark, require_own
 from node.publishing.sealing import Sealer
+from node.quality.keeper import Keeper
 from node.routing.issuing import Issuer, Wanted
 from node.routing.placing import Placing
 from node.routing.watch import Watch
@@ -64,6 +65,8 @@ __all__ = ["MakeTransport", "Node", "build"]
 _log = structlog.get_logger(__name__)
 GUARD_S = 10
 NEWS_PAUSE_S = 1.0
+QUALITY_WAIT_S = 30.0
+"""For so long the board waits for what is more urgent."""
 MakeTransport = Callable[[aiohttp.ClientSession], Transport]
 
 
@@ -130,6 +133,9 @@ class Node:
         self.rules = Rules.packaged()
         self.rule_records = RuleRecords(self.store, self.trusted, self.rules, clock)
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
+        self.quality = Keeper(
+            self.store, self.rules, self.trusted, clock, calm=partial(self.pressure.calm, QUALITY_WAIT_S)
+        )
         self.placing = Placing(self.store, self.trusted, settings)
         self.desk = Desk(
             self.store,

@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.Column("due_day", sa.Text(), nullable=False),
         sa.Column("lag", sa.Integer(), nullable=False),
         sa.Column("hub_lag", sa.Integer(), nullable=False),
+        sa.Column("top_lag", sa.Integer(), nullable=False),
         sa.Column("doc", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["log_id"], ["log.id"]),
         sa.PrimaryKeyConstraint("log_id", "record_id"),

@@ -25,6 +25,7 @@ from node.web import (
     pages,
     portal,
     problems,
+    quality_pages,
     records_api,
     routing_pages,
     rules_pages,
@@ -92,6 +93,7 @@ def build(
         opendata.routes,
         rules_pages.routes,
         uplink_pages.routes,
+        quality_pages.routes,
         portal.routes,
     )
     persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]

@@ -23,11 +23,11 @@ def _int() -> Column[int]:
 class QualityItem(SQLModel, table=True):
     """One thing that is judged: a trade record, an act, or (`sort` is trade) a trade as a whole.
 
-    `judged`, `bad` and `ever` are sums of `node.quality.measures.BITS`: what could be judged, what is not right now, and
+    `judged`, `bad` and `ever` are sums of `node.quality.measures.BITS`: what could be judged, what is not right, and
     what of the content was not right in any version. `code_key`, `name_key` and `same_key` are 63 bits of the hashes by
     which records belong together (project and section code, project name, whole content), 0 for none. `due_day` is the
     ISO day after which it must be looked at again, empty for never. `doc` orders lists by day, the newest highest.
-    `lag` and `hub_lag` are buckets of `node.quality.lags`, -1 for unknown.
+    `lag`, `hub_lag` and `top_lag` are classes of `node.quality.lags`, -1 for unknown.
     """
 
     __tablename__ = "quality_item"
@@ -54,6 +54,7 @@ class QualityItem(SQLModel, table=True):
     due_day: str = Field(sa_column=_text())
     lag: int = Field(default=-1, sa_column=_int())
     hub_lag: int = Field(default=-1, sa_column=_int())
+    top_lag: int = Field(default=-1, sa_column=_int())
     doc: int = Field(default=0, sa_column=_big())
     __table_args__ = (
         Index("ix_quality_item_code_key", "code_key"),
@@ -69,7 +70,8 @@ class QualityItem(SQLModel, table=True):
 class QualitySum(SQLModel, table=True):
     """How many items of one log, place, category and step were judged by `measure`, and how many of them are not right.
 
-    `measure` is a bit's name, a measure's, or `lag.<bucket>` and `hub_lag.<bucket>`, of which only `judged` counts.
+    `measure` is a bit's name, a measure's, `any`, or the name of a lag and its class (`hub_lag.3`), where only `judged`
+    counts.
     """
 
     __tablename__ = "quality_sum"

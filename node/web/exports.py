@@ -154,10 +154,10 @@ async def _csv(request: web.Request, made: Export) -> web.StreamResponse:
     response = web.StreamResponse(headers=_headers(request, made, "csv"))
     response.content_type, response.charset = CONTENT_TYPES["csv"], "utf-8"
     await response.prepare(request)
-    await response.write((CSV_MARK + _csv_lines([[t.pick(column.title) for column in made.columns]])).encode())
+    await response.write((CSV_MARK + csv_lines([[t.pick(column.title) for column in made.columns]])).encode())
     async for rows in _pieces(request, made):
-        lines = [[_text(column.shown(row, t)) for column in made.columns] for row in rows]
-        await response.write(_csv_lines(lines).encode())
+        lines = [[csv_text(column.shown(row, t)) for column in made.columns] for row in rows]
+        await response.write(csv_lines(lines).encode())
     await response.write_eof()
     return response
 
@@ -237,13 +237,13 @@ async def _write_workbook(request: web.Request, made: Export, file: IO[bytes]) -
     await asyncio.to_thread(book.save, file)
 
 
-def _csv_lines(rows: list[list[str]]) -> str:
+def csv_lines(rows: list[list[str]]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerows(rows)
     return out.getvalue()
 
 
-def _text(value: Any) -> str:
+def csv_text(value: Any) -> str:
     if value is None:
         return ""
     return defuse(value) if isinstance(value, str) else str(value)
