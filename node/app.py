@@ -24,7 +24,8 @@ from node.publishing.observe import Observer
 from node.publishing.publish import Publisher
 from node.publishing.restart import compare_mark, require_own
 from node.publishing.sealing import Sealer
-from node.quality.keeper import Keeper
+from node.quality import yardstick
+from node.quality.run import Quality
 from node.routing.issuing import Issuer, Wanted
 from node.routing.placing import Placing
 from node.routing.watch import Watch
@@ -57,6 +58,8 @@ from node.trading.desk import Desk
 from node.trading.legacy import Migration
 from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
+from node.uplink.lint import warnings_for
+from node.uplink.receiver import HttpReceiver
 from node.uplink.run import Uplink
 from node.wire.enrol import Invitation
 
@@ -65,8 +68,6 @@ __all__ = ["MakeTransport", "Node", "build"]
 _log = structlog.get_logger(__name__)
 GUARD_S = 10
 NEWS_PAUSE_S = 1.0
-QUALITY_WAIT_S = 30.0
-"""For so long the board waits for what is more urgent."""
 MakeTransport = Callable[[aiohttp.ClientSession], Transport]
 
 
@@ -133,10 +134,8 @@ class Node:
         self.rules = Rules.packaged()
         self.rule_records = RuleRecords(self.store, self.trusted, self.rules, clock)
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
-        self.quality = Keeper(
-            self.store, self.rules, self.trusted, clock, calm=partial(self.pressure.calm, QUALITY_WAIT_S)
-        )
         self.placing = Placing(self.store, self.trusted, settings)
+        self.quality = Quality(self.store, self.rules, self.trusted, yardstick.load(), clock, calm=self.pressure.calm)
         self.desk = Desk(
             self.store,
             self.publisher,
@@ -147,6 +146,8 @@ class Node:
             source=settings.title,
             place=self.placing,
             after=self.trades.run,
+            warn=warnings_for(settings.title, settings.division, settings.url),
+            check_files=self.attachments.files.require,
         )
         self.issuer = Issuer(
             self.store,
@@ -342,7 +343,7 @@ class Node:
         """What reports to the receiver above. Raises Refused when the settings name none."""
         if self._uplink is None:
             assert self._session is not None
-            self._uplink = uplink(self, self._session)
+            self._uplink = uplink(self, partial(HttpReceiver, self._session))
         return self._uplink
 
     async def _guard(self) -> None:

@@ -166,7 +166,7 @@ def _bodies(conn: Connection) -> list[tuple[str, bytes, int, str, bool, Body]]:
     )
     found = []
     for row in rows:
-        shape = Package if row.sort == "package" else RuleTable
+        shape: type[Body] = Package if row.sort == "package" else RuleTable
         try:
             body: Body = msgspec.msgpack.decode(row.data, type=shape)
         except msgspec.ValidationError:

@@ -15,7 +15,9 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"tlog", "domain"}),
     frozenset({"wire"}),
     frozenset({"store", "keyring", "settings", "trusted", "tiers", "rules", "rule_records"}),
-    frozenset("publishing sync projections importing accounts trading routing attachments uplink opendata quality".split()),
+    frozenset(
+        "publishing sync projections importing accounts trading routing attachments uplink opendata quality".split()
+    ),
     frozenset({"web", "jobs"}),
     frozenset({"app", "provision", "recovery", "running", "serve", "workers"}),
     frozenset({"cli", "demo", "bench", "__main__"}),
@@ -28,9 +30,11 @@ NEIGHBOURS: dict[tuple[str, str], str] = {
     ("node.rule_records", "rules"): "what it keeps level with the records",
     ("node.rule_records", "store"): "records of rules lie in the store",
     ("node.rule_records", "trusted"): "whose rules count, the policy says",
+    ("node.quality.acts", "trading"): "a trade is judged as the register replays it, from the same records",
     ("node.app", "running"): "it puts the parts of a serving node together",
     ("node.running.application", "app"): "the type of the node around which it builds",
     ("node.running.timetable", "app"): "the type of the node whose jobs it lists",
+    ("node.running.reporting", "app"): "the type of the node for which it reports",
     ("node.running.work", "app"): "the type of the node that it works for",
     ("node.serve", "app"): "it serves the application that app builds",
     ("node.serve", "running"): "the sockets that it serves",

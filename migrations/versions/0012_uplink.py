@@ -75,6 +75,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("data_key"),
         sa.UniqueConstraint("number", "subject", name="uplink_message_subject_key"),
     )
+    op.create_index("ix_uplink_message_told", "uplink_message", ["told", "record_id"])
     op.create_index("ix_uplink_message_waits", "uplink_message", ["waits"])
     op.create_index("ix_uplink_message_record", "uplink_message", ["record_id"])
     op.create_index("ix_uplink_message_state", "uplink_message", ["state", "place", "next_ms"])

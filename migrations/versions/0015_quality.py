@@ -45,10 +45,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["log_id"], ["log.id"]),
         sa.PrimaryKeyConstraint("log_id", "record_id"),
     )
-    for name in ("code_key", "name_key", "same_key", "due_day"):
+    for name in ("code_key", "name_key", "same_key", "trade", "due_day"):
         op.create_index(f"ix_quality_item_{name}", "quality_item", [name])
     op.create_index("ix_quality_item_place", "quality_item", ["log_id", "idx"])
     op.create_index("ix_quality_item_doc", "quality_item", ["faulty", "doc"])
+    op.create_index("ix_quality_item_bad", "quality_item", ["bad", "doc"])
     op.create_index("ix_quality_item_division", "quality_item", ["division", "faulty", "doc"])
     op.create_table(
         "quality_sum",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +30,11 @@ class Filter:
 
 def piece(
     conn: Connection, wanted: Filter, after: Place | None = None, limit: int = PIECE
-) -> tuple[list[Mapping[str, Any]], Place | None]:
+) -> tuple[list[dict[str, Any]], Place | None]:
     """Acts, and the place to go on from, None at the end."""
     rows = list(conn.execute(_select(wanted, after).limit(limit + 1)).mappings())
     last = rows[limit - 1] if len(rows) > limit else None
-    return [*rows[:limit]], None if last is None else (last["at_ms"], last["log_id"], last["idx"])
+    return [dict(row) for row in rows[:limit]], None if last is None else (last["at_ms"], last["log_id"], last["idx"])
 
 
 def _select(wanted: Filter, after: Place | None) -> Select[Any]:

@@ -109,14 +109,19 @@ def list_rules(config: Path, *, as_json: bool) -> None:
         today = records.today()
         bodies: list[Body] = [*rules.book.packages]
         bodies += [each.body for each in records.records if each.taken and each.body not in bodies]
-        rows = []
+        rows: list[dict[str, object]] = []
         for body in bodies:
             record = records.of(body.name)
             state = "withdrawn" if record is not None and record.withdrawn else _state(body, today)
             rows.append({"name": body.name, "zh": body.zh, "state": state, "effective_from": body.effective_from})
         for record in records.records:
             if not record.taken:
-                row = {"name": record.name, "zh": record.body.zh, "state": "not-taken", "why": record.why[1]}
+                row: dict[str, object] = {
+                    "name": record.name,
+                    "zh": record.body.zh,
+                    "state": "not-taken",
+                    "why": record.why[1],
+                }
                 rows.append(row | {"effective_from": record.body.effective_from})
         return rows
 
@@ -176,7 +181,9 @@ def _with_node(config: Path, work: Callable[[Node], Awaitable[T]]) -> T:
         try:
             await node.projector.run()
             await node.rule_records.refresh()
-            return await work(node)
+            done = await work(node)
+            await node.projector.run()
+            return done
         finally:
             await node.close()
 

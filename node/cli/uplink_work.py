@@ -95,8 +95,7 @@ def retry(config: Path, keys: Sequence[str], *, everything: bool, number: str, s
 
     def again(conn: Connection, now_ms: int) -> int:
         if keys:
-            found = conn.execute(select(rows.c.id).where(rows.c.data_key.in_(list(keys)))).scalars().all()
-            return figures.retry(conn, now_ms, ids=found)
+            return sum(figures.report_again(conn, key, now_ms) for key in keys)
         return figures.retry(conn, now_ms, wanted=figures.Filter(state=state, number=number))
 
     async def work() -> int:

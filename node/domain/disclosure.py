@@ -29,7 +29,11 @@ _WORDS: tuple[tuple[str, Disclosure], ...] = (
     ("结果", "result"),
     ("候选人", "result"),
 )
-_KINDS: dict[str, Disclosure] = {"trade.result": "result", "trade.candidates": "result", "trade.listing": "trade_notice"}
+_KINDS: dict[str, Disclosure] = {
+    "trade.result": "result",
+    "trade.candidates": "result",
+    "trade.listing": "trade_notice",
+}
 
 
 def of_imported(kind: str, stage: str) -> Disclosure:

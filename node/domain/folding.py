@@ -159,7 +159,7 @@ class _Fold:
             self.odd.append((act.seq, "nothing that it amends"))
             return
         amended = self.package.act(target.act)
-        known = {each.name for each in amended.fields} if amended else set()
+        known = ({each.name for each in amended.fields} if amended else set()) - own_text(rule)
         changes = {name: value for name, value in act.fields.items() if name in known}
         self.values[target.seq] = self.values[target.seq] | changes
         if amended is self.package.acts[0]:
@@ -231,6 +231,14 @@ def amended_by(trade: Trade, act: Act) -> Act | None:
     return _target(
         trade.package, trade.acts, act, rule, lambda seq: not act.lots or bool(set(trade.covers[seq]) & set(act.lots))
     )
+
+
+def own_text(rule: ActRule) -> frozenset[str]:
+    """What an act that amends says in its own words: the text of a clarification replaces no notice's text.
+
+    A correction (`*`) has no such field: whatever it repeats of the act it corrects, it says anew.
+    """
+    return frozenset() if ALL in rule.amends else frozenset(each.name for each in rule.fields if each.type == "long")
 
 
 def targets(trade: Trade, rule: ActRule) -> list[Act]:

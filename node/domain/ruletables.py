@@ -26,7 +26,7 @@ SORT_NAMES: dict[str, tuple[str, str]] = {
     "checklist": ("监管清单", "Checklist of supervision"),
     "parameters": ("平台管理参数", "Parameters of the platform"),
 }
-_PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z0-9_.]*)\s*\}\}")
+_PLACEHOLDER = re.compile(r"\{\{\s*(.{0,200}?)\s*\}\}")
 _PLACE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
 
 

@@ -13,7 +13,7 @@ Z = 1.959963984540054
 
 
 def wilson(good: int, judged: int) -> tuple[float, float]:
-    """The lower and the upper bound of the share that `good` in `judged` is a sample of; (0, 1) where none was judged.
+    """The lower and the upper bound of the share of which `good` in `judged` is a sample; (0, 1) of nothing.
 
     Raises ValueError where `good` is below zero or above `judged`.
 

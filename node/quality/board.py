@@ -1,43 +1,32 @@
-"""What the board shows: sums by place and category, a heat map, lags, and how far records have come upwards.
+"""What the board shows: sums by node or place, category and step, ranked; and the records behind each figure.
 
-Everything is read from `quality_sum` and from the logs' heads: no record is counted, however many there are.
+Reads `quality_sum` for figures, `quality_item` for records; runs inside the caller's snapshot and does bounded work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, true
+from sqlalchemy import Connection, and_, func, select, true
 
 from node.domain.shares import percent, wilson
-from node.quality import lags
-from node.quality.items import sums
-from node.quality.measures import ANY, BITS, MEASURES, STEPS
-from node.store import checkpoints, logs
-from node.store.tables import table
-from node.store.tables_uplink import UplinkMessage, VerdictView
+from node.quality.items import fits, items, sums
+from node.quality.lags import BUCKETS, LAGS
+from node.quality.measures import ANY, BITS, MASKS, MEASURES
+from node.store import logs
+from node.store.view_counts import COUNT_CAP
 
-NONE: Final = "none"
-"""Stands in an address for records whose place has no code."""
-_messages = table(UplinkMessage)
-_verdicts = table(VerdictView)
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which items are meant; empty values mean any. `measure` is a key of `node.quality.measures.MASKS`."""
-
-    measure: str = ANY
-    division: str = ""
-    category: str = ""
-    step: str = ""
+PAGE_SIZE = 50
+RARE = 20_000
+"""So many records or fewer are found by what is wrong with them, more of them by walking along the days."""
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """How many were judged and how many of them are right; the bounds are Wilson's, 95 %."""
+class Share:
+    """How many were judged, how many of them are right; `low` is the lower bound of 95 % confidence."""
 
     judged: int = 0
     bad: int = 0
@@ -47,173 +36,162 @@ class Figure:
         return self.judged - self.bad
 
     @property
-    def share(self) -> str:
-        return percent(self.good, self.judged)
-
-    @property
     def low(self) -> float:
         return wilson(self.good, self.judged)[0]
 
     @property
-    def bounds(self) -> str:
-        """
-        >>> Figure(10, 2).bounds, Figure().bounds
-        ('49.0–94.3%', '—')
-        """
-        low, high = wilson(self.good, self.judged)
-        return f"{100 * low:.1f}–{100 * high:.1f}%" if self.judged else "—"
+    def text(self) -> str:
+        return percent(self.good, self.judged)
 
     @property
-    def permille(self) -> int:
-        return self.good * 1000 // self.judged if self.judged else -1
+    def low_text(self) -> str:
+        return f"{self.low * 100:.1f}%" if self.judged else "—"
+
+    def __add__(self, other: Share) -> Share:
+        return Share(self.judged + other.judged, self.bad + other.bad)
+
+
+NOTHING = Share()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the board is about; empty is everything. `node` is a node's name, `logs` the ids of its logs."""
+
+    node: str = ""
+    division: str = ""
+    category: str = ""
+    step: str = ""
+    logs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A district's or category's figures, by measure; `low` is by what it is ranked."""
+    """One row of a table: a node, a place or a category with its measures."""
 
     name: str
-    figures: Mapping[str, Figure]
+    shares: Mapping[str, Share] = field(default_factory=dict)
 
-    def figure(self, measure: str) -> Figure:
-        return self.figures.get(measure, Figure())
-
-
-@dataclass(frozen=True, slots=True)
-class Funnel:
-    """How many of what was owed were sent on, and how many accepted; `sort` says of what."""
-
-    sort: str
-    counts: tuple[int, int, int]
+    def share(self, measure: str) -> Share:
+        return self.shares.get(measure, NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """`heat` goes by (division, step); `lags` has a count for each class of `node.quality.lags`, by name of the lag."""
+    """`by` are the lines of nodes or places, ranked; `heat` is (line, step) -> share of items with nothing wrong."""
 
-    total: Line
-    places: list[Line]
-    categories: list[Line]
-    heat: dict[tuple[str, str], Figure]
-    bits: dict[str, Figure]
-    lags: dict[str, list[int]] = field(default_factory=dict)
-
-    @property
-    def heat_places(self) -> list[str]:
-        return [line.name for line in self.places if any((line.name, step) in self.heat for step in STEPS)]
+    whole: Line
+    by: tuple[Line, ...]
+    categories: tuple[Line, ...]
+    heat: Mapping[tuple[str, str], Share]
+    steps: tuple[str, ...]
+    lags: Mapping[str, tuple[int, ...]]
 
 
-def read(conn: Connection, wanted: Filter) -> Board:
-    which = _which(wanted)
-    names = (*MEASURES, ANY)
-    measured = sums.c.measure.in_({*names, wanted.measure})
-    whole = _lines(conn, None, and_(which, measured))
-    heat = {
-        (division, step): Figure(int(judged), int(bad))
-        for division, step, judged, bad in conn.execute(
-            select(sums.c.division, sums.c.step, func.sum(sums.c.judged), func.sum(sums.c.bad))
-            .where(and_(which, sums.c.measure == wanted.measure))
-            .group_by(sums.c.division, sums.c.step)
-        )
-        if judged
-    }
+def nodes(conn: Connection) -> dict[str, tuple[int, ...]]:
+    """Node -> the ids of its logs, of all epochs."""
+    found: dict[str, list[int]] = {}
+    for log in logs.all_logs(conn):
+        found.setdefault(log.origin.rpartition("/")[0], []).append(log.id)
+    return {node: tuple(ids) for node, ids in found.items()}
+
+
+def board(conn: Connection, wanted: Wanted, *, by: str, sort: str) -> Board:
+    """`by` is node or place; `sort` the measure whose lower bound ranks the lines, highest first."""
+    names = {log_id: node for node, ids in nodes(conn).items() for log_id in ids}
+    column = sums.c.log_id if by == "node" else sums.c.division
+    total = (func.sum(sums.c.judged), func.sum(sums.c.bad))
+    statement = select(column, sums.c.category, sums.c.step, sums.c.measure, *total).where(_which(sums, wanted))
+    lines: dict[str, dict[str, Share]] = {}
+    categories: dict[str, dict[str, Share]] = {}
+    whole: dict[str, Share] = {}
+    heat: dict[tuple[str, str], Share] = {}
+    for key, category, step, measure, judged, bad in conn.execute(
+        statement.group_by(column, sums.c.category, sums.c.step, sums.c.measure)
+    ):
+        name, share = names.get(key, "") if by == "node" else key, Share(int(judged), int(bad))
+        for into in (lines.setdefault(name, {}), categories.setdefault(category, {}), whole):
+            into[measure] = into.get(measure, NOTHING) + share
+        if measure == ANY:
+            heat[name, step] = heat.get((name, step), NOTHING) + share
+    ranked = ranking([Line(name, shares) for name, shares in lines.items()], sort)
     return Board(
-        total=whole[0] if whole else Line("", {}),
-        places=ranked(_lines(conn, sums.c.division, and_(which, measured)), wanted.measure),
-        categories=ranked(_lines(conn, sums.c.category, and_(which, measured)), wanted.measure),
+        whole=Line("", whole),
+        by=tuple(ranked),
+        categories=tuple(ranking([Line(name, shares) for name, shares in categories.items()], sort)),
         heat=heat,
-        bits=_bits(conn, which),
-        lags=_lags(conn, which),
+        steps=tuple(dict.fromkeys(step for _, step in heat)),
+        lags={lag: tuple(whole.get(f"{lag}.{n}", NOTHING).judged for n in range(len(BUCKETS))) for lag in LAGS},
     )
 
 
-def ranked(lines: Sequence[Line], measure: str) -> list[Line]:
-    """By the lower bound of a measure, best first; of equal ones the name decides, and what was not judged is last."""
-    return sorted(lines, key=lambda line: (-line.figure(measure).low, not line.figure(measure).judged, line.name))
+def ranking(lines: Sequence[Line], sort: str) -> list[Line]:
+    """By the lower bound of a measure, highest first; those of which nothing was judged come last.
+
+    >>> few, many = Line("few", {"any": Share(3, 0)}), Line("many", {"any": Share(10000, 10)})
+    >>> [line.name for line in ranking([few, Line("none"), many], "any")]
+    ['many', 'few', 'none']
+    """
+    return sorted(lines, key=lambda line: (not line.share(sort).judged, -line.share(sort).low, line.name))
 
 
-def count(conn: Connection, wanted: Filter) -> Figure:
-    """How many items a list of records has."""
-    which = and_(_which(wanted), sums.c.measure == wanted.measure)
-    judged, bad = conn.execute(select(func.sum(sums.c.judged), func.sum(sums.c.bad)).where(which)).one()
-    return Figure(int(judged or 0), int(bad or 0))
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of the records behind a figure: `total` of them, of which the first `COUNT_CAP` can be reached."""
+
+    rows: list[Row]
+    total: int
+    number: int
+    size: int = PAGE_SIZE
+
+    @property
+    def last(self) -> int:
+        return max(1, -(-min(self.total, COUNT_CAP) // self.size))
 
 
-def places(conn: Connection) -> list[str]:
-    """Districts of which anything was judged; the empty one stands for places without a code."""
-    found = conn.execute(select(sums.c.division).where(sums.c.measure == ANY).distinct().order_by(sums.c.division))
-    return list(found.scalars())
+def records(conn: Connection, wanted: Wanted, measure: str, *, all_of_them: bool, page: int) -> Listed:
+    """Records that are not right by a measure, or all that were judged by it, the newest first."""
+    statement = select(func.sum(sums.c.judged), func.sum(sums.c.bad)).where(
+        _which(sums, wanted), sums.c.measure == measure
+    )
+    judged, bad = (int(value or 0) for value in conn.execute(statement).one())
+    total = judged if all_of_them else bad
+    offset = (page - 1) * PAGE_SIZE
+    if not total or offset >= COUNT_CAP:
+        return Listed([], total, page)
+    mask = MASKS[measure]
+    which = [_which(items, wanted), fits(mask, all_of_them=all_of_them)]
+    order = [items.c.doc.desc(), items.c.log_id.desc(), items.c.idx.desc(), items.c.record_id]
+    if not all_of_them and total <= RARE and not wanted.division:
+        kinds = [value for value in conn.execute(select(items.c.bad).distinct()).scalars() if value & mask]
+        # As a sum, so that the database finds the few by what is wrong with them and sorts those.
+        which, order = [_which(items, wanted), items.c.bad.in_(kinds)], [(items.c.doc + 0).desc(), *order[1:]]
+    elif not all_of_them:
+        which.append(items.c.faulty.is_(True))
+    rows = conn.execute(select(items).where(*which).order_by(*order).offset(offset).limit(PAGE_SIZE)).mappings()
+    return Listed([dict(row) for row in rows], total, page)
 
 
-def funnels(conn: Connection, path_up: Callable[[str], list[str]]) -> list[Funnel]:
-    """What the uplink reported where there is one, else what was said of this node's records; and the mirrors' state."""
-    found = []
-    states = _counts(conn, select(_messages.c.state, func.count()).group_by(_messages.c.state))
-    states.pop("deleted", None)
-    if states:
-        sent = sum(states.get(name, 0) for name in ("accepted", "rejected"))
-        found.append(Funnel("uplink", (sum(states.values()), sent, states.get("accepted", 0))))
-    published = hub = top = 0
-    for state in logs.all_logs(conn):
-        above = path_up(state.origin.rpartition("/")[0])
-        if not above:
-            continue  # the topmost node's own log goes nowhere
-        reached = [min(state.stored_size, checkpoints.newest_signed_by(conn, state.id, name) or 0) for name in above]
-        published += state.stored_size
-        # The hub's own records are at the hub when they are published.
-        hub += reached[0] if len(above) > 1 else state.stored_size
-        top += reached[-1]
-        if state.own and not states:
-            found += _told(conn, state.origin)
-    if published:
-        found.append(Funnel("mirror", (published, hub, top)))
-    return found
+def faults_of(row: Mapping[str, Any]) -> list[str]:
+    """The names of what is wrong with an item."""
+    return [name for name, bit in BITS.items() if row["bad"] & bit]
 
 
-def _told(conn: Connection, origin: str) -> list[Funnel]:
-    """What the receiver above said of this node's records, of those that it said anything of."""
-    mine = _verdicts.c.about_origin == origin
-    states = _counts(conn, select(_verdicts.c.state, func.count()).where(mine).group_by(_verdicts.c.state))
-    if not states:
-        return []
-    sent = sum(states.get(name, 0) for name in ("accepted", "rejected"))
-    return [Funnel("verdicts", (sum(states.values()), sent, states.get("accepted", 0)))]
+def measure_of(name: str) -> str:
+    """The measure that a bit belongs to; a measure's own name, and `any`, are themselves.
+
+    >>> measure_of("duplicate"), measure_of("coverage"), measure_of("any")
+    ('accuracy', 'coverage', 'any')
+    """
+    if name in MEASURES or name == ANY:
+        return name
+    return next(measure for measure, mask in MEASURES.items() if mask & BITS[name])
 
 
-def _counts(conn: Connection, statement: object) -> dict[str, int]:
-    return {state: int(number) for state, number in conn.execute(statement)}  # type: ignore[call-overload]
-
-
-def _which(wanted: Filter) -> ColumnElement[bool]:
-    which: ColumnElement[bool] = true()
-    if wanted.division:
-        which = and_(which, sums.c.division == ("" if wanted.division == NONE else wanted.division))
-    if wanted.category:
-        which = and_(which, sums.c.category == wanted.category)
-    if wanted.step:
-        which = and_(which, sums.c.step == wanted.step)
-    return which
-
-
-def _lines(conn: Connection, column: ColumnElement[str] | None, which: ColumnElement[bool]) -> list[Line]:
-    by = [] if column is None else [column]
-    statement = select(sums.c.measure, func.sum(sums.c.judged), func.sum(sums.c.bad), *by).where(which)
-    found: dict[str, dict[str, Figure]] = {}
-    for measure, judged, bad, *name in conn.execute(statement.group_by(sums.c.measure, *by)):
-        found.setdefault(name[0] if name else "", {})[measure] = Figure(int(judged), int(bad))
-    return [Line(name, figures) for name, figures in found.items()]
-
-
-def _bits(conn: Connection, which: ColumnElement[bool]) -> dict[str, Figure]:
-    of = _lines(conn, None, and_(which, sums.c.measure.in_(BITS)))
-    return {name: of[0].figure(name) if of else Figure() for name in BITS}
-
-
-def _lags(conn: Connection, which: ColumnElement[bool]) -> dict[str, list[int]]:
-    found = {name: [0] * len(lags.BUCKETS) for name in lags.LAGS}
-    names = [f"{name}.{n}" for name in lags.LAGS for n in range(len(lags.BUCKETS))]
-    statement = select(sums.c.measure, func.sum(sums.c.judged)).where(and_(which, sums.c.measure.in_(names)))
-    for measure, number in conn.execute(statement.group_by(sums.c.measure)):
-        name, _, place = measure.partition(".")
-        found[name][int(place)] = int(number)
-    return found
+def _which(view: Any, wanted: Wanted) -> Any:
+    parts = [true()]
+    parts += [view.c.log_id.in_(wanted.logs)] if wanted.node else []
+    for name in ("division", "category", "step"):
+        if value := getattr(wanted, name):
+            parts.append(view.c[name] == value)
+    return and_(*parts)

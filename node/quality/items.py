@@ -1,220 +1,116 @@
-"""Rows of `quality_item`: made of a record as lists show it, or of a trade as it stands; their sums.
-
-An item counts once for each measure by which it could be judged. Sums are carried on with each change, so that no page
-counts records.
-"""
+"""Items as rows, and the sums that follow: an item that changes takes its old counts away and brings new ones."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, and_, delete
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, true, tuple_
 
-from node.domain import joining
-from node.quality import lags
-from node.quality.judging import place
-from node.quality.measures import ANY, CONTENT, MASKS, UNREPAIRED, counted
+from node.quality.lags import LAGS
+from node.quality.measures import MASKS, counted
+from node.store.bulk import insert_many
 from node.store.tables import table
 from node.store.tables_quality import QualityItem, QualitySum
-from node.store.word_terms import doc_number
+from node.store.upsert import insert_or_add
 
 Row = dict[str, Any]
 Key = tuple[int, bytes]
-items = table(QualityItem)
-sums = table(QualitySum)
-RECORD: Final = "record"
-TRADE: Final = "trade"
-_BEIJING_MS = 8 * lags.HOUR_MS
-_STEPS: Final = {
-    "trade_notice": "notice",
-    "qualification_review": "qualification",
-    "result": "result",
-    "performance": "performance",
-    "change": "change",
-}
+items, sums = table(QualityItem), table(QualitySum)
+_CHUNK = 400
+_COLUMNS = [column.name for column in items.c]
 
 
-def key_of(row: Mapping[str, Any]) -> Key:
-    return row["log_id"], row["record_id"]
+def empty(**known: Any) -> Row:
+    """A row of `quality_item` with what is known of it."""
+    row: Row = dict.fromkeys(("sort", "kind", "step", "category", "division", "day", "title", "trade", "due_day"), "")
+    row |= dict.fromkeys(("idx", "version", "claimed_ms", "code_key", "name_key", "same_key"), 0)
+    row |= dict.fromkeys(("judged", "bad", "ever", "doc"), 0) | dict.fromkeys(LAGS, -1)
+    return row | known
 
 
-def day_of(ms: int) -> str:
-    """The day in Beijing; nothing for a moment that no calendar has.
+def held(conn: Connection, keys: Iterable[Key]) -> dict[Key, Row]:
+    """The items under these keys."""
+    wanted = sorted(set(keys))
+    found: dict[Key, Row] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        which = tuple_(items.c.log_id, items.c.record_id).in_(wanted[start : start + _CHUNK])
+        for row in conn.execute(select(items).where(which)).mappings():
+            found[row["log_id"], row["record_id"]] = dict(row)
+    return found
 
-    >>> day_of(1_764_000_000_000), day_of(-1)
-    ('2025-11-25', '')
+
+def of_keys(conn: Connection, column: str, keys: Iterable[int], limit: int) -> dict[int, list[Row] | None]:
+    """Items by one of their join keys; None for a key that far more than `limit` items have.
+
+    A key that has just come to have too many is still given whole, so that all of its items learn of it.
     """
-    if not 0 < ms < 253_370_736_000_000:
-        return ""
-    return datetime.fromtimestamp((ms + _BEIJING_MS) // 1000, UTC).date().isoformat()
+    wanted = sorted({key for key in keys if key})
+    found: dict[int, list[Row] | None] = {key: [] for key in wanted}
+    for start in range(0, len(wanted), _CHUNK):
+        some = wanted[start : start + _CHUNK]
+        by = items.c[column]
+        counts = conn.execute(select(by, func.count()).where(by.in_(some)).group_by(by)).all()
+        few = [key for key, number in counts if number <= 2 * limit]
+        found |= {key: None for key, number in counts if number > 2 * limit}
+        for row in conn.execute(select(items).where(by.in_(few))).mappings() if few else ():
+            found.setdefault(row[column], []).append(dict(row))  # type: ignore[union-attr] # these are lists
+    return found
 
 
-def later(day: str, days: int) -> str:
-    """
-    >>> later("2025-11-25", 10), later("2025-11", 10), later("9999-12-31", 1)
-    ('2025-12-05', '', '')
-    """
-    try:
-        return (date.fromisoformat(day) + timedelta(days=days)).isoformat() if len(day) == 10 else ""
-    except (ValueError, OverflowError):
-        return ""
-
-
-def end_of(day: str) -> int:
-    """UTC ms of the end of a day in Beijing; 0 for what is no whole day.
-
-    >>> end_of("1970-01-01"), end_of("2025")
-    (57600000, 0)
-    """
-    try:
-        began = datetime.fromisoformat(day).replace(tzinfo=UTC) if len(day) == 10 else None
-    except ValueError:
-        return 0
-    return 0 if began is None else int(began.timestamp()) * 1000 + lags.DAY_MS - _BEIJING_MS
-
-
-def step_of(kind: str, disclosure: str) -> str:
-    return "candidates" if kind == "trade.candidates" else _STEPS.get(disclosure, "notice")
-
-
-def of_record(view: Mapping[str, Any], version: int, claimed_ms: int) -> Row:
-    """An item of a row of `trade_view`, nothing judged yet."""
-    category, trade = view["category"], view["trade"]
-    if trade:
-        code = joining.code_key("", trade, "")
-    else:
-        code = joining.code_key(category, view["project_code"], view["section_code"])
-    names = ("kind", "category", "stage", "title", "project_code", "section_code", "division", "owner", "winner")
-    same = (*(view[name] for name in names), view["published_on"], str(view["amount_fen"]), view["amount_text"])
-    return {
-        "log_id": view["log_id"],
-        "record_id": view["record_id"],
-        "idx": view["idx"],
-        "version": version,
-        "sort": RECORD,
-        "kind": view["kind"],
-        "step": step_of(view["kind"], view["disclosure"]),
-        "category": category,
-        "division": place(view["division"]),
-        "day": view["published_on"],
-        "title": view["title"],
-        "trade": trade,
-        "claimed_ms": claimed_ms,
-        "code_key": code,
-        "name_key": 0 if trade else joining.name_key(category, view["project_name"]),
-        "same_key": joining.same_key(*same),
-        "judged": 0,
-        "bad": 0,
-        "ever": 0,
-        "faulty": False,
-        "due_day": "",
-        "lag": lags.UNKNOWN,
-        "hub_lag": lags.UNKNOWN,
-        "top_lag": lags.UNKNOWN,
-        "doc": view["doc"],
-    }
-
-
-def of_trade(log_id: int, trade: str, idx: int, title: str, state: Mapping[str, Any]) -> Row:
-    """An item of a trade as a whole, nothing judged yet; `title` is that of a public act."""
-    day = day_of(state["last_ms"])
-    nothing = {"code_key": 0, "name_key": 0, "same_key": 0, "judged": 0, "bad": 0, "ever": 0, "faulty": False}
-    return nothing | {
-        "log_id": log_id,
-        "record_id": bytes.fromhex(trade),
-        "idx": idx,
-        "version": 0,
-        "sort": TRADE,
-        "kind": TRADE,
-        "step": TRADE,
-        "category": state["category"],
-        "division": place(state["division"]),
-        "day": day,
-        "title": title,
-        "trade": trade,
-        "claimed_ms": state["last_ms"],
-        "due_day": "",
-        "lag": lags.UNKNOWN,
-        "hub_lag": lags.UNKNOWN,
-        "top_lag": lags.UNKNOWN,
-        "doc": doc_number(day, log_id, idx),
-    }
-
-
-def settle(item: Row) -> Row:
-    """Judge whether what was wrong in some version was put right, and whether anything is wrong now."""
-    item["ever"] &= CONTENT
-    judged, bad = item["judged"] & ~UNREPAIRED, item["bad"] & ~UNREPAIRED
-    if item["ever"]:
-        judged |= UNREPAIRED
-        bad |= UNREPAIRED if item["ever"] & bad else 0
-    return item | {"judged": judged, "bad": bad, "faulty": bool(bad & MASKS[ANY])}
-
-
-def replace(conn: Connection, old: Sequence[Mapping[str, Any]], new: Sequence[Row]) -> None:
-    """Write items in the place of others, and carry the sums on."""
-    _delete(conn, [key_of(row) for row in old])
-    if new:
-        conn.execute(items.insert(), list(new))
-    change: Counter[tuple[int, str, str, str, str, bool]] = Counter()
-    for row in new:
-        for measure, bad in _counts(row):
-            change[(*_where(row), measure, False)] += 1
-            change[(*_where(row), measure, True)] += bad
-    for row in old:
-        for measure, bad in _counts(row):
-            change[(*_where(row), measure, False)] -= 1
-            change[(*_where(row), measure, True)] -= bad
-    _carry(conn, change)
-
-
-def _where(row: Mapping[str, Any]) -> tuple[int, str, str, str]:
-    return row["log_id"], row["division"], row["category"], row["step"]
-
-
-def _counts(row: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    for measure, _, bad in counted(row["judged"], row["bad"]):
-        yield measure, bad
-    for name in lags.LAGS:
-        if row[name] != lags.UNKNOWN:
-            yield f"{name}.{row[name]}", 0
-
-
-def _carry(conn: Connection, change: Counter[tuple[int, str, str, str, str, bool]]) -> None:
-    rows: dict[tuple[int, str, str, str, str], Row] = {}
-    for (log_id, division, category, step, measure, bad), number in sorted(change.items()):
-        if number:
-            row = rows.setdefault(
-                (log_id, division, category, step, measure),
-                {
-                    "log_id": log_id,
-                    "division": division,
-                    "category": category,
-                    "step": step,
-                    "measure": measure,
-                    "judged": 0,
-                    "bad": 0,
-                },
-            )
-            row["bad" if bad else "judged"] += number
-    if not rows:
+def put(conn: Connection, old: Mapping[Key, Row], new: Mapping[Key, Row | None]) -> None:
+    """Write items as they are now (None: gone) where they differ from what was held, and carry the sums on."""
+    changed = {key: row for key, row in new.items() if row != old.get(key)}
+    if not changed:
         return
-    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(sums)
-    more = {name: sums.c[name] + statement.excluded[name] for name in ("judged", "bad")}
-    keys = [column.name for column in sums.primary_key]
-    conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=more), list(rows.values()))
-    if any(row["judged"] < 0 for row in rows.values()):
+    gone = [{"of_log": log_id, "of_record": record_id} for log_id, record_id in changed if (log_id, record_id) in old]
+    if gone:
+        of = and_(items.c.log_id == bindparam("of_log"), items.c.record_id == bindparam("of_record"))
+        conn.execute(delete(items).where(of), gone)
+    rows = [row | {"faulty": bool(row["bad"])} for row in changed.values() if row is not None]
+    if rows:
+        insert_many(conn, items, _COLUMNS, [tuple(row[name] for name in _COLUMNS) for row in rows], ignore=False)
+    _carry(conn, [old[key] for key in changed if key in old], rows)
+
+
+def clear(conn: Connection) -> None:
+    conn.execute(delete(items))
+    conn.execute(delete(sums))
+
+
+def counts_of(row: Row) -> Iterable[tuple[tuple[Any, ...], int, int]]:
+    """What an item counts for: (place in `quality_sum`, judged, bad)."""
+    place = row["log_id"], row["division"], row["category"], row["step"]
+    for measure, judged, bad in counted(row["judged"], row["bad"]):
+        yield (*place, measure), judged, bad
+    for lag in LAGS:
+        if row[lag] >= 0:
+            yield (*place, f"{lag}.{row[lag]}"), 1, 0
+
+
+def fits(mask: int, *, all_of_them: bool) -> Any:
+    """Items that are not right by a measure, or all that were judged by it."""
+    column = items.c.judged if all_of_them else items.c.bad
+    return true() if mask == MASKS["any"] and all_of_them else column.op("&")(mask) != 0
+
+
+def _carry(conn: Connection, old: Sequence[Row], new: Sequence[Row]) -> None:
+    judged: Counter[tuple[Any, ...]] = Counter()
+    bad: Counter[tuple[Any, ...]] = Counter()
+    for rows, sign in ((new, 1), (old, -1)):
+        for row in rows:
+            for place, number, wrong in counts_of(row):
+                judged[place] += sign * number
+                bad[place] += sign * wrong
+    names = ("log_id", "division", "category", "step", "measure")
+    changes = [
+        {**dict(zip(names, place, strict=True)), "judged": judged[place], "bad": bad[place]}
+        for place in sorted(judged)
+        if judged[place] or bad[place]
+    ]
+    if not changes:
+        return
+    insert_or_add(conn, sums, changes)
+    if any(change["judged"] < 0 for change in changes):
         conn.execute(delete(sums).where(sums.c.judged <= 0))
-
-
-def _delete(conn: Connection, keys: Sequence[Key]) -> None:
-    for log_id in {log_id for log_id, _ in keys}:
-        mine = [record_id for each, record_id in keys if each == log_id]
-        for start in range(0, len(mine), 500):
-            which = and_(items.c.log_id == log_id, items.c.record_id.in_(mine[start : start + 500]))
-            conn.execute(delete(items).where(which))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from node.domain.calendar import start_of
+
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 # (upper end in ms, Chinese, English); the last one is open.
@@ -30,3 +32,15 @@ def bucket(lag_ms: int) -> int:
     (0, 0, 1, 8)
     """
     return next(number for number, (end, _, _) in enumerate(BUCKETS) if lag_ms < end)
+
+
+def day_ms(day: str) -> int | None:
+    """The first millisecond of an ISO day in Beijing; None for what is no day.
+
+    >>> day_ms("2025-11-25"), day_ms("2025-11"), day_ms("")
+    (1764000000000, None, None)
+    """
+    try:
+        return start_of(day) if len(day) == 10 else None
+    except ValueError:
+        return None

@@ -25,7 +25,6 @@ from node.web import (
     pages,
     portal,
     problems,
-    quality_pages,
     records_api,
     routing_pages,
     rules_pages,
@@ -36,9 +35,11 @@ from node.web import (
     wraps_api,
 )
 from node.web.console import routes as console
+from node.web.disclosures import routes as disclosures
 from node.web.keys import Worker
 from node.web.limits import Limits
 from node.web.national import endpoint as national
+from node.web.quality import pages_board
 from node.web.signed import Callers
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def build(
         opendata.routes,
         rules_pages.routes,
         uplink_pages.routes,
-        quality_pages.routes,
+        *disclosures.ROUTES,
+        pages_board.routes,
         portal.routes,
     )
     persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]

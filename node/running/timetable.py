@@ -35,7 +35,7 @@ def timetable(node: Node, on_fatal: Callable[[], None], around: Callable[[Job], 
     jobs = [
         Job("project", settings.project_interval_s, 600, node.projector.run),
         Job("trades", settings.project_interval_s, 600, node.keep_trades),
-        Job("quality", settings.project_interval_s, 600, node.quality.run),
+        Job("quality", settings.project_interval_s, 3600, node.quality.run),
         Job("watch", settings.watch_interval_s, 30, node.look_around),
         Job("audit", settings.audit_interval_s, 600, partial(audit_once, node.store)),
         Job("tidy files", settings.audit_interval_s, 600, node.attachments.tidy),
@@ -59,7 +59,7 @@ def timetable(node: Node, on_fatal: Callable[[], None], around: Callable[[Job], 
     else:
         jobs.append(Job("files", settings.sync_interval_s, 600, node.carry_files))
     # What is new goes up before anything else is made of it; all else that a pass does waits for the interval.
-    wakes.append(Wake(node.news, (first, ("project",), ("trades",), ("quality",)), PROJECT_PAUSE_S))
+    wakes.append(Wake(node.news, (first, ("project",), ("trades", "quality")), PROJECT_PAUSE_S))
     if settings.witnesses:
         jobs.append(Job("witness", settings.sync_interval_s, 300, lambda: node.witnesses().run()))
     if reporting.configured(node):

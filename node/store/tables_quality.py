@@ -23,10 +23,10 @@ def _int() -> Column[int]:
 class QualityItem(SQLModel, table=True):
     """One thing that is judged: a trade record, an act, or (`sort` is trade) a trade as a whole.
 
-    `judged`, `bad` and `ever` are sums of `node.quality.measures.BITS`: what could be judged, what is not right, and
+    `judged`, `bad` and `ever` are sums of `node.quality.measures.BITS`: what could be judged, what is not right now, and
     what of the content was not right in any version. `code_key`, `name_key` and `same_key` are 63 bits of the hashes by
     which records belong together (project and section code, project name, whole content), 0 for none. `due_day` is the
-    ISO day after which it must be looked at again, empty for never. `doc` orders lists by day, the newest highest.
+    ISO day after which it must be looked at again, `past` once that was done, empty for never. `doc` orders lists by day, the newest highest.
     `lag`, `hub_lag` and `top_lag` are classes of `node.quality.lags`, -1 for unknown.
     """
 
@@ -61,8 +61,10 @@ class QualityItem(SQLModel, table=True):
         Index("ix_quality_item_name_key", "name_key"),
         Index("ix_quality_item_same_key", "same_key"),
         Index("ix_quality_item_due_day", "due_day"),
+        Index("ix_quality_item_trade", "trade"),
         Index("ix_quality_item_place", "log_id", "idx"),
         Index("ix_quality_item_doc", "faulty", "doc"),
+        Index("ix_quality_item_bad", "bad", "doc"),
         Index("ix_quality_item_division", "division", "faulty", "doc"),
     )
 

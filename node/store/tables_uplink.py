@@ -55,7 +55,8 @@ class UplinkMessage(SQLModel, table=True):
     fields; empty is nothing. `operation` is the one that is owed. `state` is one of queued, blocked (a parent is not
     there), held (our lint refuses it), accepted, rejected (the receiver refuses it), dead (tried too often), deleted.
     `place` is its place in the order of sending, parents before children; `waits` names the parent for which a
-    blocked one waits; `told` is what the last verdict said. Times are UTC milliseconds, 0: never.
+    blocked one waits; `told` is the state that the last verdict told of, empty where there is news. Times are UTC
+    milliseconds, 0: never.
     """
 
     __tablename__ = "uplink_message"
@@ -92,6 +93,7 @@ class UplinkMessage(SQLModel, table=True):
         Index("ix_uplink_message_state", "state", "place", "next_ms"),
         Index("ix_uplink_message_record", "record_id"),
         Index("ix_uplink_message_waits", "waits"),
+        Index("ix_uplink_message_told", "told", "record_id"),
     )
 
 

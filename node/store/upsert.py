@@ -28,3 +28,13 @@ def insert_or_replace(conn: Connection, table: Table, rows: Sequence[Mapping[str
     change = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     done = statement.on_conflict_do_update(index_elements=keys, set_=change) if change else None
     conn.execute(done if done is not None else statement.on_conflict_do_nothing(), list(rows))
+
+
+def insert_or_add(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows; where one is there, the numbers that are not its key are added to what stands there."""
+    if not rows:
+        return
+    statement = _insert(conn, table)
+    keys = [column.name for column in table.primary_key]
+    more = {name: table.c[name] + statement.excluded[name] for name in rows[0] if name not in keys}
+    conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=more), list(rows))

@@ -102,6 +102,11 @@ def depth(standard: Standard, number: str) -> int:
     return level
 
 
+def upright(place: int) -> int:
+    """The place of an insert or update, of either: deletes go after all of them, the deepest first."""
+    return place if place <= DEEPEST else 2 * DEEPEST - place
+
+
 def _find(conn: Connection, number: str, subject: str) -> RowMapping | None:
     which = and_(rows.c.number == number, rows.c.subject == subject)
     return conn.execute(select(rows).where(which)).mappings().first()
@@ -145,14 +150,16 @@ def _update(conn: Connection, origin: Origin, message: Message, row: RowMapping,
     said = _said(origin, message)
     if row["fields"] == said["fields"] and row["operation"] != "delete":
         again = {name: said[name] for name in ("log_id", "idx", "version")}
+        if said["version"] != row["version"]:
+            again["told"] = ""
         conn.execute(update(rows).where(rows.c.id == row["id"]).values(again))
         return False
     operation = "update" if row["accepted"] else "insert"
-    values = said | _waiting(now_ms) | {"operation": operation}
+    values = said | _waiting(now_ms) | {"operation": operation, "place": upright(row["place"])}
     if row["accepted"] == said["fields"] and not row["trying"]:
         values |= {"state": "accepted"}  # back to what the receiver holds
     conn.execute(update(rows).where(rows.c.id == row["id"]).values(values))
-    return values["state"] == "queued"
+    return bool(values["state"] == "queued")
 
 
 def _let_go(conn: Connection, row: RowMapping, record_id: bytes, now_ms: int) -> list[int]:
@@ -169,10 +176,10 @@ def _let_go(conn: Connection, row: RowMapping, record_id: bytes, now_ms: int) ->
         return []
     if not row["accepted"] and not row["trying"]:
         forget_values(conn, [row["id"]])
-        conn.execute(update(rows).where(mine).values(state="deleted", operation="delete", faults="", waits=""))
+        conn.execute(update(rows).where(mine).values(state="deleted", operation="delete", faults="", waits="", told=""))
         return []
     # Whatever is on its way is found out first: a delete that overtakes an insert would leave it there.
-    place = 2 * DEEPEST - row["place"]
+    place = 2 * DEEPEST - upright(row["place"])
     conn.execute(update(rows).where(mine).values(_waiting(now_ms) | {"operation": "delete", "place": place}))
     return [int(row["id"])]
 

@@ -126,8 +126,7 @@ def _differences(conn: Connection, theirs: Mapping[str, str]) -> Any:
         if row.trying:
             continue  # sent and not answered: both may be true, and the next run finds out
         if bool(row.accepted) != holds:
-            ours = f"{row.state}{' (accepted)' if row.accepted else ''}"
-            yield Difference(row.data_key, row.number, row.title, ours, there)
+            yield Difference(row.data_key, row.number, row.title, row.state, there)
     for key, state in theirs.items():
         if key not in seen and state == "held":
             yield Difference(key, "", "", "", state)

@@ -20,7 +20,7 @@ from node.domain.standard_lint import Context, lint
 from node.store.tables import table
 from node.store.tables_uplink import UplinkTry
 from node.store.upsert import insert_or_ignore
-from node.uplink import envelope, mapping, outbox
+from node.uplink import envelope, mapping, numbers, outbox
 from node.uplink.mapping import Fill
 from node.uplink.outbox import rows, unique
 from node.uplink.receiver import Answer
@@ -190,6 +190,8 @@ def _wait(conn: Connection, terms: Terms, row: RowMapping, waits: tuple[str, Row
         f"its {terms.standard.sets[number].name} {subject!r} is not with the receiver: this goes by itself once it is",
     )
     values = {"state": "blocked", "waits": name, "faults": _plain([fault])}
+    if values["faults"] == row["faults"]:
+        values["told"] = "blocked"  # nothing new
     conn.execute(update(rows).where(rows.c.id == row["id"]).values(values))
 
 
@@ -246,7 +248,7 @@ def release(conn: Connection, names: Sequence[str], now_ms: int) -> None:
     """Look again at what waits for these parents: they have come, or it is now known why not."""
     if names:
         waiting = and_(rows.c.state == "blocked", rows.c.waits.in_(list(names)))
-        conn.execute(update(rows).where(waiting).values(state="queued", next_ms=now_ms, waits="", faults=""))
+        conn.execute(update(rows).where(waiting).values(state="queued", next_ms=now_ms, waits="", told=""))
 
 
 def _settle(conn: Connection, terms: Terms, row: RowMapping, due: Due, answer: Answer) -> str:
@@ -276,6 +278,11 @@ def _settle(conn: Connection, terms: Terms, row: RowMapping, due: Due, answer: A
 def _accepted(conn: Connection, terms: Terms, row: RowMapping, due: Due) -> None:
     if due.operation == "delete":
         _gone(conn, row["id"], terms.now_ms)
+        if row["operation"] != "delete":
+            # It has come back since. A key that was deleted is never used again.
+            key = numbers.data_key(conn, terms.sender.system_no, row["number"])
+            again = {"operation": "insert", "attempts": 0, "next_ms": terms.now_ms, "told": ""}
+            _put(conn, row["id"], state="queued", data_key=key, accepted_ms=0, **again)
         return
     said = _said_in(row["trying"])
     if row["operation"] == "delete":

@@ -267,7 +267,8 @@ def ms_of(day: str) -> int | None:
     text = moment(day)
     if not text:
         return None
-    made = datetime(*(int(text[a:b]) for a, b in _PARTS), tzinfo=UTC)  # type: ignore[misc]
+    year, month, day_, hour, minute, second = (int(text[a:b]) for a, b in _PARTS)
+    made = datetime(year, month, day_, hour, minute, second, tzinfo=UTC)
     return int((made - BEIJING).timestamp() * 1000)
 
 
@@ -335,12 +336,12 @@ def messages(
     for number in order:
         template = templates[number]
         for view, tail in _views(template, case, numbers, sender):
-            fields = {name: value for name, value in template.make(view).items() if value}
+            fields = {name: clean(value) for name, value in template.make(view).items() if value}
             for element, (name, sort) in case.elements.items():
                 if known(number, element) and (shown := view.typed(name, sort)):
                     fields[element] = shown
             subject = template.subject(view) if template.subject else f"{case.base}{tail}"
-            made.append(Message(number, subject, fields, template.base))
+            made.append(Message(number, clean(subject), fields, template.base))
     return made
 
 

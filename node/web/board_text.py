@@ -1,4 +1,4 @@
-"""Texts of the pages about board: key -> (Chinese, English); keys begin with `board_`."""
+"""Texts of the data quality board: key -> (Chinese, English); keys begin with `quality_`."""
 
 from __future__ import annotations
 
@@ -6,146 +6,225 @@ from typing import Final
 
 from node.web.portal_text import Pair
 
-MEASURE_NAMES: Final[dict[str, Pair]] = {
-    "any": ("总体合格率", "Nothing wrong"),
-    "coverage": ("覆盖率", "Coverage"),
-    "completeness": ("完整率", "Completeness"),
-    "compliance": ("合规率", "Compliance"),
-    "accuracy": ("准确率", "Accuracy"),
-    "timeliness": ("及时率", "Timeliness"),
-    "repair": ("修复率", "Repair rate"),
+MEASURES: Final[dict[str, Pair]] = {
+    "coverage": ("覆盖", "Coverage"),
+    "completeness": ("完整", "Completeness"),
+    "compliance": ("合规", "Compliance"),
+    "accuracy": ("准确", "Accuracy"),
+    "timeliness": ("及时", "Timeliness"),
+    "repair": ("修复", "Repair"),
 }
-BIT_NAMES: Final[dict[str, Pair]] = {
-    "no_notice": ("有结果无公告", "Result without notice"),
-    "no_result": ("公告到期无结果", "Notice without result in time"),
-    "missing": ("必填项缺失", "Required field missing"),
-    "owed": ("应公开未公开", "Disclosure overdue"),
-    "code": ("代码不在代码表", "Code not in its table"),
-    "order": ("结果早于公告", "Result before its notice"),
-    "value": ("数值不可用", "Value of no use"),
-    "duplicate": ("重复记录", "Duplicate"),
-    "late_published": ("发布迟于时限", "Published late"),
-    "late_act": ("环节逾期", "Late by a legal clock"),
-    "unrepaired": ("问题未修复", "Not put right"),
+MEANINGS: Final[dict[str, Pair]] = {
+    "coverage": ("公告与结果互相对得上", "notices and results find each other"),
+    "completeness": ("必填项齐全，应公开的都已公开", "required fields are there, what is owed is published"),
+    "compliance": ("代码在代码表内，环节次序合规", "codes are in their tables, acts in their order"),
+    "accuracy": ("数值可用，没有重复", "values are of use, nothing comes twice"),
+    "timeliness": ("发生后按时公开，法定期限内办理", "published in time, done within legal terms"),
+    "repair": ("曾有问题的记录已在新版本改正", "records with a fault were put right in a newer version"),
 }
-STEP_NAMES: Final[dict[str, Pair]] = {
-    "notice": ("交易公告", "Notice"),
+FAULTS: Final[dict[str, Pair]] = {
+    "no_notice": ("有结果无公告", "result without a notice"),
+    "no_result": ("有公告无结果", "notice without a result"),
+    "missing": ("缺必填项", "required field missing"),
+    "owed": ("应公开未公开", "disclosure overdue"),
+    "code": ("代码不在表内", "code not in its table"),
+    "order": ("环节次序不符", "acts out of order"),
+    "value": ("数值不可用", "value of no use"),
+    "duplicate": ("重复", "repeated"),
+    "late_published": ("公开迟延", "published late"),
+    "late_act": ("超过法定期限", "legal term exceeded"),
+    "unrepaired": ("未修复", "not put right"),
+    "any": ("任一问题", "anything wrong"),
+}
+# bit -> (what is judged, when it is wrong, what is not judged), each in both languages.
+DEFINITIONS: Final[dict[str, tuple[Pair, Pair, Pair]]] = {
+    "no_notice": (
+        ("导入的候选人公示和结果", "imported lists of candidates and results"),
+        (
+            "本节点没有项目编号（或标段编号、项目名称）相同的公告",
+            "no notice with the same project code (or section code, or project name) is held here",
+        ),
+        (
+            "既无编号又无项目名称的；同一编号超过 1,000 条的",
+            "without code and name; a code that over 1,000 records share",
+        ),
+    ),
+    "no_result": (
+        ("导入的公告，等待期已过或已有结果", "imported notices that have a result, or have waited long enough"),
+        ("等待期（result_within_days）已过仍无结果", "no result, though the wait (result_within_days) is over"),
+        (
+            "等待期未过的；需求公示、预告等不期待结果的；没有日期的",
+            "while it still waits; notices that expect no result, such as previews; without a day",
+        ),
+    ),
+    "missing": (
+        ("导入的记录；公开的环节", "imported records; public acts"),
+        (
+            "缺少该类必填项（required）；环节按规则包的必填字段",
+            "a field required of its kind is empty; of an act, one that its rule requires",
+        ),
+        ("规则包不在本节点的环节；不公开的字段", "acts whose package is not held here; fields that are not disclosed"),
+    ),
+    "owed": (
+        (
+            "已公开过信息的交易，五类信息中有应公开或已公开的",
+            "trades with anything disclosed or owed of the five kinds",
+        ),
+        ("任一应公开的已逾期", "any disclosure is overdue"),
+        ("尚未公开任何信息的交易；无法重放的", "trades that have disclosed nothing yet, or cannot be replayed here"),
+    ),
+    "code": (
+        ("导入的记录；公开的环节", "imported records; public acts"),
+        (
+            "行政区划不在 GB/T 2260，信用代码校验位不符，取值不在代码表",
+            "a division not in GB/T 2260, a credit code that fails its check, a value not in its table",
+        ),
+        ("没有填写的代码（计入完整）", "codes that are not given (that is completeness)"),
+    ),
+    "order": (
+        ("已公开过信息的交易", "trades that have disclosed something"),
+        ("有环节与阶段次序不符", "an act that did not fit the stages"),
+        ("导入的记录", "imported records"),
+    ),
+    "value": (
+        ("导入的记录；公开的环节", "imported records; public acts"),
+        (
+            "金额、日期、分值不可识别，金额为零，编号在来源中重复，内容与字段不符；环节字段的类型、长度或范围不符",
+            "a sum, day or score that cannot be read, a sum of zero, a code that comes twice at the source, content in the"
+            " wrong field; of an act, a wrong type, length or range",
+        ),
+        ("以百分比、附条件表述的金额", "sums given as a percentage or with conditions"),
+    ),
+    "duplicate": (
+        ("导入的记录", "imported records"),
+        (
+            "与另一条更早的记录在列表所示各项上完全相同",
+            "it says the same as an earlier record in everything that a list shows",
+        ),
+        ("环节", "acts"),
+    ),
+    "late_published": (
+        ("公开的环节", "public acts"),
+        ("发生后超过 publish_within_hours 才公开", "published later than publish_within_hours after it happened"),
+        ("导入的记录：何时导入不是当时的公开", "imported records: when they were imported says nothing of then"),
+    ),
+    "late_act": (
+        ("有期限已到或已完成的交易", "trades of which any clock has ended or run out"),
+        ("任一法定期限已超过，或超过后才办理", "any legal term is exceeded, or was before it was met"),
+        ("期限都未到的交易；在途的中止", "trades with no clock over yet; clocks that stand still"),
+    ),
+    "unrepaired": (
+        ("内容曾有问题（缺项、代码、数值）的导入记录", "imported records whose content had a fault in some version"),
+        ("最新版本仍有问题", "the newest version still has one"),
+        (
+            "从未有问题的；被撤回的；环节（由更正环节改正）",
+            "without a fault ever; withdrawn; acts, which other acts correct",
+        ),
+    ),
+}
+STEPS: Final[dict[str, Pair]] = {
+    "notice": ("公告", "Notice"),
     "qualification": ("资格审查", "Qualification"),
-    "candidates": ("候选人公示", "Candidates"),
-    "result": ("成交信息", "Result"),
-    "performance": ("履约信息", "Performance"),
-    "change": ("变更信息", "Change"),
-    "trade": ("整宗交易", "Whole trade"),
+    "candidates": ("候选人", "Candidates"),
+    "result": ("结果", "Result"),
+    "performance": ("履约", "Performance"),
+    "change": ("变更", "Change"),
+    "trade": ("整笔交易", "Whole trade"),
 }
-SHOWN: Final[dict[str, Pair]] = {
-    "bad": ("有问题的", "Not right"),
-    "good": ("没有问题的", "Right"),
-    "all": ("全部", "All that were judged"),
+FUNNEL: Final[dict[str, Pair]] = {
+    "published": ("本级已发布", "Published"),
+    "at_hub": ("上级已保存", "At the node above"),
+    "at_top": ("再上一级已保存", "At the one above that"),
+    "owed": ("按期限应公开", "Owed by a clock"),
+    "disclosed": ("已公开", "Disclosed"),
+    "in_time": ("按时公开", "In time"),
+    "overdue": ("逾期未公开", "Overdue"),
+    "due_up": ("应上报", "To be reported"),
+    "sent": ("已报送", "Sent"),
+    "accepted": ("已接收", "Accepted"),
 }
-LAG_NAMES: Final[dict[str, Pair]] = {
-    "lag": ("发生至发布", "From event to publishing"),
-    "hub_lag": ("发布至上一级", "From publishing to the node above"),
-    "top_lag": ("发布至再上一级", "From publishing to the next above that"),
+LAGS: Final[dict[str, Pair]] = {
+    "lag": ("发生 → 公开", "event → published"),
+    "hub_lag": ("公开 → 上级保存", "published → at the node above"),
+    "top_lag": ("公开 → 再上一级保存", "published → at the one above that"),
 }
+BY: Final[dict[str, Pair]] = {"node": ("发布节点", "Publishing node"), "place": ("行政区划", "Place")}
 
 TEXT: Final[dict[str, Pair]] = {
-    "board_title": ("数据质量看板", "Data quality board"),
-    "board_lead": (
-        "由节点对每条公开的交易记录自动核对得出，随记录更新；按 95% 置信下限（Wilson）排序，记录少的不会因偶然而居前。"
-        "点击数字可查看对应记录。",
-        "Every public record of a trade is checked by this node as it comes. Ranked by the lower bound of Wilson's 95%"
-        " interval, so that few records do not come first by chance. Each figure leads to its records.",
+    "quality": ("数据质量", "Data quality"),
+    "quality_lead": (
+        "由本节点持有的全部公开交易信息逐条判定并汇总。每个数字都可点开看到对应的记录；各项如何计算、哪些不予判定，见",
+        "Judged record by record from all public trade information held here. Every figure leads to its records; how each"
+        " is computed, and what is not judged, says",
     ),
-    "board_measure": ("指标", "Measure"),
-    "board_place": ("区县", "District"),
-    "board_no_place": ("区划不明", "Place unknown"),
-    "board_update": ("查看", "Show"),
-    "board_total": ("本次范围", "In this view"),
-    "board_judged": ("{bad} / {judged} 有问题", "{bad} of {judged} not right"),
-    "board_bad_of": ("问题数", "Not right"),
-    "board_judged_of": ("核对数", "Judged"),
-    "board_share": ("合格率", "Right"),
-    "board_bounds": ("95% 区间", "95% interval"),
-    "board_by_place": ("各区县排名", "Districts, ranked"),
-    "board_by_category": ("各类别排名", "Categories, ranked"),
-    "board_rank": ("名次", "Rank"),
-    "board_ranked_by": ("按“{measure}”的置信下限从高到低", "by the lower bound of: {measure}"),
-    "board_not_judged": ("无可核对的记录", "nothing to judge"),
-    "board_more_places": ("只列出前 {most} 个，共 {number} 个。", "The first {most} of {number}."),
-    "board_checks": ("核对项", "What is checked"),
-    "board_check": ("核对项", "Check"),
-    "board_heat": ("环节 × 区县", "Stage × district"),
-    "board_heat_lead": (
-        "格内为“{measure}”；空格表示没有可核对的记录。",
-        "Cells show: {measure}; an empty cell has nothing to judge.",
+    "quality_docs": ("指标说明", "the definition of the measures"),
+    "quality_ranked": (
+        "排名按 95% 置信下限（Wilson），样本少的不会因偶然全对而排在前面。",
+        "Ranked by the lower bound of 95 % confidence (Wilson): few records that happen to be right do not lead.",
     ),
-    "board_funnel": ("应报 → 已报 → 已收", "Owed → sent → accepted"),
-    "board_funnel_uplink": ("上报国家平台（报送数据项）", "Reported to the national platform (messages)"),
-    "board_funnel_verdicts": ("本节点记录在上级的结论", "What the receiver above said of this node's records"),
-    "board_funnel_mirror": ("逐级汇聚（日志条目，以上级签名为准）", "Mirrored upwards (log entries, by cosignature)"),
-    "board_owed": ("应报", "Owed"),
-    "board_sent": ("已报", "Sent"),
-    "board_accepted": ("已收", "Accepted"),
-    "board_published": ("已发布", "Published"),
-    "board_at_hub": ("已到市级", "At the city hub"),
-    "board_at_top": ("已到国家级", "At the national node"),
-    "board_funnel_none": (
-        "本节点还没有上报或汇聚的数据。",
-        "Nothing has been sent upwards yet, as known here.",
+    "quality_stop": ("。", "."),
+    "quality_measures": ("指标说明", "Definition of the measures"),
+    "quality_measures_lead": (
+        "每一项只计能够判定的记录：分母是判定了的，分子是没有问题的。尺子（config/quality.toml）可按本市要求修改，法定期限来自规则包。",
+        "Each counts only what could be judged: of those, how many have nothing wrong. The yardstick is"
+        " config/quality.toml; terms of the law come from the rule packages.",
     ),
-    "board_stage": ("阶段", "Stage"),
-    "board_count": ("数量", "Number"),
-    "board_lags": ("时滞分布", "How long it took"),
-    "board_lags_lead": (
-        "发生至发布：环节按办理时间，导入记录按来源公布日的当天结束；发布至上级：以上级第一次签名覆盖的时间为准，"
-        "签名之前不计。",
-        "From event to publishing: for acts from when they happened, for imported records from the end of the day that"
-        " the source gives. To the nodes above: up to their first signature that covers the record.",
+    "quality_measure": ("指标", "Measure"),
+    "quality_counted": ("判定对象（分母）", "What is judged (denominator)"),
+    "quality_bad_when": ("何时算有问题", "When something is wrong"),
+    "quality_left_out": ("不判定", "Not judged"),
+    "quality_by": ("按", "By"),
+    "quality_sort": ("排名依据", "Ranked by"),
+    "quality_node": ("发布节点", "Publishing node"),
+    "quality_step": ("环节", "Step"),
+    "quality_show": ("查看", "Show"),
+    "quality_districts": ("各区县（节点）", "By district"),
+    "quality_categories": ("各类交易", "By category"),
+    "quality_line": ("名称", "Name"),
+    "quality_records": ("记录", "Records"),
+    "quality_of": ("{good} / {judged}", "{good} of {judged}"),
+    "quality_low": ("下限 {low}", "at least {low}"),
+    "quality_unjudged": ("未判定", "not judged"),
+    "quality_wrong": ("有问题 {number}", "{number} at fault"),
+    "quality_heat": (
+        "环节 × 区县：没有任何问题的记录所占比例",
+        "Steps × districts: share of records with nothing wrong",
     ),
-    "board_lag_class": ("时长", "Time"),
-    "board_defined": ("各指标的精确定义", "How each measure is defined"),
-    "board_def_coverage": (
-        "成交与候选人公示有对应公告；公告在 {least}–{most} 天（按类别）内有对应成交信息。",
-        "Results and candidates have a notice; notices have a result within {least} to {most} days, by category.",
+    "quality_heat_caption": ("各区县各环节没有任何问题的记录", "Records with nothing wrong, by district and step"),
+    "quality_funnel": ("应公开 → 已报送 → 已接收", "Owed → sent → accepted"),
+    "quality_funnel_mirror": ("逐级保存（日志镜像）", "Up the tiers, by mirroring"),
+    "quality_funnel_owed": ("按法定期限公开", "Disclosed as the clocks want it"),
+    "quality_funnel_up": ("按国家数据规范上报", "Reported in the national format"),
+    "quality_funnel_none": ("本节点尚无此类数据。", "Nothing of this kind here yet."),
+    "quality_verdicts": ("上级对本节点记录的意见", "What the platform above said of records"),
+    "quality_stage": ("步骤", "Step"),
+    "quality_number": ("数量", "Number"),
+    "quality_lags": ("时间间隔分布", "How long it took"),
+    "quality_lags_note": (
+        "“发生”按环节时间（本系统办理的交易）或来源所载日期（导入的记录，计入分布但不判定及时性）；“保存”取上级共同签名的时间，"
+        "签名经整理后可能偏长，不会偏短。",
+        "The event is the time of the act, or for imported records the day that the source gives (shown, not judged)."
+        " That a node above holds a record is dated by its cosignature: perhaps too late, never too early.",
     ),
-    "board_def_completeness": (
-        "必填项齐全；法定时限已过的公开事项已公开。",
-        "Nothing required is missing; no disclosure is overdue by a legal clock.",
+    "quality_span": ("间隔", "Span"),
+    "quality_covered": (
+        "本市 {total} 个区县中，{number} 个在本节点有公开交易信息。",
+        "{number} of the city's {total} districts have public trade information here.",
     ),
-    "board_def_compliance": (
-        "类别、区划、信用代码、选项都在代码表内；成交不早于公告。",
-        "Category, division, credit codes and choices are in their tables; no result before its notice.",
+    "quality_not_covered": ("尚无的：", "None yet of: "),
+    "quality_list": ("问题记录", "Records at fault"),
+    "quality_list_all": ("已判定的记录", "Records that were judged"),
+    "quality_faults": ("问题", "What is wrong"),
+    "quality_fine": ("无", "nothing"),
+    "quality_all_of_them": ("看全部已判定的", "Show all that were judged"),
+    "quality_only_bad": ("只看有问题的", "Show only those at fault"),
+    "quality_back": ("回到看板", "Back to the board"),
+    "quality_cut": (
+        "只能翻到前 {number} 条；请按节点、类别或环节缩小范围。",
+        "Only the first {number} can be reached; narrow by node, category or step.",
     ),
-    "board_def_accuracy": (
-        "金额、日期等数值可用；没有内容相同的另一条记录。",
-        "Sums and days can be used; no other record says the very same.",
-    ),
-    "board_def_timeliness": (
-        "环节发生后 {hours} 小时内发布；公开环节未超过法定时限。",
-        "Acts are published within {hours} hours; no public act was late by a legal clock.",
-    ),
-    "board_def_repair": (
-        "曾有内容问题（缺项、代码、数值）的记录，在最新版本中已改正。",
-        "Of records that ever lacked a field or had a wrong code or value: put right in the newest version.",
-    ),
-    "board_def_not_judged": (
-        "不能判断的不计入：撤回的记录、不公开的环节、没有项目编号和名称的记录之间的对应、未到期的公告。",
-        "What cannot be judged does not count: withdrawn records, steps that are not public, links of records without"
-        " project code and name, notices whose time still runs.",
-    ),
-    "board_records": ("质量核对明细", "Records behind a figure"),
-    "board_back": ("返回看板", "Back to the board"),
-    "board_found": (
-        "核对 {judged} 条，其中有问题 {bad} 条。",
-        "{judged} were judged, {bad} of them are not right.",
-    ),
-    "board_wrong": ("问题", "What is not right"),
-    "board_step": ("环节", "Stage"),
-    "board_show": ("显示", "Show"),
-    "board_address": ("网址", "Address"),
-    "board_none": ("没有符合条件的记录。", "No record fits."),
-    "board_first": ("回到第一页", "First page"),
-    "board_next": ("下一页", "Next page"),
-    "board_fine": ("无", "nothing"),
-    "board_empty": ("尚无可核对的交易记录。", "There is no record of a trade to judge yet."),
+    "quality_none": ("没有这样的记录。", "There are no such records."),
+    "quality_no_place": ("（未载明区划）", "(no place given)"),
+    "quality_chart": ("图：{name}。同样的数字见表。", "Chart: {name}. The table says the same."),
+    "quality_empty": ("本节点还没有可判定的交易信息。", "There is nothing to judge here yet."),
 }

@@ -31,7 +31,7 @@ from node.web.i18n import Words, language
 from node.web.keys import CLOCK, SETTINGS, STORE
 from node.web.portal_columns import COLUMNS, Column
 from node.web.portal_format import iso, when
-from node.web.portal_query import Form, code_query, credit_query, plain_query, trade_query
+from node.web.portal_query import Form, code_query, credit_query, disclosure_query, plain_query, trade_query
 
 XLSX_ROWS: Final = 50_000
 XLSX_CELL: Final = 32_000
@@ -80,7 +80,7 @@ def not_understood(form: Form) -> Malformed:
     return Malformed(en, zh=zh, field=field, advice_zh="请修改查询条件后重试。", advice_en="Correct the search.")
 
 
-@routes.get("/{name:trades|credit|entities|codes}.{format:csv|xlsx|json}")
+@routes.get("/{name:trades|disclosures|credit|entities|codes}.{format:csv|xlsx|json}")
 async def export(request: web.Request) -> web.StreamResponse:
     name, kind = request.match_info["name"], request.match_info["format"]
     made = await request.app[STORE].read(lambda conn: _export(conn, name, request.query))
@@ -93,8 +93,8 @@ async def export(request: web.Request) -> web.StreamResponse:
 
 def _export(conn: Connection, name: str, given: Mapping[str, str]) -> Export:
     columns = COLUMNS[name]
-    if name == "trades":
-        trades, form = trade_query(given, _origins(conn))
+    if name in ("trades", "disclosures"):
+        trades, form = trade_query(given, _origins(conn)) if name == "trades" else disclosure_query(given)
         return Export(
             name,
             columns,
@@ -154,10 +154,10 @@ async def _csv(request: web.Request, made: Export) -> web.StreamResponse:
     response = web.StreamResponse(headers=_headers(request, made, "csv"))
     response.content_type, response.charset = CONTENT_TYPES["csv"], "utf-8"
     await response.prepare(request)
-    await response.write((CSV_MARK + csv_lines([[t.pick(column.title) for column in made.columns]])).encode())
+    await response.write((CSV_MARK + _csv_lines([[t.pick(column.title) for column in made.columns]])).encode())
     async for rows in _pieces(request, made):
-        lines = [[csv_text(column.shown(row, t)) for column in made.columns] for row in rows]
-        await response.write(csv_lines(lines).encode())
+        lines = [[_text(column.shown(row, t)) for column in made.columns] for row in rows]
+        await response.write(_csv_lines(lines).encode())
     await response.write_eof()
     return response
 
@@ -237,13 +237,13 @@ async def _write_workbook(request: web.Request, made: Export, file: IO[bytes]) -
     await asyncio.to_thread(book.save, file)
 
 
-def csv_lines(rows: list[list[str]]) -> str:
+def _csv_lines(rows: list[list[str]]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerows(rows)
     return out.getvalue()
 
 
-def csv_text(value: Any) -> str:
+def _text(value: Any) -> str:
     if value is None:
         return ""
     return defuse(value) if isinstance(value, str) else str(value)

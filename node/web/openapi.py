@@ -15,6 +15,9 @@ from node.web.openapi_parts import SIGNATURE, Json, Operation
 
 OPERATIONS: tuple[Operation, ...] = (*openapi_table.TABLE, *openapi_pages.TABLE, *openapi_files.TABLE)
 
+FOR_PERSONS = frozenset({"login", "logout", "account", "accounts", "register", "routing", "supervision"})
+"""First parts of addresses that are pages of logged-in persons: forms with a session, no interface for programs."""
+
 _ABOUT = """\
 A federated public-resource trading node. Each node keeps an append-only, signed log of the records that it issues \
 (RFC 6962, c2sp.org); nodes mirror each other's logs. 公共资源交易联邦节点：各节点维护只增不改的签名日志并相互镜像。

@@ -45,16 +45,16 @@ DUMPS = (*CONTENT_TYPES.values(), BYTES)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 _EMPTY: Json = {"const": ""}
-LANG = in_query(
+_LANG = in_query(
     "lang",
     f"language, kept in a cookie: {' or '.join(LANGUAGES)}; others are ignored · 页面语言",
     string(examples=list(LANGUAGES)),
 )
 _PAGE = in_query("page", "page · 页码", either(integer(least=1, most=MAX_PAGE), _EMPTY))
-NOT_UNDERSTOOD = "the form again, with what was not understood · 查询条件有误"
+_NOT_UNDERSTOOD = "the form again, with what was not understood · 查询条件有误"
 
 
-def pick(name: str, about: str, values: Mapping[str, Any]) -> Json:
+def _pick(name: str, about: str, values: Mapping[str, Any]) -> Json:
     return in_query(name, about, choice(["", *values]))
 
 
@@ -77,35 +77,35 @@ _SEARCHES: dict[str, tuple[str, tuple[Json, ...]]] = {
         "trades · 交易信息",
         (
             _WORDS,
-            pick("category", "category of trade · 交易类别", CATEGORY_NAMES),
-            pick("kind", "kind of record · 信息类型", TRADE_KINDS),
+            _pick("category", "category of trade · 交易类别", CATEGORY_NAMES),
+            _pick("kind", "kind of record · 信息类型", TRADE_KINDS),
             _words("division", "division code of 2-6 digits, or part of a place's name"),
             _day("from", "published on or after · 发布起始日"),
             _day("to", "published on or before · 发布截止日"),
             _sum("min", "least sum · 最低金额"),
             _sum("max", "largest sum · 最高金额"),
             _ORIGIN,
-            pick("order", "order of a page; files are by date · 排序", ORDERS),
+            _pick("order", "order of a page; files are by date · 排序", ORDERS),
         ),
     ),
     "credit": (
         "credit records · 信用信息",
         (
             _WORDS,
-            pick("sort", "sort of credit record · 信用类型", SORTS),
+            _pick("sort", "sort of credit record · 信用类型", SORTS),
             in_query("grade", "a grade that occurs; a page answers 400 to others · 等级", string(maxLength=MAX_QUERY)),
             _ORIGIN,
         ),
     ),
     "entities": ("market parties · 市场主体", (_WORDS,)),
-    "codes": ("code tables · 代码表", (pick("table", "which table · 代码表", CODE_TABLES), _WORDS)),
+    "codes": ("code tables · 代码表", (_pick("table", "which table · 代码表", CODE_TABLES), _WORDS)),
 }
 
 
 def _page(
     path: str, name: str, summary: str, about: str, *params: Json, problems: tuple[int, ...] = (503,)
 ) -> Operation:
-    return Operation("get", path, name, summary, PAGES, {200: page(about)}, problems, (*params, LANG), browser=True)
+    return Operation("get", path, name, summary, PAGES, {200: page(about)}, problems, (*params, _LANG), browser=True)
 
 
 def _search(name: str) -> Operation:
@@ -116,9 +116,9 @@ def _search(name: str) -> Operation:
         f"{name}Page",
         f"Search {what}",
         PAGES,
-        {200: page("a page of the search; the address is stable · 检索结果页"), 400: page(NOT_UNDERSTOOD)},
+        {200: page("a page of the search; the address is stable · 检索结果页"), 400: page(_NOT_UNDERSTOOD)},
         (400, 503),
-        (*params, _PAGE, LANG),
+        (*params, _PAGE, _LANG),
         browser=True,
     )
 
@@ -142,7 +142,7 @@ def _files(name: str) -> tuple[Operation, ...]:
             FILES,
             {200: answer},
             (400, 503),
-            (*params, LANG),
+            (*params, _LANG),
             about="Takes the parameters of the page. · 参数与网页相同。",
             busy=kind == "xlsx",
             browser=True,
@@ -174,7 +174,7 @@ TABLE: tuple[Operation, ...] = (
             FILES,
             {200: Answer("at most 50 entries, newest first · 最新 50 条", {media: None})},
             (400, 503),
-            (*_SEARCHES["trades"][1], LANG),
+            (*_SEARCHES["trades"][1], _LANG),
             about="Takes the parameters of the page. · 参数与网页相同。",
             browser=True,
         )

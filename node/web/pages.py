@@ -7,6 +7,7 @@ import mimetypes
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp_jinja2
 import jinja2
@@ -14,6 +15,7 @@ from aiohttp import web
 from jinja2.bccache import Bucket
 
 from node import __version__, resources
+from node.domain import divisions
 from node.domain.trades import CATEGORIES
 from node.errors import NodeError, NotFound
 from node.web import portal_format as form
@@ -75,6 +77,7 @@ def setup(app: web.Application) -> None:
         "day": form.day,
         "sentence": form.sentence,
         "hex": bytes.hex,
+        "segment": lambda text: quote(text, safe=""),
         "pick": lambda pair, t: t.pick(pair),
     }
     for name in environment.list_templates():
@@ -98,6 +101,7 @@ def render(request: web.Request, template: str, *, status: int = 200, **context:
         "policy_stale": TRUSTED in request.app and request.app[TRUSTED].stale(),
         "ago": lambda ms: t.pick(form.ago(ms, now_ms)),
         "money": lambda fen: t.pick(form.money(fen)),
+        "place": lambda code: divisions.name_of(code) or code,
         "category": lambda value: t.name(CATEGORIES, value),
         "options": lambda names: [(value, t.pick(pair)) for value, pair in names.items()],
         "person": session.here(request),

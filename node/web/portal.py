@@ -17,7 +17,7 @@ from node.tlog.note import parse_note
 from node.trusted import newest as newest_policy
 from node.web import files_shown, pages
 from node.web.exports import XLSX_ROWS, not_understood
-from node.web.keys import CLOCK, SETTINGS, STORE
+from node.web.keys import CLOCK, RULES, SETTINGS, STORE
 from node.web.portal_format import day, midnight_ms
 from node.web.portal_people import People
 from node.web.portal_query import (
@@ -121,7 +121,7 @@ async def one_record(request: web.Request) -> web.Response:
     def read(conn: Connection) -> dict[str, Any]:
         history = record(conn, wanted, origin, version=number)
         shown = history.version(number)
-        found = page_of(history, shown, people(conn, request), asked=origin)
+        found = page_of(history, shown, people(conn, request), request.app[RULES].book, asked=origin)
         files = files_shown.of_section(conn, shown.payload, "public") if found["document"] else []
         return found | {"files": files}
 
@@ -134,7 +134,7 @@ async def status(request: web.Request) -> web.Response:
         who = people(conn, request)
         held = quarantine(conn, limit=QUARANTINE_ROWS)
         stale_ms = request.app[CLOCK]() - quiet_ms(request.app[SETTINGS].sync_interval_s)
-        shown = {"policy": policy_version(conn), "alarms": alarm_rows(raised(conn), who)}
+        shown: dict[str, Any] = {"policy": policy_version(conn), "alarms": alarm_rows(raised(conn), who)}
         shown["files"] = files_shown.state(conn, who)
         return status_tables(federation(conn), held, who, stale_ms=stale_ms) | shown
 

@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from node.domain import KINDS
+from node.domain.acts import DISCLOSURE_NAMES
 from node.store.views import Row
 from node.web.i18n import Words
-from node.web.portal_text import Pair
+from node.web.portal_text import STATES, Pair
 
 
 def _same(value: Any, _t: Words) -> Any:
@@ -55,6 +56,14 @@ def _mark(made_up: bool, t: Words) -> str:
     return t("made_up") if made_up else ""
 
 
+def _disclosure(kind: str, t: Words) -> str:
+    return t.pick(DISCLOSURE_NAMES[kind]) if kind in DISCLOSURE_NAMES else kind
+
+
+def _state(state: str, t: Words) -> str:
+    return t.pick(STATES[state]) if state in STATES else state
+
+
 _PLACE = (
     Column("record_id", ("记录编号", "Record id"), width=36),
     Column("version", ("版本", "Version"), width=8),
@@ -63,27 +72,33 @@ _PLACE = (
     Column("leaf", ("叶子哈希", "Leaf hash"), width=20),
 )
 
+_TRADES = (
+    Column("title", ("标题", "Title"), width=50),
+    Column("kind", ("信息类型", "Kind"), _kind),
+    Column("category", ("交易类别", "Category")),
+    Column("stage", ("环节", "Stage")),
+    Column("project_code", ("项目编号", "Project code"), width=24),
+    Column("section_code", ("标段（包）编号", "Section code"), width=26),
+    Column("division", ("行政区划代码", "Division code")),
+    Column("division_name", ("行政区划", "Division")),
+    Column("owner", ("项目单位", "Owner"), width=30),
+    Column("agency", ("代理机构", "Agency"), width=30),
+    Column("winner", ("中标（成交）人", "Winner"), width=36),
+    Column("amount_fen", ("金额（元）", "Amount (yuan)"), _yuan, width=18),
+    Column("amount_text", ("金额原文", "Amount as given"), width=24),
+    Column("published_on", ("发布日期", "Published on"), width=12),
+    Column("source_url", ("来源网址", "Source"), width=40),
+    Column("disclosure", ("公开类别", "Disclosure"), _disclosure),
+    Column("state", ("状态", "State"), _state),
+    Column("trade", ("交易标识", "Trade"), width=36),
+    Column("flags", ("提示数", "Notes"), width=8),
+    Column("made_up", ("演示数据", "Made up"), _mark),
+    *_PLACE,
+)
+
 COLUMNS: dict[str, tuple[Column, ...]] = {
-    "trades": (
-        Column("title", ("标题", "Title"), width=50),
-        Column("kind", ("信息类型", "Kind"), _kind),
-        Column("category", ("交易类别", "Category")),
-        Column("stage", ("环节", "Stage")),
-        Column("project_code", ("项目编号", "Project code"), width=24),
-        Column("section_code", ("标段（包）编号", "Section code"), width=26),
-        Column("division", ("行政区划代码", "Division code")),
-        Column("division_name", ("行政区划", "Division")),
-        Column("owner", ("项目单位", "Owner"), width=30),
-        Column("agency", ("代理机构", "Agency"), width=30),
-        Column("winner", ("中标（成交）人", "Winner"), width=36),
-        Column("amount_fen", ("金额（元）", "Amount (yuan)"), _yuan, width=18),
-        Column("amount_text", ("金额原文", "Amount as given"), width=24),
-        Column("published_on", ("发布日期", "Published on"), width=12),
-        Column("source_url", ("来源网址", "Source"), width=40),
-        Column("flags", ("提示数", "Notes"), width=8),
-        Column("made_up", ("演示数据", "Made up"), _mark),
-        *_PLACE,
-    ),
+    "trades": _TRADES,
+    "disclosures": _TRADES,
     "credit": (
         Column("party", ("市场主体", "Market party"), width=36),
         Column("uscc", ("统一社会信用代码", "Credit code"), width=22),

@@ -36,10 +36,21 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Grid:
+    """Rows of a table: its headings, and of each row the lines of each cell."""
+
+    heads: tuple[Pair, ...]
+    rows: tuple[tuple[tuple[Cell, ...], ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
+    """`grid` shows the same as `cells` where the value is a table."""
+
     name: str
     label: Pair
     cells: tuple[Cell, ...]
+    grid: Grid | None = None
 
 
 @dataclass(frozen=True, slots=True)

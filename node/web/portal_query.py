@@ -18,6 +18,7 @@ from uuid import UUID
 from multidict import MultiMapping
 
 from node.domain import KINDS
+from node.domain.acts import DISCLOSURE_NAMES
 from node.domain.trades import CATEGORIES
 from node.errors import NotFound
 from node.store import search_text
@@ -35,7 +36,11 @@ SORTS: dict[str, Pair] = {
 }
 GRADES: dict[str, Pair] = {"良好": ("良好", "Good"), "不良": ("不良", "Bad")}
 ORDERS: dict[str, Pair] = {"date": ("按日期", "By date"), "amount": ("按金额", "By amount")}
-TRADE_KINDS: dict[str, Pair] = {name: (kind.zh, kind.en) for name, kind in KINDS.items() if name.startswith("trade.")}
+TRADE_KINDS: dict[str, Pair] = {
+    name: (kind.zh, kind.en)
+    for name, kind in KINDS.items()
+    if name.startswith("trade.") and kind.sections["main"][1] == "public"
+}
 CODE_TABLES: dict[str, Pair] = {
     name: (KINDS[name].zh, KINDS[name].en) for name in ("code.division", "expert.class") if name in KINDS
 }
@@ -142,10 +147,24 @@ def trade_query(given: Mapping[str, str], origins: Mapping[str, object]) -> tupl
         order=form.choice("order", ORDERS, "date"),
         page=form.page(),
     )
-    if query.from_date and query.to_date and query.from_date > query.to_date:
-        form.errors["to"] = ("结束日期早于开始日期。", "The end is before the beginning.")
+    _require_order(form, query)
     if query.min_fen is not None and query.max_fen is not None and query.min_fen > query.max_fen:
         form.errors["max"] = ("最高金额小于最低金额。", "The highest sum is below the lowest.")
+    return query, form
+
+
+def disclosure_query(given: Mapping[str, str]) -> tuple[TradeQuery, Form]:
+    form = form_of(given, ("words", "disclosure", "category", "division", "from", "to", "page"))
+    query = TradeQuery(
+        words=form.words(),
+        disclosure=form.choice("disclosure", DISCLOSURE_NAMES),
+        category=form.choice("category", CATEGORIES),
+        division=form.words("division").strip(),
+        from_date=form.day("from"),
+        to_date=form.day("to"),
+        page=form.page(),
+    )
+    _require_order(form, query)
     return query, form
 
 
@@ -197,6 +216,11 @@ def version_number(text: str | None) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 15):
         raise NotFound("a version is a number", zh="版本应为数字", field="version")
     return int(text)
+
+
+def _require_order(form: Form, query: TradeQuery) -> None:
+    if query.from_date and query.to_date and query.from_date > query.to_date:
+        form.errors["to"] = ("结束日期早于开始日期。", "The end is before the beginning.")
 
 
 def form_of(given: Mapping[str, str], names: tuple[str, ...]) -> Form:

@@ -9,16 +9,22 @@ from urllib.parse import urlencode
 from node.domain import KINDS
 from node.domain.audience import TITLES
 from node.domain.record import FLAGS, Document, Flag
+from node.domain.rulebook import Rulebook
+from node.domain.trades import Trade
 from node.projections.reading import HELD, MARKS
 from node.projections.shape import address
 from node.store.view_record import RecordHistory, SectionState, VersionView
-from node.web.portal_fields import changes, document, fields
+from node.web.disclosures import records
+from node.web.disclosures.model import PUBLIC as ACT
+from node.web.portal_fields import Field, changes, document, fields
 from node.web.portal_labels import LABELS
 from node.web.portal_people import People
 from node.web.portal_text import CONTENTS, SECTION_STATES, SECTIONS, STATES, Pair
 
 
-def page_of(history: RecordHistory, shown: VersionView, people: People, *, asked: str) -> dict[str, Any]:
+def page_of(
+    history: RecordHistory, shown: VersionView, people: People, book: Rulebook, *, asked: str
+) -> dict[str, Any]:
     """Everything `record.html` shows; `asked` is the origin in the address, kept in the links to other versions."""
     documents = {version.version: document(version) for version in history.versions}
     found = documents[shown.version]
@@ -42,7 +48,9 @@ def page_of(history: RecordHistory, shown: VersionView, people: People, *, asked
         "kind_names": (kind.zh, kind.en) if kind else (shown.kind, shown.kind),
         "state_names": STATES[shown.state],
         "publisher": (people.of_origin(history.log.origin), people.tier_of_origin(history.log.origin)),
-        "fields": fields(shown.kind, found) if found else [],
+        "fields": _fields(shown.kind, found, book) if found else [],
+        "trade": found.body.trade if found and shown.kind == ACT else "",
+        "project": _project(found.body) if found else "",
         "source_url": address(found.source.url) if found else "",
         "flags": _flags(found.flags) if found else [],
         "no_content": CONTENTS[shown.content],
@@ -55,6 +63,15 @@ def page_of(history: RecordHistory, shown: VersionView, people: People, *, asked
         "origin_more": f"&{urlencode(origin)}" if origin else "",
         "api_query": _query({**origin, **version}),
     }
+
+
+def _project(body: Any) -> str:
+    """The code by which a record of a former centre is put together with others."""
+    return body.project_code or body.section_code if isinstance(body, Trade) else ""
+
+
+def _fields(kind: str, found: Document[Any], book: Rulebook) -> list[Field]:
+    return records.fields(found, book) if kind == ACT else fields(kind, found)
 
 
 def _versions(

@@ -10,8 +10,10 @@ Pair = tuple[str, str]
 NAVIGATION: Final[tuple[tuple[str, Pair], ...]] = (
     ("/", ("首页", "Home")),
     ("/trades", ("交易信息", "Trades")),
+    ("/disclosures", ("公开信息", "Disclosures")),
     ("/credit", ("信用信息", "Credit")),
     ("/entities", ("市场主体", "Market parties")),
+    ("/quality", ("数据质量", "Data quality")),
     ("/codes", ("代码表", "Code tables")),
     ("/rules", ("交易规则", "Rules")),
     ("/open-data", ("开放数据", "Open data")),

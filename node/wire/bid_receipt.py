@@ -24,8 +24,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from node.errors import Malformed
+from node.errors import BadSignature, Malformed
 from node.tlog.note import Ed25519Signer, Note, VerifierKey, parse_note, verify_note
+from node.wire.trust import TrustPolicy
 
 MAGIC = "ggzy-node/bid-receipt/v1"
 SORTS = ("bid", "application")
@@ -72,14 +73,33 @@ class BidReceipt:
         lines = [MAGIC, self.node, *(f"{name} {value}" for name, value in zip(_NAMES, values, strict=True))]
         return "\n".join(lines) + "\n"
 
+    def plain(self) -> dict[str, str | int]:
+        """Its values by name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     def sign(self, custody: Ed25519Signer) -> bytes:
         """The whole note. Raises Malformed for what does not fit a line of it."""
         parse(self.text())
         return Note(self.text(), (custody.sign_note(self.text()),)).encode()
 
 
+def is_receipt(data: bytes) -> bool:
+    """Whether bytes look like a bid's receipt."""
+    return data.startswith(MAGIC.encode() + b"\n")
+
+
+def verify(data: bytes, policy: TrustPolicy) -> BidReceipt:
+    """Verify a receipt by a trust policy, offline. Raises Malformed, BadSignature."""
+    grants = policy.grants(use="custody")
+    receipt, key = open_bid_receipt(data, [grant.key for grant in grants])
+    until_s = policy.retired_at(key)
+    if until_s is not None and receipt.time_s > until_s:
+        raise BadSignature("the custody key was retired before this receipt: it may be a thief's")
+    return receipt
+
+
 def open_bid_receipt(data: bytes, keys: Iterable[VerifierKey]) -> tuple[BidReceipt, VerifierKey]:
-    """Verify a receipt, offline, against the custody keys of a policy. Raises Malformed, BadSignature."""
+    """Read a receipt that one of these custody keys signed. Raises Malformed, BadSignature."""
     note = parse_note(data)
     key, _ = verify_note(note, keys)[0]
     receipt = parse(note.text)

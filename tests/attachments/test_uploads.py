@@ -25,7 +25,7 @@ async def breaking(data: bytes) -> AsyncIterator[bytes]:
     raise Broken
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(["go on", "break", "repeat", "ahead"]), st.integers(1, len(PDF))), max_size=8

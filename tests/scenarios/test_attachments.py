@@ -99,7 +99,7 @@ async def test_one_missing_file_blocks_neither_records_nor_other_files(net: Net)
 
 
 async def test_a_file_that_was_lost_comes_back_from_the_hub(net: Net) -> None:
-    hub, east = await net.start("hub", "east")
+    _, east = await net.start("hub", "east")
     data = pdf(9000, 5)
     attached = await put(east, data)
     await east.publish(act(1, attached))

@@ -58,9 +58,18 @@ def _with_bidding() -> dict:
     return {**PACKAGE, "acts": acts, "clocks": clocks}
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def bench(request):
-    with open_bench(request.param) as made:
+ON_BOTH = pytest.mark.parametrize("database", ["sqlite", "postgres"])
+
+
+@pytest.fixture
+def database() -> str:
+    """Where a test names none: what differs between the two is looked at in few."""
+    return "sqlite"
+
+
+@pytest.fixture
+def bench(database):
+    with open_bench(database) as made:
         rules = few_rules(parse(_with_bidding(), "test"))
         made.rules._book, made.rules._stamp = rules.book, ""
         yield made
@@ -110,6 +119,7 @@ def _signed(text: str) -> bytes:
     return Note(body, (CUSTODY.sign_note(body),)).encode()
 
 
+@ON_BOTH
 async def test_nothing_is_told_of_bids_before_their_deadline_and_all_after_it(bench):
     trade = await noticed(bench)
     first, _ = receive(bench, bid(trade), trade)
@@ -178,6 +188,7 @@ async def test_before_the_notice_nothing_is_handed_in(bench):
 # --- drafts -----------------------------------------------------------------------------------------------------------
 
 
+@ON_BOTH
 def test_a_draft_is_saved_over_the_version_it_was_made_from(bench):
     made = do(bench, drafts.save, "anna", "construction/notice", {"a": "1"}, trade="t", now_ms=1)
     again = do(bench, drafts.save, "anna", "construction/notice", {"a": "2"}, draft=made.id, version=1, now_ms=2)
@@ -252,6 +263,7 @@ def test_a_room_is_nobodys_twice_and_the_end_is_the_next_ones_start(bench, start
         assert "示例工程" in refused.value.zh
 
 
+@ON_BOTH
 async def test_of_many_who_book_at_once_one_gets_the_room(bench):
     room = room_of(bench)
     work = partial(_call, venues.book, (room, 9 * HOUR, 11 * HOUR), {"account": "v", "now_ms": 1})
@@ -260,6 +272,7 @@ async def test_of_many_who_book_at_once_one_gets_the_room(bench):
     assert all(isinstance(each, int | Overtaken) for each in answers)
 
 
+@ON_BOTH
 def test_bookings_are_changed_and_cancelled_with_a_reason(bench):
     room = room_of(bench)
     one, other = book(bench, room, 9, 11, trade="t", lots=["1", "2"]), book(bench, room, 11, 12)
@@ -306,6 +319,7 @@ def deposit(bench: Bench, trade, name: str, **more):
     return do(bench, deposits.take, trade, bench.rules.calendar, party=Party(name), now_ms=bench.clock(), **given)
 
 
+@ON_BOTH
 async def test_losers_and_winner_have_their_own_clocks_and_what_is_late_is_told(bench):
     trade = await noticed(bench)
     won, lost = deposit(bench, trade, "示例施工公司"), deposit(bench, trade, "落选公司")
@@ -385,6 +399,7 @@ TARIFF = parse_tariff(
 )
 
 
+@ON_BOTH
 async def test_a_deal_is_charged_once_by_the_tariff_and_nothing_else_can_be(bench):
     trade = await noticed(bench)
     deal = {"day": "2025-11-25", "account": "a", "now_ms": 1}

@@ -309,3 +309,14 @@ def test_money_moments_and_places() -> None:
     assert moment(START) == "20251125000000"  # midnight in Beijing
     assert region_of_party(OWNER["uscc"]) in ("", "500103")
     assert nature("12500103450000000X") == "6" and nature("91500103MA5U4YJ27L") == "9"
+
+
+def test_the_desk_warns_of_what_would_be_refused_and_of_nothing_else() -> None:
+    warn = lint.warnings_for("中心", "500103", "https://x")
+    good = trade_of("工程建设", "construction", CONSTRUCTION, 2)
+    assert warn(good[-1], replay(good, load_packaged())) == []
+    rows = [CONSTRUCTION[0], ("notice", [], {"content": "招标公告全文，共十个字以上", "doc_from": "2025-11-25"})]
+    bad = trade_of("工程建设", "construction", rows, 2)
+    found = warn(bad[-1], replay(bad, load_packaged()))
+    assert {fault.severity for fault in found} == {"warn"}
+    assert ("bid_deadline", "national:NotNull") in {(fault.field, fault.rule) for fault in found}

@@ -90,6 +90,17 @@ async def test_a_record_that_comes_back_gets_a_new_key(world: World) -> None:
     assert world.there() == [("302", "deleted", 1), ("302", "held", 1)]
 
 
+async def test_a_record_that_comes_back_while_its_delete_is_open_is_reported_anew(world: World) -> None:
+    world.put(A, blacklist(A))
+    await world.drain()
+    world.withdraw(A)
+    await world.send(settle=False)
+    world.put(A, blacklist(A), version=3)
+    await world.drain()
+    assert world.states() == [("302", "accepted")]
+    assert world.there() == [("302", "deleted", 1), ("302", "held", 1)]
+
+
 async def test_a_fault_holds_the_record_here_and_a_new_version_frees_it(world: World) -> None:
     world.put(A, blacklist(A, ""))
     await world.drain()
@@ -273,6 +284,6 @@ def test_any_order_of_losses_ends_with_each_record_once() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Line,
         settings=settings(
-            max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from node.accounts.person import Person
-from node.domain.acts import DISCLOSURE_NAMES
+from node.domain.acts import DISCLOSURE_NAMES, Act, Disclosure
+from node.domain.calendar import day_of
+from node.domain.record import Document, Source
 from node.errors import ActRefused, NodeError, NotFound, Overtaken
+from node.trading import sections
 from node.trading.desk import Desk, Done
 from node.web import session
-from node.web.act_shown import shown
-from node.web.console import acting, keeping, sent, shell
+from node.web.console import judging, keeping, sent, shell, subjects
 from node.web.console import trade as trade_page
-from node.web.console.acting import Subject
 from node.web.console.inputs import Note, one_line
 from node.web.console.keeping import Draft
 from node.web.console.sent import Sent
+from node.web.console.subjects import Subject
+from node.web.disclosures import records
+from node.web.disclosures.values import fields
 from node.web.keys import AUDIT, SETTINGS
 
 routes = web.RouteTableDef()
@@ -92,9 +97,9 @@ async def subject(request: web.Request, draft: Draft) -> tuple[Subject, Sent]:
 async def _subject(request: web.Request, key: str, name: str, corrects: int) -> Subject:
     """`name` is an act of the trade `key`, or without a key the package of a registration."""
     if not key:
-        return acting.registration(request, name)
+        return subjects.registration(request, name)
     trade, _ = await trade_page.load_key(request, key)
-    return acting.subject_of(trade, name, corrects)
+    return subjects.subject_of(trade, name, corrects)
 
 
 async def _draft(request: web.Request, who: Person) -> Draft:
@@ -106,11 +111,11 @@ async def _draft(request: web.Request, who: Person) -> Draft:
 
 async def _page(request: web.Request, who: Person, draft: Draft, wrong: list[Note] | None = None) -> web.Response:
     about, got = await subject(request, draft)
-    values, notes = await acting.judged(request, about, got)
+    values, notes = await judging.judged(request, about, got)
     refusing = [note for each in notes.values() for note in each if note.severity == "refuse"]
     warnings = [note for each in notes.values() for note in each if note.severity != "refuse"]
-    rows = shown(about.fields, values, shell.tables(request))
     at, _ = got.moment()
+    document, kept = _document(request, about, got, values, at or shell.now_ms(request))
     mine = draft.account == who.account
     return shell.render(
         request,
@@ -120,9 +125,9 @@ async def _page(request: web.Request, who: Person, draft: Draft, wrong: list[Not
         draft=draft,
         about=about,
         sent=got,
-        title=got.title or str(values.get("project_name", "")) or draft.title,
-        shown=[row for row in rows if row.disclosed or not about.rule.public],
-        inside=[row for row in rows if not row.disclosed and about.rule.public],
+        title=document.body.title or draft.title,
+        shown=records.fields(document, shell.desk(request).rules.book),
+        inside=fields(about.fields, kept),
         refusing=refusing,
         warnings=warnings,
         wrong=wrong or [],
@@ -138,10 +143,34 @@ async def _page(request: web.Request, who: Person, draft: Draft, wrong: list[Not
     )
 
 
+def _document(
+    request: web.Request, about: Subject, got: Sent, values: dict[str, Any], at: int
+) -> tuple[Document[Act], dict[str, Any]]:
+    """The record as the desk would publish it, for its page to show, and the fields that this page would not show."""
+    shown, kept = sections.split(about.fields, values) if about.rule.public else (values, {})
+    first = about.trade.acts[0] if about.trade and about.trade.acts else None
+    act = Act(
+        trade=about.trade.key if about.trade else got.key,
+        seq=about.trade.next_seq if about.trade else 1,
+        category=about.package.category,
+        act=about.rule.id,
+        rules=about.package.name,
+        at=at,
+        title=got.title or about.title or str(values.get("project_name", "")),
+        division=about.trade.division if about.trade else str(values.get("division", "")),
+        project_code=first.project_code if first else str(values.get("project_code", "")),
+        lots=got.lots,
+        fields=shown,
+        disclosure=msgspec.convert(about.rule.disclosure, Disclosure),
+        corrects=got.corrects,
+    )
+    return Document(key=act.key, body=act, source=Source(request.app[SETTINGS].title), as_of=day_of(at)), kept
+
+
 async def _publish(request: web.Request, who: Person, draft: Draft) -> web.Response:
     """Hand the act to the desk; what it refuses is shown on the page that the clerk came from."""
     about, got = await subject(request, draft)
-    values, notes = await acting.judged(request, about, got)
+    values, notes = await judging.judged(request, about, got)
     if any(note.severity == "refuse" for each in notes.values() for note in each):
         return await _page(request, who, draft, [Note("请先修改所列问题。", "Correct what is listed first.")])
     second = draft.second if draft.state == "approved" else ""

@@ -292,10 +292,18 @@ def _sum(made: Input) -> Pair | None:
 def _condition(rule: Condition, labels: Mapping[str, Pair], names: Mapping[str, Mapping[str, Pair]]) -> Pair:
     zh, en = labels.get(rule.field, (rule.field, rule.field))
     known = names.get(rule.field, {})
-    said = [_said(value, known) for value in rule.is_in]
+    told: list[Pair] = []
+    if rule.is_in is not None:
+        said = [_said(value, known) for value in rule.is_in]
+        told.append(("、".join(each[0] for each in said), " or ".join(each[1] for each in said)))
+    if rule.least is not None:
+        told.append((f"不小于 {rule.least}", f"at least {rule.least}"))
+    if rule.below is not None:
+        told.append((f"小于 {rule.below}", f"below {rule.below}"))
+    not_zh, not_en = ("不", "not ") if rule.negate else ("", "")
     return (
-        f"“{zh}”{'不为' if rule.negate else '为'}{'、'.join(each[0] for each in said)}",
-        f"“{en}” is {'not ' if rule.negate else ''}{' or '.join(each[1] for each in said)}",
+        f"“{zh}”{not_zh}为{'且'.join(each[0] for each in told)}",
+        f"“{en}” is {not_en}{', '.join(e for _, e in told)}",
     )
 
 

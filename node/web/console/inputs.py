@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -195,7 +195,7 @@ def _uscc(text: str, *_: Any) -> str:
     return uscc(text)
 
 
-_READERS = {
+_READERS: dict[str, Callable[[str, str, Sequence[Choice]], Any]] = {
     "text": _text,
     "money": _money,
     "integer": _integer,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
@@ -15,10 +14,8 @@ from node.trading import drafts
 from node.trading.drafts import Draft
 from node.web.console import shell
 from node.web.console.sent import Sent
+from node.web.console.subjects import Subject
 from node.web.keys import STORE
-
-if TYPE_CHECKING:
-    from node.web.console.acting import Subject
 
 __all__ = ["Draft", "discard", "lists", "load", "review", "save", "submit", "used"]
 TITLE = 300
@@ -38,7 +35,7 @@ async def load(request: web.Request, who: Person, id: str) -> Draft | None:
 
 
 async def save(
-    request: web.Request, who: Person, draft: Draft | None, about: Subject, got: Sent, version: int
+    request: web.Request, who: Person, draft: Draft | None, about: Subject, got: Sent, version: int = 0
 ) -> Draft:
     """Keep what was typed; an approval of what was there before no longer holds.
 

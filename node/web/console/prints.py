@@ -6,10 +6,10 @@ from aiohttp import web
 
 from node.domain import engine
 from node.errors import NotFound
-from node.web.act_shown import shown
 from node.web.console import shell
 from node.web.console import trade as trade_page
 from node.web.console.trade import KEY
+from node.web.disclosures import values
 
 routes = web.RouteTableDef()
 
@@ -33,5 +33,5 @@ async def one(request: web.Request) -> web.Response:
         trade=trade,
         record=record,
         name=shell.act_name(trade.package, record.act.act),
-        rows=shown(fields, record.act.fields, shell.tables(request)),
+        rows=values.fields(fields, record.act.fields),
     )

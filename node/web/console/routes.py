@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from node.web.console import acting, drafts, prints, register, today, trade
+from node.web.console import (
+    acting,
+    charges,
+    deposits,
+    drafts,
+    failures,
+    imports,
+    prints,
+    register,
+    today,
+    trade,
+    venues,
+)
 
 routes: list[web.AbstractRouteDef] = [
     *today.routes,
@@ -12,5 +24,10 @@ routes: list[web.AbstractRouteDef] = [
     *trade.routes,
     *prints.routes,
     *drafts.routes,
+    *venues.routes,
+    *deposits.routes,
+    *charges.routes,
+    *failures.routes,
+    *imports.routes,
     *acting.routes,
 ]

@@ -131,7 +131,7 @@ def left(ms: int | None) -> Pair:
 
 def render(request: web.Request, template: str, who: Person, *, status: int = 200, **context: Any) -> web.Response:
     """A page of the console; never kept by a cache."""
-    path = request.path
+    path = request.path if request.path != "/console/import" else "/console/trades/new"
     here = max((each for each, _ in NAVIGATION if path == each or path.startswith(f"{each}/")), key=len, default="")
     response = pages.render(
         request,

@@ -40,7 +40,7 @@ def next_acts(trade: Trade, who: Person, *, now_ms: int, calendar: Calendar) -> 
                 "mine": shell.may_do(who, rule),
                 "posts": shell.posts_of(rule),
                 "moves": bool(rule.gives),
-                "main": bool(rule.gives) and not rule.voids and not rule.renews and ALL not in rule.takes,
+                "main": _leads_on(trade, rule),
                 "due_ms": due.due_ms if due else None,
                 "left_ms": None if due is None or due.due_ms is None else due.due_ms - now_ms,
                 "owed": due is not None,
@@ -48,6 +48,14 @@ def next_acts(trade: Trade, who: Person, *, now_ms: int, calendar: Calendar) -> 
             }
         )
     return sorted(rows, key=lambda row: (not row["owed"], not row["main"]))
+
+
+def _leads_on(trade: Trade, rule: ActRule) -> bool:
+    """Whether an act brings a lot forward on its way, as most do; the others stand behind a fold of the page."""
+    order = {stage.id: number for number, stage in enumerate(trade.package.stages)}
+    here = min((order.get(trade.lots[number].stage, 0) for number in engine.lots_for(trade, rule)), default=0)
+    on = order.get(rule.gives, -1) > here
+    return on and not rule.voids and not rule.renews and ALL not in rule.takes
 
 
 def lots(trade: Trade) -> list[Row]:
@@ -150,7 +158,7 @@ def acts(trade: Trade, records: Sequence[Recorded], who: Person) -> list[Row]:
                 "seq": each.act.seq,
                 "name": shell.act_name(trade.package, each.act.act),
                 "act": each.act.act,
-                "title": each.act.title,
+                "title": each.act.title.removeprefix(trade.title),
                 "lots": each.act.lots,
                 "at": each.act.at,
                 "record": each.record_id.hex(),

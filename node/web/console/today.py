@@ -8,7 +8,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from node.trading import register
-from node.web.console import keeping, shell
+from node.web.console import failures, keeping, shell
 from node.web.keys import STORE
 
 routes = web.RouteTableDef()
@@ -33,4 +33,6 @@ async def today(request: web.Request) -> web.Response:
         row["mine"] = rule is not None and shell.may_do(who, rule)
         row["posts"] = shell.posts_of(rule) if rule else []
     mine, waiting = await keeping.lists(request, who) if who.may("draft.edit") else ([], [])
-    return shell.render(request, "today.html", who, mine=mine, waiting=waiting, failures=0, **found)
+    return shell.render(
+        request, "today.html", who, mine=mine, waiting=waiting, failures=await failures.count(request), **found
+    )

@@ -12,9 +12,9 @@ from node.errors import ActRefused, NotFound, Rejected
 from node.trading import loading
 from node.trading.loading import Recorded
 from node.web import session
-from node.web.act_shown import shown
 from node.web.console import beside, shell, shown_trade
 from node.web.console.inputs import Note, one_line
+from node.web.disclosures import values
 from node.web.keys import AUDIT, SETTINGS, STORE
 
 routes = web.RouteTableDef()
@@ -40,7 +40,7 @@ async def load_key(request: web.Request, key: str) -> tuple[Trade, list[Recorded
 async def one(request: web.Request) -> web.Response:
     who = await shell.centre(request)
     trade, records = await load(request)
-    at = {"now_ms": shell.now_ms(request), "calendar": shell.desk(request).rules.calendar}
+    now, days = shell.now_ms(request), shell.desk(request).rules.calendar
     own = loading.node_of(records[0].origin) == request.app[SETTINGS].name
     first = trade.package.acts[0]
     return shell.render(
@@ -51,11 +51,11 @@ async def one(request: web.Request) -> web.Response:
         own=own,
         void=first.id not in {act.act for act in trade.acts},
         lots=shown_trade.lots(trade),
-        next_acts=shown_trade.next_acts(trade, who, **at) if own and trade.acts else [],
-        clocks=shown_trade.clocks(trade, **at),
-        disclosures=shown_trade.disclosures(trade, **at),
+        next_acts=shown_trade.next_acts(trade, who, now_ms=now, calendar=days) if own and trade.acts else [],
+        clocks=shown_trade.clocks(trade, now_ms=now, calendar=days),
+        disclosures=shown_trade.disclosures(trade, now_ms=now, calendar=days),
         acts=shown_trade.acts(trade, records, who),
-        facts=shown(first.fields, {n: v for n, v in trade.facts.items() if "." not in n}, shell.tables(request)),
+        facts=values.fields(first.fields, {n: v for n, v in trade.facts.items() if "." not in n}),
         **await beside.of_trade(request, trade, who),
     )
 

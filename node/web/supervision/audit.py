@@ -16,6 +16,7 @@ from node.web import pages, session
 from node.web.exports import CSV_MARK, defuse
 from node.web.keys import AUDIT, STORE
 from node.web.portal_format import BEIJING, iso
+from node.web.supervision import words
 
 routes = web.RouteTableDef()
 PERMISSION = "audit.read"
@@ -41,6 +42,8 @@ async def show(request: web.Request) -> web.Response:
         values=values,
         more=more and str(more),
         export=str(export),
+        action=words.action,
+        roles=words.roles,
     )
 
 

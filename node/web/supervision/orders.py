@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from node.domain.supervision import MEASURE_NAMES
 from node.errors import NodeError, Rejected
 from node.web import pages, session
 from node.web.accounts.shown import Shown
@@ -64,7 +65,7 @@ async def _page(request: web.Request, form: Shown, status: int = 200) -> web.Res
         status=status,
         who=who,
         form=form,
-        measures=trades.MEASURE_NAMES,
+        measures=MEASURE_NAMES,
         centres=centres,
         sectors=sorted(scope.sectors_of(who, request.app[SETTINGS])),
     )

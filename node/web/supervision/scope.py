@@ -64,7 +64,7 @@ def trades(
     order = (_acts.c.at_ms.desc(), _acts.c.log_id.desc(), _acts.c.idx.desc())
     found: list[Seen] = []
     place = None
-    rows = conn.execute(statement.order_by(*order).limit(LOOKED_AT)).mappings().all()
+    rows = [dict(row) for row in conn.execute(statement.order_by(*order).limit(LOOKED_AT)).mappings()]
     for row in rows:
         if len(found) == PAGE:
             return found, place

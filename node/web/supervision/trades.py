@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from aiohttp import web
 from sqlalchemy import Connection, select
 
 from node.accounts.person import Person
+from node.domain.rulebook import Rulebook
 from node.domain.supervision import MEASURE_NAMES
-from node.errors import NodeError, NotFound
+from node.errors import NotFound
 from node.store.tables import table
 from node.store.tables_accounts import OrderView
 from node.trading import loading
@@ -19,25 +19,25 @@ from node.trading.loading import Recorded
 from node.trusted import newest
 from node.web import pages, session
 from node.web.accounts.shown import Shown
-from node.web.keys import SETTINGS, STORE, TRUSTED
-from node.web.portal_labels import LABELS
+from node.web.keys import RULES, SETTINGS, STORE, TRUSTED
 from node.web.portal_people import People
-from node.web.supervision import scope
+from node.web.portal_text import Pair
+from node.web.supervision import scope, words
 
 routes = web.RouteTableDef()
 PERMISSION = "supervise.read"
 MAX_ORDERS = 50
-MAX_VALUE = 600
 _orders = table(OrderView)
 
 
 @dataclass(frozen=True, slots=True)
 class ActShown:
-    """One act as the page shows it: fields as (name, text), those that are not disclosed apart."""
+    """One act as the page shows it: its name, fields as (label, value), those that are not disclosed apart."""
 
     recorded: Recorded
-    fields: list[tuple[str, str]]
-    inner: list[tuple[str, str]]
+    name: Pair
+    fields: list[tuple[Pair, Pair]]
+    inner: list[tuple[Pair, Pair]]
 
 
 @routes.get("/supervision")
@@ -67,12 +67,12 @@ async def one(request: web.Request) -> web.Response:
 async def page(request: web.Request, who: Person, trade: str, form: Shown, status: int = 200) -> web.Response:
     """The page of a trade with the form of an order, for those who may give one."""
     settings, node = request.app[SETTINGS], request.query.get("node", "")
-    sectors = scope.sectors_of(who, settings)
+    sectors, book = scope.sectors_of(who, settings), request.app[RULES].book
 
     def read(conn: Connection) -> dict[str, Any]:
         acts, _ = of_scope(conn, sectors, trade, node)
         people = People(settings, newest(conn))
-        return {"acts": [_shown(each) for each in acts], "orders": orders_of(conn, trade), "people": people}
+        return {"acts": [_shown(each, book) for each in acts], "orders": orders_of(conn, trade), "people": people}
 
     found = await request.app[STORE].read(read)
     policy = request.app[TRUSTED].held
@@ -87,7 +87,7 @@ async def page(request: web.Request, who: Person, trade: str, form: Shown, statu
         may_order=who.may("order.give"),
         measures=MEASURE_NAMES,
         centres=centres,
-        label=lambda name, t: t.pick(LABELS[name]) if name in LABELS else name,
+        roles=words.roles,
         **found,
     )
 
@@ -114,23 +114,13 @@ def orders_of(conn: Connection, trade: str = "") -> list[Any]:
     return list(conn.execute(select(_orders).where(*which).order_by(_orders.c.at_ms.desc()).limit(MAX_ORDERS)))
 
 
-def _shown(each: Recorded) -> ActShown:
+def _shown(each: Recorded, book: Rulebook) -> ActShown:
+    package = book.get(each.act.rules)
+    rule = None if package is None else package.act(each.act.act)
     disclosed = each.document.body.fields
     inner = {name: value for name, value in each.inner.items() if name not in disclosed}
-    return ActShown(each, _texts(disclosed), _texts(inner))
-
-
-def _texts(fields: Any) -> list[tuple[str, str]]:
-    return [(str(name), _text(value)) for name, value in sorted(fields.items())]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value[:MAX_VALUE]
-    try:
-        return msgspec.json.encode(value).decode()[:MAX_VALUE]
-    except (msgspec.MsgspecError, NodeError, TypeError, UnicodeError):
-        return "…"
+    name = (each.act.act, each.act.act) if rule is None else (rule.zh, rule.en)
+    return ActShown(each, name, words.fields(disclosed, rule), words.fields(inner, rule))
 
 
 def _place(text: str) -> tuple[int, int, int] | None:

@@ -11,6 +11,7 @@ from node.app import Node
 from node.domain import engine
 from node.domain.calendar import DAY_MS, day_of
 from node.domain.rulebook import ActRule, FieldRule, Package
+from node.trading import register
 from node.web.console import forms
 from tests.web.persons import PASSWORD, Browser, Clock
 
@@ -174,11 +175,12 @@ class Clerk:
                 found[field.name] = value(field, self.clock())
         return found
 
-    async def facts(self, trade: str) -> dict[str, Any]:
-        from node.trading import register
+    async def recorded(self, trade: str) -> tuple[Any, Any]:
+        """The trade and its records."""
+        return await self.node.store.read(lambda conn: register.trade_of(conn, self.node.rules.book, trade))
 
-        found, _ = await self.node.store.read(lambda conn: register.trade_of(conn, self.node.rules.book, trade))
-        return found.facts
+    async def facts(self, trade: str) -> dict[str, Any]:
+        return dict((await self.recorded(trade))[0].facts)
 
     async def forward(self, days: float) -> None:
         """Later; a session does not last over night, so the clerk logs in again."""
