@@ -138,7 +138,7 @@ TEXT: Final[dict[str, Pair]] = {
         "开标前不显示数量、时间和单位：任何人都看不到。",
         "Before the opening nobody sees their number, times or bidders.",
     ),
-    "console_bids_none": ("没有收到。", "None was received."),
+    "console_bids_none": ("本系统没有收到。", "None was received by this system."),
     "console_bids_count": ("有效 {number} 家，撤回 {withdrawn} 家。", "{number} bidders, {withdrawn} withdrew."),
     "console_deposits_do": ("登记收退", "Note deposits"),
     "console_charges_do": ("计算与开具", "Compute and make out"),

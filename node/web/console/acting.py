@@ -19,14 +19,13 @@ from node.errors import Malformed, NotFound, Refused, TooLarge
 from node.routing import handing
 from node.trading import templates
 from node.web import files_shown, session
-from node.web.console import forms, judging, keeping, sent, sheets, shell, subjects
-from node.web.console import trade as trade_page
+from node.web.console import forms, judging, keeping, loaded, sent, sheets, shell, subjects
 from node.web.console.inputs import Note
 from node.web.console.keeping import Draft
+from node.web.console.loaded import KEY
 from node.web.console.prefill import prefill
 from node.web.console.sent import Sent
 from node.web.console.subjects import Subject
-from node.web.console.trade import KEY
 from node.web.keys import ATTACHMENTS, AUDIT, CLOCK, PLACING, PUBLISHER, SETTINGS, STORE
 from node.wire.ids import read_record_id
 
@@ -82,14 +81,14 @@ async def send_new(request: web.Request) -> web.Response:
 @routes.get(f"/console/trades/{KEY}/{{act:[a-z][a-z0-9_]*}}")
 async def form(request: web.Request) -> web.Response:
     who = await shell.centre(request, "trade.act")
-    trade, _ = await trade_page.load(request)
+    trade, _ = await loaded.load(request)
     return await show(request, who, subjects.subject_of(trade, request.match_info["act"], _corrects(request)))
 
 
 @routes.post(f"/console/trades/{KEY}/{{act:[a-z][a-z0-9_]*}}")
 async def send(request: web.Request) -> web.Response:
     who = await shell.centre(request, "trade.act")
-    trade, _ = await trade_page.load(request)
+    trade, _ = await loaded.load(request)
     return await take(request, who, subjects.subject_of(trade, request.match_info["act"], _corrects(request)))
 
 

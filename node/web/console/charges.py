@@ -15,8 +15,7 @@ from node.domain.fees import Charge
 from node.errors import Refused, Rejected
 from node.trading import charges
 from node.web import session
-from node.web.console import shell
-from node.web.console import trade as trade_page
+from node.web.console import loaded, shell
 from node.web.console.inputs import UNITS
 from node.web.console.typed import Typed
 from node.web.keys import AUDIT, STORE
@@ -60,13 +59,13 @@ async def _compute(request: web.Request, form: Typed) -> list[Charge] | None:
     amount, base = form.read("money", "amount"), form.read("money", "base", required=False)
     if form.notes:
         return None
-    trade, _ = await trade_page.load_key(request, form["trade"])
+    trade, _ = await loaded.load_key(request, form["trade"])
     rules, day = shell.desk(request).rules, day_of(shell.now_ms(request))
     return charges.compute(rules.tariff, trade, form["lot"], form["payer"], amount, day=day, base_fen=base)
 
 
 async def _make(request: web.Request, who: Person, form: Typed) -> str:
-    trade, _ = await trade_page.load_key(request, form["trade"])
+    trade, _ = await loaded.load_key(request, form["trade"])
     work = partial(
         charges.charge,
         tariff=shell.desk(request).rules.tariff,
@@ -94,7 +93,7 @@ async def _noted(request: web.Request, who: Person, form: Typed, done: str, numb
 
 async def _page(request: web.Request, who: Person, form: Typed, computed: list[Charge] | None = None) -> web.Response:
     key = form["trade"] or request.query.get("trade", "")
-    trade = (await trade_page.load_key(request, key))[0] if key else None
+    trade = (await loaded.load_key(request, key))[0] if key else None
 
     def read(conn: Connection) -> list[dict[str, Any]]:
         return charges.of_trade(conn, key) if key else charges.unpaid(conn)

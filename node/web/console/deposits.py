@@ -14,8 +14,7 @@ from node.errors import Rejected
 from node.trading import deposits
 from node.trading.deposits import FORMS, PURPOSES
 from node.web import session
-from node.web.console import shell
-from node.web.console import trade as trade_page
+from node.web.console import loaded, shell
 from node.web.console.inputs import UNITS
 from node.web.console.typed import Typed
 from node.web.keys import AUDIT, STORE
@@ -62,7 +61,7 @@ async def _take(request: web.Request, who: Person, form: Typed) -> str:
     expires = form.read("day", "expires_on", required=False)
     if form.notes:
         return ""
-    trade, _ = await trade_page.load_key(request, form["trade"])
+    trade, _ = await loaded.load_key(request, form["trade"])
     work = partial(
         deposits.take,
         trade=trade,
@@ -113,7 +112,7 @@ async def _keep(request: web.Request, who: Person, form: Typed) -> str:
 
 async def _page(request: web.Request, who: Person, form: Typed) -> web.Response:
     key = form["trade"] or request.query.get("trade", "")
-    trade = (await trade_page.load_key(request, key))[0] if key else None
+    trade = (await loaded.load_key(request, key))[0] if key else None
     now = shell.now_ms(request)
     today, until = day_of(now), day_of(now + SOON_DAYS * DAY_MS)
 

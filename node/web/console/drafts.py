@@ -16,8 +16,7 @@ from node.errors import ActRefused, NodeError, NotFound, Overtaken
 from node.trading import sections
 from node.trading.desk import Desk, Done
 from node.web import session
-from node.web.console import judging, keeping, sent, shell, subjects
-from node.web.console import trade as trade_page
+from node.web.console import judging, keeping, loaded, sent, shell, subjects
 from node.web.console.inputs import Note, one_line
 from node.web.console.keeping import Draft
 from node.web.console.sent import Sent
@@ -98,7 +97,7 @@ async def _subject(request: web.Request, key: str, name: str, corrects: int) -> 
     """`name` is an act of the trade `key`, or without a key the package of a registration."""
     if not key:
         return subjects.registration(request, name)
-    trade, _ = await trade_page.load_key(request, key)
+    trade, _ = await loaded.load_key(request, key)
     return subjects.subject_of(trade, name, corrects)
 
 

@@ -6,9 +6,8 @@ from aiohttp import web
 
 from node.domain import engine
 from node.errors import NotFound
-from node.web.console import shell
-from node.web.console import trade as trade_page
-from node.web.console.trade import KEY
+from node.web.console import loaded, shell
+from node.web.console.loaded import KEY
 from node.web.disclosures import values
 
 routes = web.RouteTableDef()
@@ -17,7 +16,7 @@ routes = web.RouteTableDef()
 @routes.get(f"/console/trades/{KEY}/print/{{seq:[0-9]{{1,6}}}}")
 async def one(request: web.Request) -> web.Response:
     who = await shell.centre(request)
-    trade, records = await trade_page.load(request)
+    trade, records = await loaded.load(request)
     seq = int(request.match_info["seq"])
     record = next((each for each in records if each.act.seq == seq), None)
     if record is None:

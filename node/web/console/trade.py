@@ -5,41 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Connection
 
-from node.domain.engine import Trade
 from node.errors import ActRefused, NotFound, Rejected
 from node.trading import loading
-from node.trading.loading import Recorded
 from node.web import session
-from node.web.console import beside, shell, shown_trade
+from node.web.console import beside, loaded, shell, shown_trade
 from node.web.console.inputs import Note, one_line
+from node.web.console.loaded import KEY
 from node.web.disclosures import values
-from node.web.keys import AUDIT, SETTINGS, STORE
+from node.web.keys import AUDIT, SETTINGS
 
 routes = web.RouteTableDef()
-KEY = "{key:[0-9a-f]{32}}"
-
-
-async def load(request: web.Request) -> tuple[Trade, list[Recorded]]:
-    """The trade that an address names. Raises NotFound, Malformed where it cannot be replayed here."""
-    return await load_key(request, request.match_info["key"])
-
-
-async def load_key(request: web.Request, key: str) -> tuple[Trade, list[Recorded]]:
-    """The same for a key. Raises NotFound, Malformed."""
-    book = shell.desk(request).rules.book
-
-    def read(conn: Connection) -> tuple[Trade, list[Recorded]]:
-        return loading.trade_of(conn, book, key)
-
-    return await request.app[STORE].read(read)
 
 
 @routes.get(f"/console/trades/{KEY}")
 async def one(request: web.Request) -> web.Response:
     who = await shell.centre(request)
-    trade, records = await load(request)
+    trade, records = await loaded.load(request)
     now, days = shell.now_ms(request), shell.desk(request).rules.calendar
     own = loading.node_of(records[0].origin) == request.app[SETTINGS].name
     first = trade.package.acts[0]
@@ -87,7 +69,7 @@ async def withdraw(request: web.Request) -> web.Response:
 async def _withdraw_page(
     request: web.Request, who: Any, notes: dict[str, list[Note]], reason: str = ""
 ) -> web.Response:
-    trade, records = await load(request)
+    trade, records = await loaded.load(request)
     seq = int(request.match_info["seq"])
     rows = {row["seq"]: row for row in shown_trade.acts(trade, records, who)}
     if seq not in rows:
