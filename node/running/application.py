@@ -39,7 +39,7 @@ from node.web.disclosures import routes as disclosures
 from node.web.keys import Worker
 from node.web.limits import Limits
 from node.web.national import endpoint as national
-from node.web.quality import pages_board
+from node.web.quality import pages_board, pages_csv
 from node.web.signed import Callers
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def build(
         uplink_pages.routes,
         *disclosures.ROUTES,
         pages_board.routes,
+        pages_csv.routes,
         portal.routes,
     )
     persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
