@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any
 
 from node import __version__
-from node.web import openapi_pages, openapi_schemas, openapi_table
+from node.web import openapi_pages, openapi_schemas, openapi_table, openapi_trades
 from node.web.openapi_parts import SIGNATURE, Json, Operation
 
-OPERATIONS: tuple[Operation, ...] = (*openapi_table.TABLE, *openapi_pages.TABLE)
+OPERATIONS: tuple[Operation, ...] = (*openapi_table.TABLE, *openapi_trades.TABLE, *openapi_pages.TABLE)
 
 _ABOUT = """\
 A federated public-resource trading node. Each node keeps an append-only, signed log of the records that it issues \

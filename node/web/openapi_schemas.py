@@ -11,6 +11,7 @@ from node.domain import KINDS
 from node.domain.audience import AUDIENCES
 from node.errors import all_errors
 from node.store.alarms import SEVERITIES, TITLES
+from node.web import openapi_trades
 from node.web.openapi_parts import (
     Json,
     array,
@@ -209,7 +210,7 @@ def schemas() -> dict[str, Json]:
         ),
         **{f"{name.title()}Export": _export(name) for name in COLUMNS},
     }
-    return made | contents
+    return made | openapi_trades.schemas() | contents
 
 
 def parameters() -> dict[str, Json]:

@@ -19,12 +19,13 @@ from node.domain.experts import ExpertProfile
 from node.domain.record import FLAGS, Amount, Flag, Source
 from node.errors import Frozen
 from node.projections.reasons import REASONS
+from node.rules import Rules
 from node.settings import build
 from node.store import peers
 from node.store.tables import Log, table
 from node.web import exports, pages, portal, portal_columns, problems, texts
 from node.web.i18n import Words
-from node.web.keys import CLOCK, SETTINGS, STORE
+from node.web.keys import CLOCK, RULES, SETTINGS, STORE
 from node.web.portal_labels import LABELS
 from node.web.portal_text import TEXT
 from tests.projections.world import EAST, FLAGGED, HUB, NOW_MS, World, behaviour, result, score
@@ -48,7 +49,7 @@ def world():
 @pytest.fixture
 async def client(world, tmp_path):
     app = web.Application(middlewares=[problems.middleware(pages.error_page)])
-    app[STORE], app[CLOCK] = world.store, lambda: NOW_MS + 3_600_000
+    app[STORE], app[CLOCK], app[RULES] = world.store, lambda: NOW_MS + 3_600_000, Rules.packaged()
     app[SETTINGS] = build(tmp_path, dict(SETTINGS_OF_HUB))
     pages.setup(app)
     app.add_routes(exports.routes)
