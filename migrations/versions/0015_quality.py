@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("log_id", _ID, nullable=False),
         sa.Column("record_id", sa.LargeBinary(), nullable=False),
         sa.Column("idx", sa.BigInteger(), nullable=False),
+        sa.Column("first_idx", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         *(
             sa.Column(name, sa.Text(), nullable=False)
@@ -47,7 +48,7 @@ def upgrade() -> None:
     )
     for name in ("code_key", "name_key", "same_key", "trade", "due_day"):
         op.create_index(f"ix_quality_item_{name}", "quality_item", [name])
-    op.create_index("ix_quality_item_place", "quality_item", ["log_id", "idx"])
+    op.create_index("ix_quality_item_place", "quality_item", ["log_id", "first_idx"])
     op.create_index("ix_quality_item_doc", "quality_item", ["faulty", "doc"])
     op.create_index("ix_quality_item_bad", "quality_item", ["bad", "doc"])
     op.create_index("ix_quality_item_division", "quality_item", ["division", "faulty", "doc"])

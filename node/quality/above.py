@@ -60,14 +60,10 @@ def _signed(conn: Connection, log_id: int, signer: str, after: int) -> Sequence[
 
 
 def _set(conn: Connection, log_id: int, lag: str, start: int, end: int, at_ms: int) -> int:
-    which = and_(items.c.log_id == log_id, items.c.idx >= start, items.c.idx < end, items.c.sort != "trade")
+    which = and_(items.c.log_id == log_id, items.c.first_idx >= start, items.c.first_idx < end, items.c.sort != "trade")
     old: dict[Key, Row] = {
         (row["log_id"], row["record_id"]): dict(row) for row in conn.execute(select(items).where(which)).mappings()
     }
-    # What has a newer version was measured when it was first published, or is not known any more.
-    new: dict[Key, Row | None] = {
-        key: row | {lag: lags.bucket(at_ms - row["claimed_ms"])} if row[lag] < 0 and row["version"] == 1 else row
-        for key, row in old.items()
-    }
+    new: dict[Key, Row | None] = {key: row | {lag: lags.bucket(at_ms - row["claimed_ms"])} for key, row in old.items()}
     put(conn, old, new)
     return len(old)

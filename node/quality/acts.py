@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, select
 
@@ -24,6 +25,13 @@ from node.trading.loading import Recorded
 
 KINDS = ("trade.act", "trade.step")
 _acts, _records = table(ActView), table(RecordView)
+
+
+class First(NamedTuple):
+    """Where and when the first version of a record was published."""
+
+    idx: int
+    claimed_ms: int
 
 
 def touched(conn: Connection, versions: Sequence[Row]) -> set[str]:
@@ -67,7 +75,7 @@ def _of_node(conn: Connection, key: str, node: str, rules: Rules, yardstick: Yar
     ids = {origin: logs.get(conn, origin).id for origin in {each.origin for each in acts}}
     firsts = _first_published(conn, acts)
     rows = [
-        _act(each, ids[each.origin], trade, firsts.get(each.record_id, each.claimed_ms), yardstick)
+        _act(each, ids[each.origin], trade, firsts.get(each.record_id, First(each.index, each.claimed_ms)), yardstick)
         for each in acts
         if each.kind == "trade.act" and not each.withdrawn
     ]
@@ -75,8 +83,8 @@ def _of_node(conn: Connection, key: str, node: str, rules: Rules, yardstick: Yar
     return [*rows, _whole(trade, acts, ids[acts[0].origin], rules.calendar, now_ms)] if rows else []
 
 
-def _act(each: Recorded, log_id: int, trade: Trade, published_ms: int, yardstick: Yardstick) -> Row:
-    act = each.document.body
+def _act(each: Recorded, log_id: int, trade: Trade, first: First, yardstick: Yardstick) -> Row:
+    act, published_ms = each.document.body, first.claimed_ms
     judged, bad = content.of_act(act, trade)
     lag_ms = published_ms - act.at
     judged |= LATE_PUBLISHED
@@ -86,6 +94,7 @@ def _act(each: Recorded, log_id: int, trade: Trade, published_ms: int, yardstick
         log_id=log_id,
         record_id=each.record_id,
         idx=each.index,
+        first_idx=first.idx,
         version=each.version,
         sort="act",
         kind=each.kind,
@@ -123,6 +132,7 @@ def _whole(trade: Trade, acts: Sequence[Recorded], log_id: int, calendar: Calend
         log_id=log_id,
         record_id=bytes.fromhex(trade.key) if len(trade.key) == 32 else trade.key.encode()[:16],
         idx=last.index,
+        first_idx=last.index,
         version=last.version,
         sort="trade",
         kind="trade",
@@ -141,11 +151,11 @@ def _whole(trade: Trade, acts: Sequence[Recorded], log_id: int, calendar: Calend
     )
 
 
-def _first_published(conn: Connection, acts: Sequence[Recorded]) -> dict[bytes, int]:
+def _first_published(conn: Connection, acts: Sequence[Recorded]) -> dict[bytes, First]:
     ids = [each.record_id for each in acts]
     first = and_(_records.c.record_id.in_(ids), _records.c.version == 1)
-    rows = conn.execute(select(_records.c.record_id, _records.c.claimed_ms).where(first))
-    return {record_id: claimed_ms for record_id, claimed_ms in rows}
+    rows = conn.execute(select(_records.c.record_id, _records.c.idx, _records.c.claimed_ms).where(first))
+    return {record_id: First(idx, claimed_ms) for record_id, idx, claimed_ms in rows}
 
 
 def _day(at_ms: int) -> str:

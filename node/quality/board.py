@@ -174,7 +174,7 @@ def records(conn: Connection, wanted: Wanted, measure: str, *, all_of_them: bool
 
 def faults_of(row: Mapping[str, Any]) -> list[str]:
     """The names of what is wrong with an item."""
-    return [name for name, bit in BITS.items() if row["bad"] & bit]
+    return [name for name, bit in BITS.items() if row["bad"] & bit & MASKS[ANY]]
 
 
 def measure_of(name: str) -> str:

@@ -34,10 +34,14 @@ def take(conn: Connection, versions: Sequence[Row], yardstick: Yardstick, today:
     """
     keys = {_key(row) for row in versions}
     shown, old = _shown(conn, keys), held(conn, keys)
-    places = [(row["log_id"], row["idx"], row["kind"]) for row in (*versions, *shown.values())]
+    # Of most records there is one version, and that is at hand.
+    all_versions = [*versions, *_earlier(conn, {_key(row) for row in versions if row["version"] > 1})]
+    places = [(row["log_id"], row["idx"], row["kind"]) for row in (*all_versions, *shown.values())]
     documents = _documents(conn, places)
     faults: dict[Key, int] = {}
-    for version in versions:
+    first: dict[Key, Row] = {}
+    for version in sorted(all_versions, key=lambda row: -row["version"]):
+        first[_key(version)] = version
         document = documents.get((version["log_id"], version["idx"]))
         if document is not None:
             _, bad = content.of_record(version["kind"], document, yardstick)
@@ -46,7 +50,7 @@ def take(conn: Connection, versions: Sequence[Row], yardstick: Yardstick, today:
     for key, row in shown.items():
         document = documents.get((row["log_id"], row["idx"]))
         if document is not None:
-            new[key] = _item(row, document, old.get(key), faults.get(key, 0), yardstick)
+            new[key] = _item(row, document, old.get(key), first[key], faults.get(key, 0), yardstick)
     put(conn, old, new)
     judge_links(conn, [row for row in (*old.values(), *new.values()) if row is not None], today)
 
@@ -74,10 +78,10 @@ def _linked(row: Row, groups: Groups, today: str) -> Row:
     return row | due | {"judged": row["judged"] & kept | judged | again, "bad": row["bad"] & kept | bad | wrong}
 
 
-def _item(shown: Row, document: Document[Any], before: Row | None, faults: int, yardstick: Yardstick) -> Row:
+def _item(shown: Row, document: Document[Any], before: Row | None, first: Row, ever: int, yardstick: Yardstick) -> Row:
     body: Trade = document.body
     judged, bad = content.of_record(shown["kind"], document, yardstick)
-    ever = (before["ever"] if before else 0) | faults | bad & CONTENT
+    ever |= bad & CONTENT
     if ever:
         judged |= UNREPAIRED
         bad |= UNREPAIRED if bad & CONTENT else 0
@@ -91,7 +95,8 @@ def _item(shown: Row, document: Document[Any], before: Row | None, faults: int, 
         step=content.step_of(shown["kind"], body.stage),
         division=shown["division"][:6],
         day=shown["published_on"],
-        claimed_ms=before["claimed_ms"] if before else shown["claimed_ms"],
+        first_idx=first["idx"],
+        claimed_ms=first["claimed_ms"],
         code_key=code_key(body.category, body.project_code, body.section_code),
         name_key=name_key(body.category, body.project_name),
         same_key=_same(shown),
@@ -138,6 +143,16 @@ def _shown(conn: Connection, keys: Collection[Key]) -> dict[Key, Row]:
         for row in conn.execute(statement).mappings():
             found[row["log_id"], row["record_id"]] = dict(row)
     return found
+
+
+def _earlier(conn: Connection, keys: Collection[Key]) -> list[Row]:
+    """All versions of these records, in the same log."""
+    wanted, found = sorted(keys), []
+    for start in range(0, len(wanted), _WINDOW):
+        some = wanted[start : start + _WINDOW]
+        which = and_(_records.c.record_id.in_([record_id for _, record_id in some]), _records.c.kind.in_(KINDS))
+        found += [dict(row) for row in conn.execute(select(_records).where(which)).mappings()]
+    return [row for row in found if _key(row) in keys]
 
 
 def _documents(conn: Connection, places: Iterable[tuple[int, int, str]]) -> dict[tuple[int, int], Document[Any]]:

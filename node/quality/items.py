@@ -25,7 +25,7 @@ _COLUMNS = [column.name for column in items.c]
 def empty(**known: Any) -> Row:
     """A row of `quality_item` with what is known of it."""
     row: Row = dict.fromkeys(("sort", "kind", "step", "category", "division", "day", "title", "trade", "due_day"), "")
-    row |= dict.fromkeys(("idx", "version", "claimed_ms", "code_key", "name_key", "same_key"), 0)
+    row |= dict.fromkeys(("idx", "first_idx", "version", "claimed_ms", "code_key", "name_key", "same_key"), 0)
     row |= dict.fromkeys(("judged", "bad", "ever", "doc"), 0) | dict.fromkeys(LAGS, -1)
     return row | known
 

@@ -37,8 +37,8 @@ MEASURES: Final[dict[str, int]] = {
     "repair": UNREPAIRED,
 }
 ANY: Final = "any"
-"""Every item, and whether anything is wrong with it."""
-MASKS: Final[dict[str, int]] = {**MEASURES, **BITS, ANY: sum(BITS.values())}
+"""Every item, and whether anything is wrong with it; that it was not put right says nothing more."""
+MASKS: Final[dict[str, int]] = {**MEASURES, **BITS, ANY: sum(BITS.values()) & ~UNREPAIRED}
 LINKS: Final = NO_NOTICE | NO_RESULT
 CONTENT: Final = MISSING | CODE | VALUE
 """What a record says by itself, so that a newer version may have put it right."""

@@ -23,17 +23,18 @@ def _int() -> Column[int]:
 class QualityItem(SQLModel, table=True):
     """One thing that is judged: a trade record, an act, or (`sort` is trade) a trade as a whole.
 
-    `judged`, `bad` and `ever` are sums of `node.quality.measures.BITS`: what could be judged, what is not right now, and
-    what of the content was not right in any version. `code_key`, `name_key` and `same_key` are 63 bits of the hashes by
-    which records belong together (project and section code, project name, whole content), 0 for none. `due_day` is the
-    ISO day after which it must be looked at again, `past` once that was done, empty for never. `doc` orders lists by day, the newest highest.
-    `lag`, `hub_lag` and `top_lag` are classes of `node.quality.lags`, -1 for unknown.
+    `first_idx` is where its first version lies, published at `claimed_ms`. `judged`, `bad` and `ever` are sums of
+    `node.quality.measures.BITS`: what could be judged, what is not right now, and what of the content was not right in
+    any version. `code_key`, `name_key` and `same_key` are 63 bits of the hashes by which records belong together
+    (project and section code, project name, whole content), 0 for none. `due_day` is the ISO day after which it must be
+    looked at again, `past` once that was done, empty for never. `doc` orders lists by day, the newest highest. `lag`, `hub_lag` and `top_lag` are classes of `node.quality.lags`, -1 for unknown.
     """
 
     __tablename__ = "quality_item"
     log_id: int = Field(sa_column=_log_id())
     record_id: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
     idx: int = Field(sa_column=_big())
+    first_idx: int = Field(sa_column=_big())
     version: int = Field(sa_column=_big())
     sort: str = Field(sa_column=_text())
     kind: str = Field(sa_column=_text())
@@ -62,7 +63,7 @@ class QualityItem(SQLModel, table=True):
         Index("ix_quality_item_same_key", "same_key"),
         Index("ix_quality_item_due_day", "due_day"),
         Index("ix_quality_item_trade", "trade"),
-        Index("ix_quality_item_place", "log_id", "idx"),
+        Index("ix_quality_item_place", "log_id", "first_idx"),
         Index("ix_quality_item_doc", "faulty", "doc"),
         Index("ix_quality_item_bad", "bad", "doc"),
         Index("ix_quality_item_division", "division", "faulty", "doc"),

@@ -90,8 +90,8 @@ DEFINITIONS: Final[dict[str, tuple[Pair, Pair, Pair]]] = {
         ("导入的记录；公开的环节", "imported records; public acts"),
         (
             "金额、日期、分值不可识别，金额为零，编号在来源中重复，内容与字段不符；环节字段的类型、长度或范围不符",
-            "a sum, day or score that cannot be read, a sum of zero, a code that comes twice at the source, content in the"
-            " wrong field; of an act, a wrong type, length or range",
+            "a sum, day or score that cannot be read, a sum of zero, a code that comes twice at the source, content in"
+            " the wrong field; of an act, a wrong type, length or range",
         ),
         ("以百分比、附条件表述的金额", "sums given as a percentage or with conditions"),
     ),
@@ -154,8 +154,8 @@ TEXT: Final[dict[str, Pair]] = {
     "quality": ("数据质量", "Data quality"),
     "quality_lead": (
         "由本节点持有的全部公开交易信息逐条判定并汇总。每个数字都可点开看到对应的记录；各项如何计算、哪些不予判定，见",
-        "Judged record by record from all public trade information held here. Every figure leads to its records; how each"
-        " is computed, and what is not judged, says",
+        "Judged record by record from all public trade information held here. Every figure leads to its records; how"
+        " each is computed, and what is not judged, says",
     ),
     "quality_docs": ("指标说明", "the definition of the measures"),
     "quality_ranked": (
@@ -211,7 +211,7 @@ TEXT: Final[dict[str, Pair]] = {
         "本市 {total} 个区县中，{number} 个在本节点有公开交易信息。",
         "{number} of the city's {total} districts have public trade information here.",
     ),
-    "quality_not_covered": ("尚无的：", "None yet of: "),
+    "quality_not_covered": ("尚无信息的 {number} 个区县", "The {number} districts with nothing yet"),
     "quality_list": ("问题记录", "Records at fault"),
     "quality_list_all": ("已判定的记录", "Records that were judged"),
     "quality_faults": ("问题", "What is wrong"),

@@ -13,6 +13,7 @@ STATES: Final[dict[str, Pair]] = {
     "late": ("逾期未公开", "Late"),
     "done-late": ("逾期公开", "Done late"),
 }
+STEPS: Final[dict[str, Pair]] = {"past": ("已过", "past"), "here": ("现在", "now"), "ahead": ("未到", "ahead")}
 TONES: Final[dict[str, str]] = {"none": "", "owed": "warn", "done": "good", "late": "bad", "done-late": "warn"}
 
 TEXT: Final[dict[str, Pair]] = {
@@ -28,7 +29,6 @@ TEXT: Final[dict[str, Pair]] = {
     "disclosure_withdrawn": ("已撤回", "Withdrawn"),
     "disclosure_trade": ("交易全程", "Whole trade"),
     "disclosure_project": ("同一项目", "Same project"),
-    "disclosure_title": ("交易公开", "Disclosures of a trade"),
     "disclosure_key": ("交易标识", "Trade key"),
     "disclosure_codes": ("统一交易标识码", "Unified trade identification code"),
     "disclosure_rules": ("所依规则", "Under the rules"),
@@ -42,7 +42,6 @@ TEXT: Final[dict[str, Pair]] = {
     ),
     "disclosure_due": ("期限 {when}", "due {when}"),
     "disclosure_due_open": ("无固定期限", "no fixed term"),
-    "disclosure_due_halted": ("中止期间不计时", "the clock stands still"),
     "disclosure_by": ("由第 {number} 号完成", "met by no. {number}"),
     "disclosure_unverified": ("依据待核", "clause not verified"),
     "disclosure_more_dues": ("另有 {number} 项", "{number} more"),
@@ -50,9 +49,6 @@ TEXT: Final[dict[str, Pair]] = {
     "disclosure_lot": ("标段 {number}", "Lot {number}"),
     "disclosure_round": ("第 {number} 次", "round {number}"),
     "disclosure_suspended": ("暂停中", "suspended"),
-    "disclosure_past": ("已过", "past"),
-    "disclosure_here": ("现在", "now"),
-    "disclosure_ahead": ("未到", "ahead"),
     "disclosure_fault": (
         "本节点无法判断该交易的进度与期限",
         "This node cannot judge the stages and terms of this trade",
@@ -61,7 +57,7 @@ TEXT: Final[dict[str, Pair]] = {
     "disclosure_order": ("公开次序", "In order"),
     "disclosure_order_lead": (
         "本交易全部公开信息，按发生次序。序号不连续处为不公开的内部步骤。",
-        "All disclosures of this trade in their order. Numbers that are left out are steps inside, which are not public.",
+        "All disclosures of this trade in their order. Numbers left out are steps inside, which are not public.",
     ),
     "disclosure_number": ("序号", "No."),
     "disclosure_at": ("发生时间", "Happened"),
@@ -95,7 +91,7 @@ TEXT: Final[dict[str, Pair]] = {
     "disclosure_project_code": ("项目编号", "Project code"),
     "disclosure_project_lead": (
         "以下是各来源已公布的事实，由本市各节点导入并签名留存，按项目编号归在一起；不是在本系统内办理的交易环节。",
-        "Facts that their sources had published, imported and signed by nodes here and put together by the project code;"
+        "Facts that their sources had published, imported and signed by nodes here, put together by the project code;"
         " they are no acts of a trade on this system.",
     ),
     "disclosure_imported": ("导入的事实", "Imported facts"),
@@ -105,5 +101,4 @@ TEXT: Final[dict[str, Pair]] = {
     "disclosure_here_trades": ("在本系统内办理的交易", "Trades held on this system"),
     "disclosure_cut": ("只列出前 {number} 条。", "Only the first {number} are listed."),
     "disclosure_publisher": ("发布节点", "Published by"),
-    "disclosure_table": ("（表格，{number} 行）", "(table of {number} rows)"),
 }

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from node.domain.acts import DISCLOSURE_NAMES
 from node.opendata.dump import NAME
+from node.quality.measures import MASKS, STEPS
+from node.web import openapi_trades
+from node.web.board_text import BY
 from node.web.exports import XLSX_ROWS
 from node.web.i18n import LANGUAGES
 from node.web.openapi_parts import (
@@ -36,6 +40,7 @@ from node.web.portal_query import (
     SORTS,
     TRADE_KINDS,
 )
+from node.web.quality.forms import SORTS as RANKS
 
 PAGES = "pages · 网页"
 FILES = "downloads · 下载"
@@ -71,6 +76,12 @@ def _sum(name: str, about: str) -> Json:
 
 
 _WORDS = _words("words", "words that must all occur")
+_QUALITY = (
+    in_query("node", "name of a publishing node, or empty · 发布节点", string()),
+    in_query("division", "division code · 行政区划代码", string(maxLength=MAX_QUERY)),
+    _pick("category", "category of trade · 交易类别", CATEGORY_NAMES),
+    _pick("step", "step of a trade · 环节", dict.fromkeys(STEPS)),
+)
 _ORIGIN = in_query("origin", "a log known here, or empty · 日志", string())
 _SEARCHES: dict[str, tuple[str, tuple[Json, ...]]] = {
     "trades": (
@@ -86,6 +97,17 @@ _SEARCHES: dict[str, tuple[str, tuple[Json, ...]]] = {
             _sum("max", "largest sum · 最高金额"),
             _ORIGIN,
             _pick("order", "order of a page; files are by date · 排序", ORDERS),
+        ),
+    ),
+    "disclosures": (
+        "disclosures · 公开信息",
+        (
+            _WORDS,
+            _pick("disclosure", "one of the five kinds · 公开类别", DISCLOSURE_NAMES),
+            _pick("category", "category of trade · 交易类别", CATEGORY_NAMES),
+            _words("division", "division code of 2-6 digits, or part of a place's name"),
+            _day("from", "disclosed on or after · 起始日"),
+            _day("to", "disclosed on or before · 截止日"),
         ),
     ),
     "credit": (
@@ -196,6 +218,63 @@ TABLE: tuple[Operation, ...] = (
         (404, 503),
         (in_path("name", "file name · 文件名", string(pattern=NAME.pattern)),),
         browser=True,
+    ),
+    _page(
+        "/trades/{trade}",
+        "tradePage",
+        "All that a trade disclosed · 一笔交易的全部公开信息",
+        "stages, completeness, disclosures with changes and withdrawals · 进度、完整性、公开信息与变更",
+        openapi_trades.IN_PATH,
+        openapi_trades.NODE,
+        problems=(404, 503),
+    ),
+    _page(
+        "/projects/{code}",
+        "projectPage",
+        "Records of a project of the former centres · 同一项目的导入记录",
+        "joined by project or section code, or by name · 按编号或名称归在一起",
+        in_path("code", "project or section code · 项目或标段编号", string(minLength=1)),
+        problems=(404, 503),
+    ),
+    Operation(
+        "get",
+        "/quality",
+        "qualityBoard",
+        "Data quality board · 数据质量看板",
+        PAGES,
+        {200: page("figures, charts and tables · 指标、图与表"), 400: page(_NOT_UNDERSTOOD)},
+        (400, 503),
+        (
+            *_QUALITY,
+            _pick("by", "lines are nodes or places · 按节点或区划", BY),
+            _pick("sort", "ranked by · 排名依据", RANKS),
+            _LANG,
+        ),
+        browser=True,
+    ),
+    Operation(
+        "get",
+        "/quality/records",
+        "qualityRecords",
+        "The records behind a figure · 指标对应的记录",
+        PAGES,
+        {200: page("a page of records · 记录列表"), 400: page(_NOT_UNDERSTOOD)},
+        (400, 503),
+        (
+            *_QUALITY,
+            _pick("measure", "a measure, or what is wrong · 指标或问题", MASKS),
+            _pick("all", "1: all that were judged · 全部已判定的", {"1": 1}),
+            _PAGE,
+            _LANG,
+        ),
+        browser=True,
+    ),
+    _page(
+        "/quality/measures",
+        "qualityMeasures",
+        "Definition of the measures · 指标说明",
+        "what is judged, when it is wrong, what is left out · 判定对象、标准与例外",
+        problems=(),
     ),
     _page(
         "/status", "statusPage", "State of the federation · 运行状态", "logs, peers and quarantine · 日志、节点与隔离"

@@ -12,6 +12,7 @@ from node.domain.audience import AUDIENCES
 from node.errors import all_errors
 from node.routing.issuing import MAX_SUBJECT
 from node.store.alarms import SEVERITIES, TITLES
+from node.web import openapi_trades
 from node.web.openapi_parts import (
     Json,
     array,
@@ -225,7 +226,7 @@ def schemas() -> dict[str, Json]:
         ),
         **{f"{name.title()}Export": _export(name) for name in COLUMNS},
     }
-    return made | contents
+    return made | openapi_trades.schemas() | contents
 
 
 def parameters() -> dict[str, Json]:

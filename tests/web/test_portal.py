@@ -49,7 +49,7 @@ def world():
 @pytest.fixture
 async def client(world, tmp_path):
     app = web.Application(middlewares=[problems.middleware(pages.error_page)])
-    app[STORE], app[CLOCK] = world.store, lambda: NOW_MS + 3_600_000
+    app[STORE], app[CLOCK], app[RULES] = world.store, lambda: NOW_MS + 3_600_000, Rules.packaged()
     app[SETTINGS] = build(tmp_path, dict(SETTINGS_OF_HUB))
     app[RULES] = Rules.packaged()
     pages.setup(app)

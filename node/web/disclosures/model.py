@@ -1,7 +1,7 @@
-"""The page of a trade as plain values: stages of each lot, the completeness strip, and every disclosure with its changes.
+"""The page of a trade as plain values: stages of each lot, the completeness strip, every disclosure with its changes.
 
 Pure: acts, their places and the rules in, what anyone may see out. Of an act only the record's public section is looked
-at, and of steps inside nothing but the stage that they led to; so the same page comes out at every node that holds them.
+at, of steps inside nothing but the stage that they led to; so the same page comes out at every node that holds them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class LotShown:
 
 @dataclass(frozen=True, slots=True)
 class DueShown:
-    """One act that is or was owed: for which lots, by which clock and clause, until when, and by which act it was met."""
+    """One act that is or was owed: for which lots, by which clock and clause, until when, by which act it was met."""
 
     act: Pair
     lots: tuple[str, ...]
@@ -108,7 +108,7 @@ class ActShown:
 
 @dataclass(frozen=True, slots=True)
 class TradeShown:
-    """All that the page shows. `fault` says why this node cannot judge the trade; then there are neither lots nor strip."""
+    """All that the page shows. `fault` says why it cannot be judged here: it has neither lots nor strip then."""
 
     key: str
     category: str

@@ -1,4 +1,4 @@
-"""A trade as JSON: what its page shows, with stable names (docs/portal.md), times in UTC milliseconds and money in fen."""
+"""A trade as JSON: what its page shows, with stable names (docs/portal.md), times in UTC milliseconds, money in fen."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from node.store.tables import RecordView, table
 from node.trading import loading
 from node.trading.loading import Recorded
 from node.web import pages
-from node.web.disclosure_text import STATES, TONES
+from node.web.disclosure_text import STATES, STEPS, TONES
 from node.web.disclosures import model, plain
 from node.web.disclosures.model import Said, TradeShown
 from node.web.keys import CLOCK, RULES, STORE
@@ -42,6 +42,7 @@ async def trade_page(request: web.Request) -> web.Response:
         trade=shown,
         trade_node=node,
         states=STATES,
+        step_states=STEPS,
         tones=TONES,
         kinds=DISCLOSURE_NAMES,
         labels={"owner": OWNERS.get(shown.category, LABELS["owner"]), "agency": LABELS["agency"]},
