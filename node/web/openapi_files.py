@@ -38,6 +38,7 @@ _RANGED = {
 }
 _PART = body(BYTES, "bytes of the file, or none · 文件内容")
 
+_LOGIN = Answer("to the log-in page, for whoever accepts HTML · 转到登录页", {"text/plain": string()})
 TABLE: tuple[Operation, ...] = (
     Operation(
         "get",
@@ -75,6 +76,7 @@ TABLE: tuple[Operation, ...] = (
                 {JSON: ref("Attached")},
                 _STATE,
             ),
+            303: _LOGIN,
             409: Answer("go on from the offset in the answer · 请从所示位置续传", {}, _STATE),
         },
         (400, 401, 403, 413, 422, 503, 507),
@@ -99,6 +101,7 @@ TABLE: tuple[Operation, ...] = (
         {
             200: json("whole: what a record lists · 已传完", ref("Attached")),
             204: Answer("kept so far · 已收", {}, _STATE),
+            303: _LOGIN,
             409: Answer("go on from the offset in the answer · 请从所示位置续传", {}, _STATE),
         },
         (400, 401, 403, 404, 413, 422, 503, 507),
@@ -113,7 +116,7 @@ TABLE: tuple[Operation, ...] = (
         "giveUpUpload",
         "Give an upload up · 取消上传",
         FILES,
-        {204: Answer("it is gone · 已取消")},
+        {204: Answer("it is gone · 已取消"), 303: _LOGIN},
         (401, 403, 404, 503),
         (_UPLOAD, _CSRF),
         browser=True,

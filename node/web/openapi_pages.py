@@ -124,6 +124,11 @@ _SEARCHES: dict[str, tuple[str, tuple[Json, ...]]] = {
 }
 
 
+def _shapes(*medias: str) -> dict[str, Json | None]:
+    """What is only said to be JSON is an object at least."""
+    return {each: {"type": "object"} if each.endswith("json") else None for each in medias}
+
+
 def _page(
     path: str, name: str, summary: str, about: str, *params: Json, problems: tuple[int, ...] = (503,)
 ) -> Operation:
@@ -194,7 +199,7 @@ TABLE: tuple[Operation, ...] = (
             f"trades{name}",
             f"Newest rows of a search as {name} · 订阅检索结果",
             FILES,
-            {200: Answer("at most 50 entries, newest first · 最新 50 条", {media: None})},
+            {200: Answer("at most 50 entries, newest first · 最新 50 条", _shapes(media))},
             (400, 503),
             (*_SEARCHES["trades"][1], _LANG),
             about="Takes the parameters of the page. · 参数与网页相同。",
@@ -212,7 +217,7 @@ TABLE: tuple[Operation, ...] = (
         {
             200: Answer(
                 "the file; its SHA-256 is in the log · 文件",
-                dict.fromkeys(DUMPS),
+                _shapes(*DUMPS),
             )
         },
         (404, 503),

@@ -79,11 +79,26 @@ class Filled:
         return "filled"
 
 
+NEW = ("disclosure", "trade", "project_name")
+
+
 def trade(random: Random, log_id: int, idx: int) -> dict[str, object]:
     division, name = random.choice(DIVISIONS)
     said = "".join(random.choice(PIECES) + random.choice(["", "", " "]) for _ in range(random.randint(1, 6)))
     row: dict[str, object] = dict.fromkeys(
-        ("stage", "title", "project_code", "section_code", "owner", "agency", "winner", "amount_text", "source_url"), ""
+        (
+            "stage",
+            "title",
+            "project_code",
+            "section_code",
+            "owner",
+            "agency",
+            "winner",
+            "amount_text",
+            "source_url",
+            *NEW,
+        ),
+        "",
     )
     return row | {
         "log_id": log_id,
