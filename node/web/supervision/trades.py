@@ -104,7 +104,7 @@ def of_scope(conn: Connection, sectors: frozenset[str], trade: str, node: str = 
     first = acts[0].act
     sector = first.fields.get("sector", "") if first.seq == 1 else ""
     sector = sector if isinstance(sector, str) else ""
-    if not scope.within(sectors, first.category, sector):
+    if not scope.within(sectors, first.category, sector, first.at):
         raise NotFound(
             "this trade is of a sector that is not in this person's scope",
             zh="该交易不在您的监管行业范围内",

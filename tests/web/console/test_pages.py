@@ -170,7 +170,7 @@ async def test_where_four_eyes_are_asked_for_a_public_act_can_only_be_submitted(
         await node.projector.run()
         (act,) = [each for each in await _acts(node, trade) if each.kind == "trade.act"]
         page = await clerk.get(f"/records/{act.record_id.hex()}")
-        assert "由个人签名，已核验" in page and "li.na" not in page
+        assert "由个人签名，已核验" in page and "li.na@" not in page
 
 
 async def _acts(node: Any, trade: str) -> list[Any]:
