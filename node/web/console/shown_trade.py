@@ -156,7 +156,9 @@ def supervisor(trade: Trade) -> tuple[Pair, Pair] | None:
         return None
     table, known = department_table(), sector if isinstance(sector, str) else ""
     row = departments.primary(table, trade.category, known, day=beijing_day(first.at))
-    return row and ((row.department, row.department_en), (f"{table.document} {row.clause}", row.clause_en))
+    if row is None:
+        return None
+    return (row.department, row.department_en), (f"{table.document} {row.clause}", row.clause_en)
 
 
 def acts(trade: Trade, records: Sequence[Recorded], who: Person) -> list[Row]:
