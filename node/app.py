@@ -148,6 +148,7 @@ class Node:
             after=self.trades.run,
             warn=warnings_for(settings.title, settings.division, settings.url),
             check_files=self.attachments.files.require,
+            four_eyes=settings.four_eyes,
         )
         self.issuer = Issuer(
             self.store,

@@ -140,6 +140,7 @@ class Settings(BaseModel):
     platform_uscc: str = Field(default="", pattern=r"^([0-9A-Z]{18})?$")
     unified_code_issuer: Literal["own", "hub"] = "own"
     unified_code_check: Literal["off", "warn", "enforce"] = "warn"
+    four_eyes: Literal["none", "public"] = "none"
     session_idle_s: float = Field(default=1800, gt=0)
     session_max_s: float = Field(default=43200, gt=0)
     max_sessions: int = Field(default=5, gt=0)

@@ -1,4 +1,5 @@
-"""The centres of the federation as routing knows them, and the dated tables of routing, codes and the catalogue.
+"""The centres of the federation as routing knows them, and the dated tables of routing, codes, catalogue
+and supervising departments.
 
 A centre is a member of the trust policy: the hub is the city's, a district node that of its division, or of the
 development zone in whose name it was enrolled.
@@ -10,8 +11,9 @@ import tomllib
 from functools import cache
 from typing import Any
 
-from node.domain import catalogue, routing, tradecodes
+from node.domain import catalogue, departments, routing, tradecodes
 from node.domain.catalogue import Catalogue
+from node.domain.departments import DepartmentTable
 from node.domain.divisions import ZONE_SLUGS
 from node.domain.routing import Office, RoutingTable
 from node.domain.tradecodes import CodeTable
@@ -70,6 +72,11 @@ def code_table() -> CodeTable:
 @cache
 def catalogue_rules() -> Catalogue:
     return catalogue.table_from(_read("catalogue.toml"), "catalogue.toml")
+
+
+@cache
+def department_table() -> DepartmentTable:
+    return departments.table_from(_read("departments.toml"), "departments.toml")
 
 
 def _read(name: str) -> Any:

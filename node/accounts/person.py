@@ -6,10 +6,7 @@ from dataclasses import dataclass, field
 
 from node.accounts.passwords import Secrets
 from node.domain import posts
-from node.domain.acts import Hand
-
-HAND = b"ggzy/hand/v1\x00"
-"""What stands before the digest that a person signs: no such signature can be taken for one of another sort."""
+from node.domain.acts import HAND, Hand
 
 
 @dataclass(frozen=True, slots=True)

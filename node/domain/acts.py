@@ -7,9 +7,15 @@ which fields they carry is data (`node/domain/rulebook.py`); what is here is the
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Literal, get_args
 
 import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+HAND = b"ggzy/hand/v1\x00"
+"""What stands before the digest that a person signs: no such signature can be taken for one of another sort."""
 
 Disclosure = Literal["", "trade_notice", "qualification_review", "result", "performance", "change"]
 """What an act makes public, of the five kinds of 渝府办发〔2016〕35号 五(二) (R30); empty for a step inside."""
@@ -83,3 +89,15 @@ class Hand(msgspec.Struct, frozen=True, omit_defaults=True):
     public: str = ""
     signature: str = ""
     second: str = ""
+
+    def signs(self, main: bytes) -> bool:
+        """Whether the signature is one of `public` over the canonical bytes of a `main` section.
+
+        Whose key that is, this does not say.
+        """
+        try:
+            key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.public))
+            key.verify(bytes.fromhex(self.signature), HAND + hashlib.sha256(main).digest())
+        except (ValueError, InvalidSignature):
+            return False
+        return True

@@ -6,12 +6,9 @@ that very department with the sector it speaks for, and when that account's sign
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, and_, or_, select
 
 from node.domain.acts import Hand
@@ -24,7 +21,6 @@ from node.wire.document import decode
 from node.wire.trust import TrustPolicy
 
 OVERRIDE, SUPERVISOR, DEPARTMENT = "override", "supervisor", "supervision"
-_HAND = b"ggzy/hand/v1\x00"
 _orders, _accounts, _log = table(OrderView), table(AccountView), table(Log)
 _hands = msgspec.msgpack.Decoder(Hand)
 
@@ -89,18 +85,9 @@ def _entitled(
     row = next((row for row in rows if policy.node_of_origin(row.origin) == node == row.home), None)
     if row is None or not row.active or SUPERVISOR not in row.roles.split():
         return None
-    if hand.account != account or hand.public not in (row.public, *row.former.split()) or not _signed(main, hand):
+    if hand.account != account or hand.public not in (row.public, *row.former.split()) or not hand.signs(main):
         return None
     own = frozenset(row.sectors.split())
     if not sector:
         return own
     return frozenset({sector}) if not own or sector in own else None
-
-
-def _signed(main: bytes, hand: Hand) -> bool:
-    try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(hand.public))
-        key.verify(bytes.fromhex(hand.signature), _HAND + hashlib.sha256(main).digest())
-    except (ValueError, InvalidSignature):
-        return False
-    return True

@@ -88,6 +88,7 @@ class Desk:
         place: decides where a registration belongs.
         source: the publisher's name on each record.
         warn: what else is to be said of an act that may be done, such as what a receiver above would not take.
+        four_eyes: which acts a second person approves, beside those whose rule asks for it.
         after: awaited after each act, for what is made of it; what goes wrong there undoes nothing.
     """
 
@@ -105,6 +106,7 @@ class Desk:
         after: Callable[[], Awaitable[object]] | None = None,
         warn: Warn = lambda act, trade: [],
         check_files: CheckFiles = lambda conn, listed: None,
+        four_eyes: hands.FourEyes = "none",
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -117,7 +119,12 @@ class Desk:
         self._after = after
         self._warn = warn
         self._check_files = check_files
+        self._four_eyes = four_eyes
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def needs_second(self, rule: ActRule) -> bool:
+        """Whether this act is published only with a second person's approval."""
+        return hands.needs_second(rule, self._four_eyes)
 
     def new_key(self) -> str:
         """A key for a trade that is about to be registered: a form that carries one, sent twice, makes one trade."""
@@ -149,7 +156,7 @@ class Desk:
         package = self._package(act.rules)
         rule = package.acts[0]
         hands.require_post(person, rule)
-        hands.require_second(person, rule, second)
+        hands.require_second(person, rule, second, self._four_eyes)
         async with self._turn(act.trade):
             before = await self._own(act.trade, required=False)
             if before:
@@ -193,7 +200,7 @@ class Desk:
             _refuse(faults)
             assert rule is not None, "an act without a rule was refused"
             hands.require_post(person, rule)
-            hands.require_second(person, rule, second)
+            hands.require_second(person, rule, second, self._four_eyes)
             target = _amended(held, made, rule)
             return await self._publish(
                 person,

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from node.domain.acts import Hand
 from node.domain.rulebook import ActRule
 from node.errors import NotAllowed
 from node.wire import payload as payload_bytes
+
+FourEyes = Literal["none", "public"]
+"""Which acts need a second person beside those whose rule says so: none, or all that are public."""
 
 
 class Person(Protocol):
@@ -51,9 +54,14 @@ def require_post(person: Person, rule: ActRule) -> None:
         )
 
 
-def require_second(person: Person, rule: ActRule, second: str) -> None:
+def needs_second(rule: ActRule, four_eyes: FourEyes) -> bool:
+    """Whether a second person has to approve the act: by its rule, or by the centre's own setting."""
+    return rule.four_eyes or (four_eyes == "public" and rule.public)
+
+
+def require_second(person: Person, rule: ActRule, second: str, four_eyes: FourEyes = "none") -> None:
     """Four eyes: raises NotAllowed when a second person is asked for and is absent, or is the first."""
-    if second == person.account or (rule.four_eyes and not second):
+    if second == person.account or (needs_second(rule, four_eyes) and not second):
         raise NotAllowed(
             f"{rule.en} needs a second person who approves it",
             zh=f"“{rule.zh}”须由另一人复核后发布",

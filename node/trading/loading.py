@@ -39,7 +39,7 @@ class Recorded:
     """One act as recorded: where its newest version lies, and what it says.
 
     `act` has the fields of all sections held here; `inner` is that section as it is, `hand` who did it, None where that
-    section is not held.
+    section is not held. `main` are the bytes that the hand signs.
     """
 
     origin: str
@@ -55,6 +55,7 @@ class Recorded:
     document: Document[Act]
     inner: Mapping[str, Any] = field(default_factory=dict)
     hand: Hand | None = None
+    main: bytes = b""
 
 
 def node_of(origin: str) -> str:
@@ -166,6 +167,7 @@ def _read(conn: Connection, row: Mapping[str, Any]) -> Recorded | None:
         document,
         inner,
         _decoded(held.get((index, "hand")), _hands),
+        main.payload,
     )
 
 

@@ -18,6 +18,7 @@ TEXT: Final[dict[str, Pair]] = {
     "console_choose": ("请选择", "Choose"),
     "console_yes": ("是", "Yes"),
     "console_no": ("否", "No"),
+    "console_supervisor": ("监督部门", "Supervised by"),
     "console_rules": ("规则包", "Rules"),
     "console_since": ("自 {day} 起施行", "in force since {day}"),
     "console_trade": ("交易", "Trade"),

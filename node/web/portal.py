@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiohttp import web
 from sqlalchemy import Connection
 
+from node.accounts import hands
 from node.store import views
 from node.store.alarms import raised
 from node.store.logs import all_logs
@@ -15,7 +16,7 @@ from node.store.view_record import record
 from node.store.view_status import counts, federation, policy_version, quarantine
 from node.tlog.note import parse_note
 from node.trusted import newest as newest_policy
-from node.web import files_shown, pages
+from node.web import files_shown, hands_shown, pages
 from node.web.exports import XLSX_ROWS, not_understood
 from node.web.keys import CLOCK, RULES, SETTINGS, STORE
 from node.web.portal_format import day, midnight_ms
@@ -117,13 +118,15 @@ async def one_record(request: web.Request) -> web.Response:
     wanted = record_id(request.match_info["record_id"])
     number = version_number(request.query.get("version"))
     origin = request.query.get("origin", "")
+    node_of = hands_shown.node_of(request)
 
     def read(conn: Connection) -> dict[str, Any]:
         history = record(conn, wanted, origin, version=number)
         shown = history.version(number)
         found = page_of(history, shown, people(conn, request), request.app[RULES].book, asked=origin)
         files = files_shown.of_section(conn, shown.payload, "public") if found["document"] else []
-        return found | {"files": files}
+        hand = hands.finding_at(conn, shown.kind, shown.log.id, shown.index, node_of)
+        return found | {"files": files, "hand": hands_shown.shown(hand)}
 
     return pages.render(request, "record.html", **await request.app[STORE].read(read))
 

@@ -305,6 +305,7 @@ TEXT: Final[dict[str, Pair]] = {
     "statement": ("含义", "What it says"),
     "signed_at": ("签名时间", "Signed at"),
     "at_size": ("日志长度", "Log size"),
+    "hand_of_person": ("经办人签名", "Signature of the person who did it"),
     "not_signed": (
         "尚无签名覆盖该记录；通常数秒后即有，请稍后刷新。",
         "No signature covers this record yet; one usually comes within seconds.",

@@ -238,7 +238,7 @@ def few_rules(*packages: Package) -> Rules:
 class Bench:
     """`desk` of the node `NODE` over a store; `restart` is another process over the same database."""
 
-    def __init__(self, store: Store, clock: HandClock, *, seed: str = "bench") -> None:
+    def __init__(self, store: Store, clock: HandClock, *, seed: str = "bench", **more: Any) -> None:
         self.store, self.clock, self.rules = store, clock, few_rules()
         self.publisher = Publisher(store, signer(EAST), clock, random=seeded(seed))
         policy = SimpleNamespace(
@@ -259,6 +259,7 @@ class Bench:
             node=NODE,
             source="示例中心",
             after=self.refresher.run,
+            **more,
         )
 
     def restart(self) -> Bench:

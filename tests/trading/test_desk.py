@@ -152,6 +152,18 @@ async def test_posts_permissions_and_second_eyes(bench):
     assert trade_of(bench, key)[1][done.seq - 1].hand.second == BORIS.account
 
 
+async def test_a_centre_may_ask_for_a_second_person_under_all_that_is_public(bench):
+    strict = Bench(bench.store, bench.clock, seed="strict", four_eyes="public")
+    key = await strict.begin()  # a step inside needs nobody else
+    for second in ("", ANNA.account):
+        with pytest.raises(NotAllowed, match="second person"):
+            await strict.notice(key, second=second)
+    done = await strict.notice(key, second=BORIS.account)
+    assert trade_of(strict, key)[1][done.seq - 1].hand.second == BORIS.account
+    bench.clock.forward(days=21)
+    await strict.desk.act(ANNA, key, "opening", fields={"bids": 3})
+
+
 @ON_BOTH
 async def test_a_withdrawn_act_stays_in_sight(bench):
     key = await bench.begin()

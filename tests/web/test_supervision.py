@@ -84,6 +84,7 @@ async def test_a_supervisor_sees_the_trades_of_his_sectors_with_what_is_not_disc
     assert status == 200 and "某某小学教学楼" in page and "某某公路" not in page
     status, page = await browser.get(f"/supervision/trades/{HOUSES}")
     assert status == 200 and "1,234.56" in page and "x@500103" in page
+    assert "无个人签名" in page, "made up without a key"
     assert (await browser.get(f"/supervision/trades/{ROADS}"))[0] == 404
     auditor = await logged_in(world[1], "wu")
     page = (await auditor.get("/supervision"))[1]

@@ -182,6 +182,7 @@ def _page(
         chosen=about.target.seq if about.target else got.corrects,
         act_name=lambda act: shell.act_name(about.package, act),
         handover=about.trade is None and any(note.rule == WRONG_CENTRE for each in notes.values() for note in each),
+        needs_second=shell.desk(request).needs_second(about.rule),
         wordings=subjects.wordings(about),
         file_size=files_shown.size,
         must_choose=bool(about.choices) and about.target is None and "*" in about.rule.amends,

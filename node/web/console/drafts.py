@@ -115,7 +115,7 @@ async def _page(request: web.Request, who: Person, draft: Draft, wrong: list[Not
     warnings = [note for each in notes.values() for note in each if note.severity != "refuse"]
     at, _ = got.moment()
     document, kept = _document(request, about, got, values, at or shell.now_ms(request))
-    mine = draft.account == who.account
+    mine, needs_second = draft.account == who.account, shell.desk(request).needs_second(about.rule)
     return shell.render(
         request,
         "draft.html",
@@ -133,7 +133,8 @@ async def _page(request: web.Request, who: Person, draft: Draft, wrong: list[Not
         at=at or shell.now_ms(request),
         disclosure=DISCLOSURE_NAMES.get(about.rule.disclosure),
         mine=mine,
-        may_publish=mine and not refusing and _may(who, about) and _seen(draft, about),
+        needs_second=needs_second,
+        may_publish=mine and not refusing and _may(who, about) and _seen(draft, needs_second),
         may_submit=mine and not refusing and draft.state in ("open", "returned"),
         may_review=not mine and draft.state == "waiting" and who.may("trade.second"),
         posts=shell.posts_of(about.rule),
@@ -230,6 +231,6 @@ def _may(who: Person, about: Subject) -> bool:
     return shell.may_do(who, about.rule)
 
 
-def _seen(draft: Draft, about: Subject) -> bool:
+def _seen(draft: Draft, needs_second: bool) -> bool:
     """Whether as many eyes have seen it as are asked for."""
-    return draft.state == "approved" if about.rule.four_eyes else draft.state != "waiting"
+    return draft.state == "approved" if needs_second else draft.state != "waiting"

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from node.accounts.person import Person
-from node.domain import engine
+from node.domain import departments, engine
 from node.domain.acts import DISCLOSURE_NAMES
 from node.domain.calendar import Calendar
 from node.domain.engine import Owed, Trade
 from node.domain.folding import ALL
 from node.domain.rulebook import ActRule
+from node.projections.acts import beijing_day
+from node.tiers import department_table
 from node.trading.loading import Recorded
 from node.web.console import shell
 from node.web.portal_text import Pair
@@ -145,6 +147,18 @@ def disclosures(trade: Trade, *, now_ms: int, calendar: Calendar) -> list[Row]:
         }
         for each in engine.strip(trade, now_ms=now_ms, calendar=calendar)
     ]
+
+
+def supervisor(trade: Trade) -> tuple[Pair, Pair] | None:
+    """The department that supervises the trade, and the clause; None where no clause names one."""
+    sector, first = trade.facts.get("sector", ""), trade.acts[0] if trade.acts else None
+    if first is None:
+        return None
+    table, known = department_table(), sector if isinstance(sector, str) else ""
+    row = departments.primary(table, trade.category, known, day=beijing_day(first.at))
+    if row is None:
+        return None
+    return (row.department, row.department_en), (f"{table.document} {row.clause}", row.clause_en)
 
 
 def acts(trade: Trade, records: Sequence[Recorded], who: Person) -> list[Row]:

@@ -1,6 +1,7 @@
 """Which trades a supervisor sees: those of his sectors, read from their registration.
 
-A sector is what the registration says (`sector`), or the category of the trade. Bounded: so many registrations are
+A sector is what the registration says (`sector`), the category of the trade, or the short name of the department that
+supervises it (`config/rules/departments.toml`). Bounded: so many registrations are
 looked at for one page, newest first, and the page says from where to go on.
 """
 
@@ -14,10 +15,13 @@ import msgspec
 from sqlalchemy import Connection, and_, func, or_, select
 
 from node.accounts.person import Person
+from node.domain import departments
+from node.projections.acts import beijing_day
 from node.settings import Settings
 from node.store import payloads
 from node.store.tables import Log, table
 from node.store.tables_trading import ActView
+from node.tiers import department_table
 from node.trading.loading import node_of
 from node.wire.document import decode
 
@@ -46,8 +50,12 @@ def sectors_of(person: Person, settings: Settings) -> frozenset[str]:
     return frozenset(person.sectors or settings.sectors)
 
 
-def within(sectors: frozenset[str], category: str, sector: str) -> bool:
-    return not sectors or category in sectors or sector in sectors
+def within(sectors: frozenset[str], category: str, sector: str, at_ms: int) -> bool:
+    """Whether a trade is in scope: by category, by its very sector, or by the department that supervises it."""
+    if not sectors or category in sectors or sector in sectors:
+        return True
+    row = departments.primary(department_table(), category, sector, day=beijing_day(at_ms))
+    return row is not None and row.department in sectors
 
 
 def trades(
@@ -70,7 +78,7 @@ def trades(
             return found, place
         place = (row["at_ms"], row["log_id"], row["idx"])
         sector = sector_of(conn, row)
-        if within(sectors, row["category"], sector):
+        if within(sectors, row["category"], sector, row["at_ms"]):
             found.append(_seen(conn, row, sector))
     return found, place if len(rows) == LOOKED_AT else None
 

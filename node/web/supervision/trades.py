@@ -8,7 +8,9 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection, select
 
+from node.accounts import hands
 from node.accounts.person import Person
+from node.accounts.register import NodeOf
 from node.domain.rulebook import Rulebook
 from node.domain.supervision import MEASURE_NAMES
 from node.errors import NotFound
@@ -17,7 +19,7 @@ from node.store.tables_accounts import OrderView
 from node.trading import loading
 from node.trading.loading import Recorded
 from node.trusted import newest
-from node.web import pages, session
+from node.web import hands_shown, pages, session
 from node.web.accounts.shown import Shown
 from node.web.keys import RULES, SETTINGS, STORE, TRUSTED
 from node.web.portal_people import People
@@ -32,12 +34,14 @@ _orders = table(OrderView)
 
 @dataclass(frozen=True, slots=True)
 class ActShown:
-    """One act as the page shows it: its name, fields as (label, value), those that are not disclosed apart."""
+    """One act as the page shows it: its name, fields as (label, value), those that are not disclosed apart;
+    what the signature of its person is worth, and the class of that tag."""
 
     recorded: Recorded
     name: Pair
     fields: list[tuple[Pair, Pair]]
     inner: list[tuple[Pair, Pair]]
+    signed: tuple[Pair, str] | None = None
 
 
 @routes.get("/supervision")
@@ -68,11 +72,13 @@ async def page(request: web.Request, who: Person, trade: str, form: Shown, statu
     """The page of a trade with the form of an order, for those who may give one."""
     settings, node = request.app[SETTINGS], request.query.get("node", "")
     sectors, book = scope.sectors_of(who, settings), request.app[RULES].book
+    node_of = hands_shown.node_of(request)
 
     def read(conn: Connection) -> dict[str, Any]:
         acts, _ = of_scope(conn, sectors, trade, node)
         people = People(settings, newest(conn))
-        return {"acts": [_shown(each, book) for each in acts], "orders": orders_of(conn, trade), "people": people}
+        shown = [_shown(each, book, _signed(conn, each, node_of)) for each in acts]
+        return {"acts": shown, "orders": orders_of(conn, trade), "people": people}
 
     found = await request.app[STORE].read(read)
     policy = request.app[TRUSTED].held
@@ -98,7 +104,7 @@ def of_scope(conn: Connection, sectors: frozenset[str], trade: str, node: str = 
     first = acts[0].act
     sector = first.fields.get("sector", "") if first.seq == 1 else ""
     sector = sector if isinstance(sector, str) else ""
-    if not scope.within(sectors, first.category, sector):
+    if not scope.within(sectors, first.category, sector, first.at):
         raise NotFound(
             "this trade is of a sector that is not in this person's scope",
             zh="该交易不在您的监管行业范围内",
@@ -114,13 +120,17 @@ def orders_of(conn: Connection, trade: str = "") -> list[Any]:
     return list(conn.execute(select(_orders).where(*which).order_by(_orders.c.at_ms.desc()).limit(MAX_ORDERS)))
 
 
-def _shown(each: Recorded, book: Rulebook) -> ActShown:
+def _signed(conn: Connection, each: Recorded, node_of: NodeOf) -> tuple[Pair, str] | None:
+    return None if each.hand is None else hands_shown.shown(hands.finding(conn, each.main, each.hand, node_of))
+
+
+def _shown(each: Recorded, book: Rulebook, signed: tuple[Pair, str] | None) -> ActShown:
     package = book.get(each.act.rules)
     rule = None if package is None else package.act(each.act.act)
     disclosed = each.document.body.fields
     inner = {name: value for name, value in each.inner.items() if name not in disclosed}
     name = (each.act.act, each.act.act) if rule is None else (rule.zh, rule.en)
-    return ActShown(each, name, words.fields(disclosed, rule), words.fields(inner, rule))
+    return ActShown(each, name, words.fields(disclosed, rule), words.fields(inner, rule), signed)
 
 
 def _place(text: str) -> tuple[int, int, int] | None:

@@ -15,6 +15,7 @@ from openpyxl import load_workbook
 from node.domain.acts import Attached
 from node.rules import load_packaged
 from node.store.logs import all_logs
+from node.trading import loading
 from node.web.console import sheets
 from tests.scenarios.net import Net
 from tests.web.console.walking import POSTS, Clerk, FormPage, problems
@@ -145,6 +146,35 @@ async def test_a_draft_is_kept_and_a_second_pair_of_eyes_may_return_or_approve_i
     # Sent a second time, the same form does nothing twice.
     await clerk.get(draft, 404)
     assert "<title>" in await other.get(f"/console/trades/{trade}/print/2")
+
+
+async def test_where_four_eyes_are_asked_for_a_public_act_can_only_be_submitted(tmp_path: Path) -> None:
+    clock = Clock()
+    async with serving(tmp_path / "n", clock, settings={"four_eyes": "public"}) as (node, client):
+        for account, posts in (("li.na", POSTS), ("wang.fang", ["publication"])):
+            await node.accounts.add(account, account, list(posts), PASSWORD)
+        clerk = await Clerk(node, client, clock).log_in("li.na")
+        other = await Clerk(node, client, clock).log_in("wang.fang")
+        trade = await clerk.register(OTHER, project_name="示例项目", **VOLUNTARY)
+        path, rule = f"/console/trades/{trade}/notice", OTHER.act("notice")
+        assert "须另一人复核" in await clerk.get(path)
+        draft = await clerk.fill(path, rule.fields, clerk.values(rule, {}, {"bid_deadline": clerk.moment(20)}))
+        page = await clerk.get(draft)
+        assert 'value="submit"' in page and 'value="publish"' not in page
+        fields = FormPage(page).fields
+        await clerk.send(draft, [*fields, ("do", "publish")], 403)  # by hand, past the page
+        await clerk.send(draft, [*fields, ("do", "submit")])
+        token = [("csrf", other.browser.token(await other.get(draft)))]
+        await other.send(draft, [*token, ("do", "approve")])
+        assert await clerk.publish(draft) == f"/console/trades/{trade}?done=published"
+        await node.projector.run()
+        (act,) = [each for each in await _acts(node, trade) if each.kind == "trade.act"]
+        page = await clerk.get(f"/records/{act.record_id.hex()}")
+        assert "由个人签名，已核验" in page and "li.na@" not in page
+
+
+async def _acts(node: Any, trade: str) -> list[Any]:
+    return list(await node.store.read(lambda conn: loading.recorded(conn, trade)))
 
 
 async def test_autosave_keeps_what_was_typed_and_notices_another_window(world: Any) -> None:

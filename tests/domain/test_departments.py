@@ -1,0 +1,51 @@
+"""The one department that supervises a trade, by the packaged table."""
+
+from __future__ import annotations
+
+import pytest
+
+from node.domain.departments import primary, table_from
+from node.domain.trades import CATEGORIES
+from node.errors import Malformed
+from node.tiers import department_table
+from node.web.supervision.scope import within
+
+DAY, AT_MS = "2025-11-25", 1_764_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("category", "sector", "department"),
+    [
+        ("工程建设", "", "发展改革"),
+        ("工程建设", "殡葬设施", "发展改革"),
+        ("工程建设", "高速公路", "交通"),
+        ("工程建设", "水利建筑", "水利"),
+        ("工程建设", "房屋建筑", "城乡建设"),
+        ("工程建设", "市政工程", "城乡建设"),
+        ("工程建设", "土地整治", "国土房管"),
+        ("工程建设", "信息化", "经济信息"),
+        ("政府采购", "公路", "财政"),
+        ("土地使用权", "", "国土资源"),
+        ("矿业权", "", "国土资源"),
+        ("国有产权", "", "国资"),
+    ],
+)  # fmt: skip
+def test_a_trade_has_one_supervising_department(category: str, sector: str, department: str) -> None:
+    row = primary(department_table(), category, sector, day=DAY)
+    assert row is not None and row.department == department and row.clause.startswith("R4")
+
+
+def test_the_open_category_has_none_and_categories_are_known() -> None:
+    assert primary(department_table(), "其他", "公路", day=DAY) is None
+    assert {each for row in department_table().rows for each in row.categories} <= set(CATEGORIES)
+    with pytest.raises(Malformed, match=r"x\.toml"):
+        table_from({"version": "1", "document": "", "row": [{"id": "a"}]}, "x.toml")
+
+
+def test_a_supervisors_scope_is_by_word_or_by_department() -> None:
+    assert within(frozenset({"公路"}), "工程建设", "公路", AT_MS)
+    assert within(frozenset({"交通"}), "工程建设", "公路", AT_MS)
+    assert within(frozenset({"工程建设"}), "工程建设", "", AT_MS) and within(frozenset(), "其他", "", AT_MS)
+    assert not within(frozenset({"水利"}), "工程建设", "公路", AT_MS)
+    assert not within(frozenset({"财政"}), "其他", "", AT_MS)
+    assert within(frozenset({"财政"}), "政府采购", "", 10**18), "a moment that is no day of ours breaks no page"
