@@ -32,20 +32,20 @@ class Numbering:
         if act.project_code if act.seq == 1 else not await self._issuer.given("project", act.trade):
             return act, []
         try:
+            project = (await self._issuer.project(act.category, subject=act.title, request=act.trade)).code
+            act = msgspec.structs.replace(act, project_code=project)
             return await self._numbered(act), []
         except NodeError as error:
-            zh, en = f"未能编号：{error.zh}", f"no number was given: {error.detail}"
-            return act, [Fault("project_code", "number-given", zh, en, severity="warn")]
+            zh, en = f"未能编齐编号：{error.zh}", f"not every number could be given: {error.detail}"
+            return act, [Fault("project_code", "numbering", zh, en, severity="warn")]
 
     async def _numbered(self, act: Act) -> Act:
-        give, subject = self._issuer, act.title
-        project = (await give.project(act.category, subject=subject, request=act.trade)).code
-        tender = (await give.tender(project, subject=subject, request=act.trade)).code
+        tender = (await self._issuer.tender(act.project_code, subject=act.title, request=act.trade)).code
         rows = act.fields.get("lots")
         if not isinstance(rows, list):
-            return msgspec.structs.replace(act, project_code=project)
+            return act
         lots = [await self._lot(act, tender, row) for row in rows]
-        return msgspec.structs.replace(act, project_code=project, fields={**act.fields, "lots": lots})
+        return msgspec.structs.replace(act, fields={**act.fields, "lots": lots})
 
     async def _lot(self, act: Act, tender: str, row: Any) -> Any:
         if not isinstance(row, Mapping) or not row.get("number"):

@@ -2,8 +2,8 @@
 
 A number is given once and kept: `uplink_number` remembers it by what it was given to. Numbers that the hub issues carry
 its own division and the serials from 9000 on, which no centre gives (config/rules/codes.toml), so none collides with
-one that a district gave offline. Sections under somebody else's number and unified codes likewise have blocks of serials
-that `node.routing.issuing` never gives.
+one that a district gave offline. Sections under somebody else's number, and unified codes, likewise have blocks of
+serials that `node.routing.issuing` never gives.
 """
 
 from __future__ import annotations
