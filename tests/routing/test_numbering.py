@@ -21,7 +21,16 @@ from tests.web.console.walking import POSTS, Clerk, FormPage
 from tests.web.persons import PASSWORD, Clock, serving
 
 LOTS = [{"number": "1", "name": "一标段"}, {"number": "2", "name": "二标段"}]
-ACT = Act("ab" * 16, 1, "工程建设", "register", "construction@1", 1, "示例道路", fields={"lots": LOTS})
+ACT = Act(
+    trade="ab" * 16,
+    seq=1,
+    category="工程建设",
+    act="register",
+    rules="construction@1",
+    at=1,
+    title="示例道路",
+    fields={"lots": LOTS},
+)
 
 
 @pytest.fixture
