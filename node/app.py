@@ -27,6 +27,7 @@ from node.publishing.sealing import Sealer
 from node.quality import yardstick
 from node.quality.run import Quality
 from node.routing.issuing import Issuer, Wanted
+from node.routing.numbering import Numbering
 from node.routing.placing import Placing
 from node.routing.watch import Watch
 from node.rule_records import RuleRecords
@@ -136,6 +137,13 @@ class Node:
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
         self.placing = Placing(self.store, self.trusted, settings)
         self.quality = Quality(self.store, self.rules, self.trusted, yardstick.load(), clock, calm=self.pressure.calm)
+        self.issuer = Issuer(
+            self.store,
+            settings,
+            tiers.code_table(),
+            clock,
+            ask_hub=self._ask_hub if settings.unified_code_issuer == "hub" and settings.upstream_url else None,
+        )
         self.desk = Desk(
             self.store,
             self.publisher,
@@ -145,17 +153,11 @@ class Node:
             node=settings.name,
             source=settings.title,
             place=self.placing,
+            number=Numbering(self.issuer, unified=bool(settings.platform_uscc)),
             after=self.trades.run,
             warn=warnings_for(settings.title, settings.division, settings.url),
             check_files=self.attachments.files.require,
             four_eyes=settings.four_eyes,
-        )
-        self.issuer = Issuer(
-            self.store,
-            settings,
-            tiers.code_table(),
-            clock,
-            ask_hub=self._ask_hub if settings.unified_code_issuer == "hub" and settings.upstream_url else None,
         )
         self.migration = Migration(
             self.store, self.publisher, self.rules, load_legacy(), clock, self.projector.run, node=settings.name

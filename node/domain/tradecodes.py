@@ -89,6 +89,12 @@ class CodeFault:
     refuse: bool = False
 
 
+SECTIONS, SECTIONS_ABOVE = Range(1, 500), Range(501, 999)
+"""Serials of sections: those that a trade's own node gives, and those of the hub where it reports a section without."""
+UNIFIED_SERIALS, UNIFIED_ABOVE = Range(1, 899_999), Range(900_000, 999_999)
+"""Daily serials of unified codes, told apart in the same way: both hold the same platform's code."""
+
+
 def table_from(values: object, source: str) -> CodeTable:
     """The table from plain data. Raises Malformed, which names `source`."""
     try:

@@ -83,6 +83,11 @@ class Issuer:
             request=request,
         )
 
+    async def given(self, sort: str, request: str) -> str:
+        """What a request of this node was answered with: a `sort` of number, empty if it never was."""
+        held = await self._store.read(partial(_given, asker=self._settings.name, request=f"{sort}:{request}"))
+        return held.code if held is not None else ""
+
     async def tender(self, project: str, *, subject: str = "", request: str = "") -> Given:
         """The next tender project number (20) under a project's. Raises Refused when that is none of ours."""
         self._require_own(project, tradecodes.PROJECT)
@@ -101,7 +106,7 @@ class Issuer:
         return await self._give(
             "section",
             f"section/{tender}",
-            Range(1, 999),
+            tradecodes.SECTIONS,
             lambda serial: tradecodes.section_code(tender, serial),
             subject=subject,
             request=request,
@@ -140,7 +145,7 @@ class Issuer:
         given = await self._give(
             "unified",
             f"unified/{platform}/{day}",
-            Range(1, 999_999),
+            tradecodes.UNIFIED_SERIALS,
             lambda serial: str(tradecodes.unified_code(wanted.cls, platform, day, serial)),
             subject=wanted.subject,
             request=wanted.request,
@@ -238,11 +243,14 @@ def _last(conn: Connection, series: str) -> int:
 
 
 def heed(conn: Connection, platform: str, codes: list[str]) -> None:
-    """Never give out again what stands in our own log: after a restore the database may be older than the log."""
+    """Never give out again what stands in our own log: after a restore the database may be older than the log.
+
+    What the uplink gave lies in a block of its own and says nothing of this series.
+    """
     newest: dict[str, int] = {}
     for code in codes:
         parts = tradecodes.read_unified(code)
-        if parts is not None and parts.platform == platform:
+        if parts is not None and parts.platform == platform and parts.serial <= tradecodes.UNIFIED_SERIALS.last:
             series = f"unified/{platform}/{parts.day}"
             newest[series] = max(newest.get(series, 0), parts.serial)
     rows = [{"series": name, "last": last} for name, last in newest.items() if last > _last(conn, name)]

@@ -53,6 +53,12 @@ Warn = Callable[[Act, Trade], list[Fault]]
 """(act, the trade with it) -> faults that stop nothing."""
 
 
+Number = Callable[[Act], Awaitable[tuple[Act, list[Fault]]]]
+"""Gives a registration, or what lays out its lots anew, the numbers that it lacks: (act) -> the act with them, and what
+is to be said of it. The same act gets the same numbers again.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What was published: the act's number, its record, where its receipt is, and what was let pass with a warning.
@@ -74,6 +80,10 @@ async def _anywhere(facts: Mapping[str, Any], trade: str, day: str) -> tuple[dic
     return {}, []
 
 
+async def _unnumbered(act: Act) -> tuple[Act, list[Fault]]:
+    return act, []
+
+
 class CheckFiles(Protocol):
     """Raises Rejected for a file that this node may not list: one that was not uploaded here."""
 
@@ -86,6 +96,7 @@ class Desk:
     Args:
         project: brings the read tables level with the own log; awaited before judging and after publishing.
         place: decides where a registration belongs.
+        number: gives numbers to a trade that was registered without one, and to its lots.
         source: the publisher's name on each record.
         warn: what else is to be said of an act that may be done, such as what a receiver above would not take.
         four_eyes: which acts a second person approves, beside those whose rule asks for it.
@@ -103,6 +114,7 @@ class Desk:
         node: str,
         source: str,
         place: Place = _anywhere,
+        number: Number = _unnumbered,
         after: Callable[[], Awaitable[object]] | None = None,
         warn: Warn = lambda act, trade: [],
         check_files: CheckFiles = lambda conn, listed: None,
@@ -116,6 +128,7 @@ class Desk:
         self._node = node
         self._source = Source(source)
         self._place = place
+        self._number = number
         self._after = after
         self._warn = warn
         self._check_files = check_files
@@ -159,10 +172,14 @@ class Desk:
         hands.require_second(person, rule, second, self._four_eyes)
         async with self._turn(act.trade):
             before = await self._own(act.trade, required=False)
+            # What is made up takes no number of the platform's.
+            number = _unnumbered if made_up else self._number
             if before:
-                return _repeat(before, act, person.account)
+                return _repeat(before, (await number(act))[0], person.account)
             kept, faults = await self._judged_registration(act)
             _refuse(faults)
+            act, unnumbered = await number(act)
+            faults = [*faults, *unnumbered]
             return await self._publish(
                 person, act, package, rule, None, faults, second=second, facts=act.fields, inner=kept, made_up=made_up
             )
@@ -193,15 +210,19 @@ class Desk:
             records, held = await self._trade(trade)
             seq = _next(records)
             made = self._act(held, expect or seq, act, lots, fields or {}, at, title, attachments, corrects)
-            if expect and expect < seq:
-                return _repeat(records, made, person.account)
             rule = held.package.act(act)
+            lays_out = rule is not None and held.package.acts[0].id in rule.amends and "lots" in made.fields
+            number = self._number if lays_out and not records[0].document.made_up else _unnumbered
+            if expect and expect < seq:
+                return _repeat(records, (await number(made))[0], person.account)
             faults = self._judge(held, made)
             _refuse(faults)
             assert rule is not None, "an act without a rule was refused"
             hands.require_post(person, rule)
             hands.require_second(person, rule, second, self._four_eyes)
             target = _amended(held, made, rule)
+            made, unnumbered = await number(made)
+            faults = [*faults, *unnumbered]
             return await self._publish(
                 person,
                 made,

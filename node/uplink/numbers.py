@@ -2,7 +2,8 @@
 
 A number is given once and kept: `uplink_number` remembers it by what it was given to. Numbers that the hub issues carry
 its own division and the serials from 9000 on, which no centre gives (config/rules/codes.toml), so none collides with
-one that a district gave offline.
+one that a district gave offline. Sections under somebody else's number, and unified codes, likewise have blocks of
+serials that `node.routing.issuing` never gives.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import date, timedelta
 from sqlalchemy import Connection, and_, select
 
 from node.domain import tradecodes
-from node.domain.tradecodes import CodeTable, is_own_form, read_unified
+from node.domain.tradecodes import CodeTable, Range, is_own_form, read_unified
 from node.errors import Refused
 from node.store.tables import table
 from node.store.tables_uplink import UplinkNumber, UplinkSerial
@@ -29,6 +30,8 @@ def of_case(conn: Connection, case: Case, sender: Sender, codes: CodeTable) -> N
     day = _day(case)
     project = _project(conn, case, sender, codes, day)
     tender = _own(case, codes, tradecodes.TENDER) or f"{project}001"
+    # Under a number of our own nobody else counts sections; under the trade's own, the node that gave it does.
+    block = tradecodes.SECTIONS_ABOVE if _own(case, codes, tradecodes.PROJECT) else Range(1, 999)
     sections, unified = {}, {}
     for lot in case.lots:
         number = str(lot.get("number", ""))
@@ -37,9 +40,7 @@ def of_case(conn: Connection, case: Case, sender: Sender, codes: CodeTable) -> N
             sections[number] = given
         else:
             name = f"{tender}|{number}"
-            sections[number] = _known(conn, "section", name) or _issue(
-                conn, "section", name, f"{tender}{serial(conn, f'section:{tender}'):03d}"
-            )
+            sections[number] = _known(conn, "section", name) or _section(conn, name, tender, block)
         code = str(lot.get("unified_code", ""))
         unified[number] = code if read_unified(code) else _unified(conn, case, sender, codes, day, sections[number])
     return Numbers(project, tender, sections, unified)
@@ -47,7 +48,8 @@ def of_case(conn: Connection, case: Case, sender: Sender, codes: CodeTable) -> N
 
 def _own(case: Case, codes: CodeTable, length: int) -> str:
     """The trade's own number, or the part of a longer one that is this one, where it has the standard's form."""
-    for given in (str(case.facts.get("tender_code", "")), case.project_code, case.section_code):
+    lots = (str(lot.get("section_code", "")) for lot in case.lots)
+    for given in (str(case.facts.get("tender_code", "")), case.project_code, case.section_code, *lots):
         if len(given) >= length and is_own_form(given, codes):
             return given[:length]
     return ""
@@ -69,14 +71,28 @@ def _project(conn: Connection, case: Case, sender: Sender, codes: CodeTable, day
     raise Refused("no project number is left", zh="项目编号已用尽")
 
 
+def _section(conn: Connection, name: str, tender: str, block: Range) -> str:
+    given = serial(conn, f"section:{tender}", most=block.last - block.first + 1)
+    if not given:
+        raise Refused(f"no section is left under {tender}", zh=f"{tender} 下的标段编号已用尽")
+    return _issue(conn, "section", name, tradecodes.section_code(tender, block.first - 1 + given))
+
+
 def _unified(conn: Connection, case: Case, sender: Sender, codes: CodeTable, day: str, section: str) -> str:
     if known := _known(conn, "unified", section):
         return known
     if len(sender.platform_code) != 18:
         return ""
     cls = codes.class_of(case.category)
-    made = tradecodes.unified_code(cls, sender.platform_code, day, serial(conn, f"unified:{cls}{day}"))
-    return _issue(conn, "unified", section, str(made))
+    block = tradecodes.UNIFIED_ABOVE
+    # As for projects: when a day's serials are used up, the next day's serve.
+    for later in range(3650):
+        on = (date.fromisoformat(day) + timedelta(days=later)).isoformat()
+        given = serial(conn, f"unified:{cls}{on}", most=block.last - block.first + 1)
+        if given:
+            made = tradecodes.unified_code(cls, sender.platform_code, on, block.first - 1 + given)
+            return _issue(conn, "unified", section, str(made))
+    raise Refused("no unified code is left", zh="统一交易标识码已用尽")
 
 
 def serial(conn: Connection, name: str, *, most: int = 10**15) -> int:

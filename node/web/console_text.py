@@ -66,6 +66,12 @@ TEXT: Final[dict[str, Pair]] = {
     "console_col_title": ("项目名称", "Title"),
     "console_col_category": ("交易类别", "Category"),
     "console_col_stage": ("阶段", "Stage"),
+    "console_project_code": ("项目编号", "Project code"),
+    "console_project_code_hint": (
+        "已有编号的项目填写原编号；留空则发布时由本节点编制项目、招标项目、标段编号和统一交易标识码。",
+        "The number that the project has already. Left empty, this node gives project, tender project, sections and"
+        " lots their numbers and unified codes at publication.",
+    ),
     "console_col_project_code": ("项目编号", "Project code"),
     "console_col_division": ("行政区划代码", "Division"),
     "console_col_owner": ("项目单位", "Owner"),

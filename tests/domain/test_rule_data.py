@@ -413,7 +413,9 @@ def test_registration_facts_have_one_name_everywhere(held: Package) -> None:
     types = {field.name: field.type for field in held.acts[0].fields}
     assert types | REGISTRATION == types
     columns = {column.name for column in held.acts[0].field("lots").columns}  # type: ignore[union-attr]
-    assert {"number", "name", "estimate", "section_code"} <= columns
+    assert {"number", "name", "estimate", "section_code", "unified_code"} <= columns
+    laid_out = held.act("lots")
+    assert laid_out is None or laid_out.field("lots").columns == held.acts[0].field("lots").columns  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("held", PACKAGES, ids=lambda each: each.id)

@@ -59,7 +59,12 @@ async def take_over(request: web.Request) -> web.Response:
         raise NotFound("no rules for it", zh="没有该类别的现行规则", field="category")
     about = subjects.registration(request, package.id)
     raw = forms.fill(about.fields, dict(offered.facts))
-    got = Sent(raw=raw, key=shell.desk(request).new_key(), title=offered.title)
+    got = Sent(
+        raw=raw,
+        key=shell.desk(request).new_key(),
+        title=offered.title,
+        project_code=str(offered.facts.get("project_code", "")),
+    )
     draft = await keeping.save(request, who, None, about, got)
     await handing.take(app[STORE], app[SETTINGS], app[CLOCK], record, account=who.account, done=f"draft {draft.id}")
     await app[AUDIT].note(who, "handover.take", offered.id, offered.title, permission="trade.register")
@@ -238,6 +243,8 @@ async def _hand_over(request: web.Request, who: Person, about: Subject, got: Sen
         return _page(request, who, about, got, notes, draft=draft, status=400)
     app = request.app
     facts = {**values, "category": about.package.category}
+    if got.project_code:
+        facts["project_code"] = got.project_code
     outcome = await handing.offer(
         app[PUBLISHER].publish, app[PLACING], app[SETTINGS], app[CLOCK], facts, account=who.account
     )

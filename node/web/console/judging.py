@@ -19,6 +19,7 @@ OWN_LABELS: dict[str, Pair] = {
     "lots": ("标段（包、宗）", "Lots"),
     "at": ("发生时间", "When it happened"),
     "title": ("标题", "Title"),
+    "project_code": ("项目编号", "Project code"),
     "corrects": ("所针对的环节", "The act it is about"),
 }
 """Inputs of every form beside its fields."""
@@ -61,7 +62,9 @@ async def faults_of(
     """What the desk says of an act, or of a registration and its place among the centres."""
     desk = shell.desk(request)
     if about.trade is None:
-        return await desk.check_registration(about.package.category, got.title, values, at=at, trade=got.key)
+        return await desk.check_registration(
+            about.package.category, got.title, values, project_code=got.project_code, at=at, trade=got.key
+        )
     return await desk.check(
         about.trade.key,
         about.rule.id,
@@ -92,7 +95,7 @@ def problems(
 ) -> list[tuple[str, Pair, Note]]:
     """The summary above a form: (id to go to, label, note) in the order of the inputs; from a file with its cell."""
     by_path = {each.path: each for each in forms.flat(inputs)}
-    order = ["", "lots", "at", "title", "corrects", *by_path]
+    order = ["", "lots", "at", "project_code", "title", "corrects", *by_path]
     found = []
     for path in sorted(notes, key=lambda path: order.index(path) if path in order else len(order)):
         each = by_path.get(path)

@@ -20,6 +20,7 @@ from node.web.console.inputs import Note, Wrong, one_line, read
 class Sent(msgspec.Struct, omit_defaults=True, kw_only=True):
     """`raw` are the typed fields; `key` that of a trade to be registered, so that a form sent twice makes one trade.
 
+    `project_code` is a number that the project of a registration has already; without one, the node gives it.
     `expect` is the number that the act had when the form was made: a trade that has gone on is noticed.
     """
 
@@ -32,6 +33,7 @@ class Sent(msgspec.Struct, omit_defaults=True, kw_only=True):
     expect: int = 0
     attachments: list[Attached] = []
     made_up: bool = False
+    project_code: str = ""
 
     def moment(self) -> tuple[int | None, Note | None]:
         """When it happened, None for now; or why that cannot be read."""
@@ -62,6 +64,7 @@ def of_form(given: MultiMapping[Any], rules: Sequence[FieldRule], before: Sent) 
         expect=number_of(texts.get("expect", "")),
         attachments=before.attachments,
         made_up=before.made_up,
+        project_code=one_line(texts.get("project_code", "")),
     )
 
 
