@@ -39,7 +39,7 @@ def disclosed(conn: Connection, wanted: Wanted) -> Steps:
 
 
 def reported(conn: Connection, wanted: Wanted) -> Steps:
-    """Messages to the platform above: owed, sent (answered, or tried too often), accepted. Empty where none are made."""
+    """Messages to the platform above: owed, sent (answered, or tried too often), accepted. Empty without any."""
     which: list[Any] = [_messages.c.state != "deleted"]
     which += [_messages.c.log_id.in_(wanted.logs)] if wanted.node else []
     which += [_messages.c.division == wanted.division] if wanted.division else []
