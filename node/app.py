@@ -12,6 +12,7 @@ import structlog
 from node import keyring, tiers
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
+from node.accounts.orders import Ordering
 from node.accounts.passwords import Cost
 from node.attachments.carry import Carried
 from node.attachments.desk import Attachments
@@ -27,7 +28,9 @@ from node.quality import yardstick
 from node.quality.run import Quality
 from node.routing.issuing import Issuer, Wanted
 from node.routing.placing import Placing
-from node.rules import Rules
+from node.routing.watch import Watch
+from node.rule_records import RuleRecords
+from node.rules import Rules, load_legacy
 from node.running.application import build
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
@@ -52,8 +55,11 @@ from node.sync.verifying import Verifier, worth_it
 from node.sync.witnesses import Witnesses
 from node.tlog.note import Note
 from node.trading.desk import Desk
+from node.trading.legacy import Migration
 from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
+from node.uplink.lint import warnings_for
+from node.uplink.receiver import HttpReceiver
 from node.uplink.run import Uplink
 from node.wire.enrol import Invitation
 
@@ -112,6 +118,7 @@ class Node:
             on_publish=self.news.set,
         )
         self.audit = Audit(self.publisher, clock, node=settings.name, title=settings.title)
+        self.ordering = Ordering(self.publisher, self.audit, clock, node=settings.name, department=settings.department)
         self.accounts = Accounts(
             settings, self.store, self.publisher, self.sealer, self.trusted, self.audit, clock, cost=password_cost
         )
@@ -125,7 +132,9 @@ class Node:
         self.projector = Projector(self.store, self.trusted, clock, calm=self.pressure.calm)
         self.attachments = Attachments(settings, self.store, self.trusted, clock)
         self.rules = Rules.packaged()
+        self.rule_records = RuleRecords(self.store, self.trusted, self.rules, clock)
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
+        self.placing = Placing(self.store, self.trusted, settings)
         self.quality = Quality(self.store, self.rules, self.trusted, yardstick.load(), clock, calm=self.pressure.calm)
         self.desk = Desk(
             self.store,
@@ -135,8 +144,10 @@ class Node:
             self.projector.run,
             node=settings.name,
             source=settings.title,
-            place=Placing(self.store, self.trusted, settings),
+            place=self.placing,
             after=self.trades.run,
+            warn=warnings_for(settings.title, settings.division, settings.url),
+            check_files=self.attachments.files.require,
         )
         self.issuer = Issuer(
             self.store,
@@ -145,6 +156,10 @@ class Node:
             clock,
             ask_hub=self._ask_hub if settings.unified_code_issuer == "hub" and settings.upstream_url else None,
         )
+        self.migration = Migration(
+            self.store, self.publisher, self.rules, load_legacy(), clock, self.projector.run, node=settings.name
+        )
+        self.routing_watch = Watch(self.store, self.trusted, settings, clock)
         self._make_transport = make_transport or self._http
         self._session: aiohttp.ClientSession | None = None
         self._machine_lock = machine_lock
@@ -180,6 +195,7 @@ class Node:
             _log.error("log_frozen", origin=origin, signed=signed)
         await self.publisher.open_log()
         await self.head.renew()
+        await self.rule_records.refresh()
         self._session = aiohttp.ClientSession(auto_decompress=True)
 
     async def log_policy(self, coming: bytes = b"") -> None:
@@ -283,12 +299,22 @@ class Node:
         await self.await_enrolment()
         report = await self.sync_pass().run()
         await self.projector.run()
+        await self.rule_records.refresh()
         report.files = (await self.carry_files()).moved
         return report
 
-    async def carry_files(self) -> Carried:
-        """List the files that records list, and carry what is missing from and to the node above, if there is one."""
-        above = self.settings.upstream_url and self.trusted.version and self.trusted.policy.path_up(self.settings.name)
+    async def keep_trades(self) -> int:
+        """Take over rules that have come, or whose day has, and bring what was made of trades up to date."""
+        await self.rule_records.refresh()
+        return await self.trades.run()
+
+    async def carry_files(self, *, reach: bool = True) -> Carried:
+        """List the files that records list, and carry what is missing from and to the node above, if there is one.
+
+        `reach=False` leaves that node alone.
+        """
+        policy = self.trusted.held
+        above = reach and self.settings.upstream_url and policy is not None and policy.path_up(self.settings.name)
         return await self.attachments.run(self.sync_pass().peer if above else None)
 
     def witnesses(self) -> Witnesses:
@@ -317,7 +343,7 @@ class Node:
         """What reports to the receiver above. Raises Refused when the settings name none."""
         if self._uplink is None:
             assert self._session is not None
-            self._uplink = uplink(self, self._session)
+            self._uplink = uplink(self, partial(HttpReceiver, self._session))
         return self._uplink
 
     async def _guard(self) -> None:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from node.domain import calendar, fees, rulebook
+from node.domain import calendar, fees, legacy, rulebook
 from node.domain.calendar import Calendar
 from node.domain.fees import Tariff
+from node.domain.legacy import LegacyTable
 from node.domain.rulebook import Package, Rulebook
 from node.errors import Malformed, NotFound, Refused
 from node.resources import config_dir
@@ -39,6 +40,12 @@ def load_calendar(directory: Path | None = None) -> Calendar:
     return _calendar(directory or config_dir() / "rules")
 
 
+@cache
+def load_legacy() -> LegacyTable:
+    """Which former centres there are, and what their words for stages mean. Raises NotFound, Malformed."""
+    return legacy.table_from(_read(config_dir() / "rules" / "legacy.toml"), "legacy.toml")
+
+
 def load_tariff(directory: Path | None = None) -> Tariff:
     """The published tariff. Raises NotFound, Malformed."""
     return _tariff(directory or config_dir() / "rules")
@@ -51,7 +58,7 @@ class Rules:
     """
 
     def __init__(self, book: Rulebook, days: Calendar, tariff: Tariff) -> None:
-        self._book = book
+        self._packaged = self._book = book
         self._stamp = ""
         self.calendar = days
         self.tariff = tariff
@@ -59,7 +66,9 @@ class Rules:
 
     @classmethod
     def packaged(cls, directory: Path | None = None) -> Rules:
-        return cls(load_packaged(directory), load_calendar(directory), load_tariff(directory))
+        book = load_packaged(directory)
+        old = legacy.packages(book.packages, load_legacy())
+        return cls(Rulebook([*book.packages, *old]), load_calendar(directory), load_tariff(directory))
 
     @property
     def book(self) -> Rulebook:
@@ -73,6 +82,23 @@ class Rules:
             days = [sorted(self.calendar.off), sorted(self.calendar.worked), self.calendar.roll]
             self._stamp = hashlib.sha256(msgspec.msgpack.encode([packages, days])).hexdigest()[:16]
         return self._stamp
+
+    @property
+    def with_program(self) -> Rulebook:
+        """The packages that came with the program, alone."""
+        return self._packaged
+
+    def hold(
+        self,
+        packages: Sequence[Package],
+        withdrawn: Sequence[Package] = (),
+        tables: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        """Hold these packages beside those that came with the program, and none other; see `node.rule_records`."""
+        self._book = Rulebook([*self._packaged.packages, *packages], withdrawn)
+        self._stamp = ""
+        if tables is not None:
+            self.tables = tables
 
     def add(self, packages: Iterable[Package]) -> list[Package]:
         """Take over packages that are new here; gives those. The same package again is no news.

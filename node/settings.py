@@ -124,9 +124,6 @@ class Settings(BaseModel):
     max_concurrent_uploads: int = Field(default=16, gt=0)
     upload_wait_s: float = Field(default=10, ge=0)
     max_connections: int = Field(default=800, gt=0)
-    ocds_prefix: str = Field(default="ocds-000000", pattern=r"^ocds-[a-z0-9]{6}$")
-    dump_keep_days: int = Field(default=30, ge=0, le=3650)
-    dumps_dir: Path = Path("dumps")
     uplink_url: str = ""
     uplink_folder: str = ""
     uplink_system_no: str = Field(default="", pattern=r"^([0-9A-Z]{4})?$")
@@ -147,6 +144,9 @@ class Settings(BaseModel):
     max_sessions: int = Field(default=5, gt=0)
     password_min_chars: int = Field(default=10, ge=8, le=64)
     max_form_bytes: int = Field(default=1 << 20, gt=0)
+    ocds_prefix: str = Field(default="ocds-000000", pattern=r"^ocds-[a-z0-9]{6}$")
+    dump_keep_days: int = Field(default=30, ge=0, le=3650)
+    dumps_dir: Path = Path("dumps")
     attachments_dir: Path = Path("attachments")
     max_attachment_bytes: int = Field(default=512 << 20, gt=0)
     attachment_types: tuple[str, ...] = ()

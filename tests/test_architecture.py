@@ -14,8 +14,10 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "clock", "resources", "samples"}),
     frozenset({"tlog", "domain"}),
     frozenset({"wire"}),
-    frozenset({"store", "keyring", "settings", "trusted", "tiers", "rules"}),
-    frozenset("publishing sync projections importing opendata accounts trading attachments routing uplink quality".split()),
+    frozenset({"store", "keyring", "settings", "trusted", "tiers", "rules", "rule_records"}),
+    frozenset(
+        "publishing sync projections importing accounts trading routing attachments uplink opendata quality".split()
+    ),
     frozenset({"web", "jobs"}),
     frozenset({"app", "provision", "recovery", "running", "serve", "workers"}),
     frozenset({"cli", "demo", "bench", "__main__"}),
@@ -25,10 +27,14 @@ FLOORS: tuple[frozenset[str], ...] = (
 NEIGHBOURS: dict[tuple[str, str], str] = {
     ("node.trusted", "store"): "the policy now held is kept in the store",
     ("node.tiers", "settings"): "the centre that this node is stands in its settings",
+    ("node.rule_records", "rules"): "what it keeps level with the records",
+    ("node.rule_records", "store"): "records of rules lie in the store",
+    ("node.rule_records", "trusted"): "whose rules count, the policy says",
     ("node.quality.acts", "trading"): "a trade is judged as the register replays it, from the same records",
     ("node.app", "running"): "it puts the parts of a serving node together",
     ("node.running.application", "app"): "the type of the node around which it builds",
     ("node.running.timetable", "app"): "the type of the node whose jobs it lists",
+    ("node.running.reporting", "app"): "the type of the node for which it reports",
     ("node.running.work", "app"): "the type of the node that it works for",
     ("node.serve", "app"): "it serves the application that app builds",
     ("node.serve", "running"): "the sockets that it serves",
@@ -59,8 +65,8 @@ WIRE_MAY_IMPORT = PURE_MAY_IMPORT | {"urllib", "zstandard"}
 # Who may import sqlalchemy beside the store and the migrations: stages and entrances work inside the transaction that
 # `Store` opens, so they know its `Connection` and the expression language; none of them makes an engine.
 SQL = frozenset(
-    "store trusted rules accounts publishing sync projections opendata trading attachments routing uplink quality recovery"
-    " web cli demo bench".split()
+    "store trusted rules rule_records accounts publishing sync projections trading routing attachments uplink opendata"
+    " quality recovery web cli demo bench".split()
 )
 # Measurements hold the store against the plain drivers (`node/bench/floor.py`), and make a server of their own.
 PLAIN_DRIVERS = frozenset({"sqlite3", "psycopg"})

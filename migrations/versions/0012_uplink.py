@@ -75,6 +75,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("data_key"),
         sa.UniqueConstraint("number", "subject", name="uplink_message_subject_key"),
     )
+    op.create_index("ix_uplink_message_told", "uplink_message", ["told", "record_id"])
+    op.create_index("ix_uplink_message_waits", "uplink_message", ["waits"])
     op.create_index("ix_uplink_message_record", "uplink_message", ["record_id"])
     op.create_index("ix_uplink_message_state", "uplink_message", ["state", "place", "next_ms"])
     op.create_table(
@@ -83,6 +85,7 @@ def upgrade() -> None:
         sa.Column("record_id", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("message_id", "record_id"),
     )
+    op.create_index("ix_uplink_use_record_id", "uplink_use", ["record_id"])
     op.create_table(
         "uplink_unique",
         sa.Column("number", sa.Text(), nullable=False),
@@ -91,6 +94,7 @@ def upgrade() -> None:
         sa.Column("message_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("number", "field", "digest"),
     )
+    op.create_index("ix_uplink_unique_message_id", "uplink_unique", ["message_id"])
     op.create_table(
         "uplink_try",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
@@ -159,6 +163,7 @@ def upgrade() -> None:
         sa.Column("data_key", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("number", "field", "digest"),
     )
+    op.create_index("ix_national_value_data_key", "national_value", ["data_key"])
 
 
 def downgrade() -> None:

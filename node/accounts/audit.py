@@ -13,7 +13,7 @@ from node.clock import Clock
 from node.domain.accounts import AuditAct
 from node.domain.acts import Hand
 from node.domain.record import Document, Draft, Source
-from node.errors import Frozen, Unavailable
+from node.errors import NodeError
 from node.wire import payload as payloads
 
 _log = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ class Audit:
         draft = Draft("audit.act", key, {"main": main, "hand": hand}, {"key": key})
         try:
             (outcome,) = await self._publisher.publish([draft])
-        except (Frozen, Unavailable) as error:
+        except NodeError as error:
             _log.error("audit_not_written", action=act.action, account=act.account, code=error.code)
             return
         if outcome.error is not None:

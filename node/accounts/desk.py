@@ -204,6 +204,8 @@ class Accounts:
         account = f"{check_login(login)}@{short_name(self._me)}"
         realm = posts.realm_of(roles)
         self._require_realm(realm)
+        if realm == "supervision":
+            org, sectors = org or self._settings.department, sectors or self._settings.sectors
         name = _named(name)
         rules.require(password, least=self._settings.password_min_chars, about=(login, name, org_name))
         secrets = passwords.new_secrets()
@@ -216,7 +218,7 @@ class Accounts:
             "roles": " ".join(sorted(posts.check(roles, realm))),
             "org": org,
             "org_name": org_name[:MAX_NAME],
-            "sectors": " ".join(sectors),
+            "sectors": " ".join("".join(sector.split()) for sector in sectors),
             "public": secrets.public,
             "former": "",
             "verifier": verifier,

@@ -7,13 +7,13 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from node.domain.record import Draft, Outcome
+from node.domain.record import Amendment, Draft, Outcome
 
 
 class Publishes(Protocol):
     """`node.publishing.publish.Publisher`, as far as it is needed here."""
 
-    async def publish(self, items: Sequence[Draft], /) -> list[Outcome]: ...
+    async def publish(self, items: Sequence[Draft | Amendment], /) -> list[Outcome]: ...
 
 
 class Opens(Protocol):

@@ -87,6 +87,12 @@ def has_key(conn: Connection, account: str, public: str, node_of: NodeOf) -> boo
     return known is not None and (public == known.public.hex() or public in known.former)
 
 
+def namesakes(conn: Connection, name: str, realm: str) -> list[str]:
+    """Accounts of a realm, of all nodes, whose person has this very name and that are open."""
+    same = (_view.c.name == name, _view.c.realm == realm, _view.c.active)
+    return sorted(set(conn.execute(select(_view.c.account).where(*same)).scalars()))
+
+
 def own(conn: Connection) -> list[Row[Any]]:
     """The accounts whose home is here, by name."""
     return list(conn.execute(select(accounts).order_by(accounts.c.account)))

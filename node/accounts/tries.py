@@ -54,7 +54,8 @@ def wait_ms(conn: Connection, keys: Sequence[Bound], now_ms: int) -> int:
     """For how long a try must wait, 0 when it need not. Clocks that were set back free it."""
     rows = conn.execute(select(_tries).where(_tries.c.key.in_([each.key for each in keys]))).all()
     most = {each.key: each.most_ms for each in keys}
-    return max((min(most[row.key], row.until_ms - now_ms) for row in rows if row.last_ms <= now_ms), default=0)
+    waits: list[int] = [min(most[row.key], row.until_ms - now_ms) for row in rows if row.last_ms <= now_ms]
+    return max([0, *waits])
 
 
 def fail(conn: Connection, keys: Sequence[Bound], now_ms: int) -> None:

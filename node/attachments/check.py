@@ -30,12 +30,16 @@ class FileFinding:
 
 
 async def check(
-    files: Files, trusted: Trusted, *, repair: bool = False, progress: Callable[[int], None] = lambda done: None
+    files: Files,
+    trusted: Trusted,
+    *,
+    repair: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[FileFinding]:
     """Look at every file; with `repair` what is damaged or lost is waited for again, and what is unknown is noted."""
     found: list[FileFinding] = []
     known: set[str] = set()
-    after = ""
+    after, total = "", (await files.store.read(rows.counts))[0]
     while batch := await files.store.read(partial(rows.all_files, after=after)):
         after = batch[-1].sha256
         for each in batch:
@@ -43,7 +47,7 @@ async def check(
             if each.state != HELD:
                 continue
             why = await asyncio.to_thread(files.shelf.judge, each.sha256, each.size)
-            progress(1)
+            progress(len(known), total)
             if why:
                 found.append(FileFinding("lost" if why == "not on the disk" else "damaged", each.sha256, why))
                 if repair:

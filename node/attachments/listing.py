@@ -104,7 +104,7 @@ def narrower(one: str, other: str) -> str:
     >>> narrower("public", "shared"), narrower("restricted", "new")
     ('shared', 'local')
     """
-    places = [AUDIENCES.index(each) if each in AUDIENCES else len(AUDIENCES) - 1 for each in (one, other)]  # type: ignore[arg-type]
+    places = [AUDIENCES.index(each) if each in AUDIENCES else len(AUDIENCES) - 1 for each in (one, other)]
     return AUDIENCES[max(places)]
 
 

@@ -24,7 +24,6 @@ from node.app import Node
 from node.bench.corpus import records
 from node.domain import KINDS
 from node.domain.record import Draft
-from node.publishing.batch import uuid7
 from node.store import checkpoints, logs, payloads
 from node.store import issued as index_rows
 from node.store.logs import LogState
@@ -35,6 +34,7 @@ from node.wire import header as headers
 from node.wire import pack as packs
 from node.wire import payload as payload_bytes
 from node.wire.header import Header, SectionRef
+from node.wire.ids import uuid7
 from node.wire.pack import Pack, PayloadRow
 
 STEP = 16 * WIDTH

@@ -13,10 +13,15 @@ from node.cli import bundle as bundle_commands
 from node.cli import epoch as epoch_commands
 from node.cli import erase as erase_commands
 from node.cli import evidence as evidence_commands
+from node.cli import files as file_commands
 from node.cli import keys as key_commands
+from node.cli import legacy as legacy_commands
 from node.cli import policy as policy_commands
+from node.cli import routing as routing_commands
+from node.cli import rules as rule_commands
 from node.cli import seal as seal_commands
 from node.cli import uplink as uplink_commands
+from node.cli import users as user_commands
 
 app = typer.Typer(
     name="ggzy",
@@ -33,6 +38,13 @@ app.add_typer(key_commands.app, name="key")
 app.add_typer(seal_commands.app, name="seal")
 app.add_typer(erase_commands.app, name="erase")
 app.add_typer(evidence_commands.app, name="evidence")
+app.add_typer(file_commands.app, name="files")
+app.add_typer(rule_commands.app, name="rules")
+app.add_typer(user_commands.app, name="user")
+app.add_typer(routing_commands.routing_app, name="routing")
+app.add_typer(routing_commands.catalogue_app, name="catalogue")
+app.add_typer(routing_commands.code_app, name="code")
+app.add_typer(legacy_commands.app, name="legacy")
 app.add_typer(bench_commands.app, name="bench")
 app.add_typer(uplink_commands.app, name="uplink")
 app.add_typer(uplink_commands.standard, name="standard")
@@ -270,7 +282,7 @@ def import_(
     kind: Annotated[
         str,
         typer.Argument(
-            help="result | candidates | notice | listing | company | credit | expert | expert-class | division"
+            help="result | candidates | notice | listing | company | credit | expert | expert-class | division | legacy"
         ),
     ],
     file: Annotated[Path, typer.Argument(help="JSONL、CSV 或 XLSX 文件 · file to import.")],
@@ -279,16 +291,27 @@ def import_(
     rejects: Annotated[
         Path | None, typer.Option(help="退回行的文件 · where rejected rows go (default: beside the file).")
     ] = None,
+    source: Annotated[
+        str,
+        typer.Option(help="原平台（legacy）：land-mining | construction | property | procurement | machinery | other"),
+    ] = "",
+    elsewhere: Annotated[
+        bool,
+        typer.Option("--elsewhere", help="仍在原平台办理，双轨运行（legacy）· dual run: still held in the old system."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """导入记录 · Publish the rows of a file.
 
     Rejected rows come back in a file of the same shape; the exit status is 0 then too, see the counts.
     """
-    from node.cli import records
+    from node.cli import legacy_work, records
     from node.cli.output import errors
 
     with errors(as_json=as_json, config=config):
+        if kind == "legacy":
+            legacy_work.take_over(file, config, source=source, elsewhere=elsewhere, rejects=rejects, as_json=as_json)
+            return
         records.import_records(kind, file, config, as_of=as_of, rejects=rejects, as_json=as_json)
 
 

@@ -73,7 +73,8 @@ def run(config: Path, *, as_json: bool) -> None:
     with quiet_logs():
         report = asyncio.run(work())
     say(
-        f"读取 {report.read}，发送 {report.sent}，接收 {report.accepted}，退回 {report.refused}，无应答 {report.unanswered} · "
+        f"读取 {report.read}，发送 {report.sent}，接收 {report.accepted}，退回 {report.refused}，"
+        f"无应答 {report.unanswered} · "
         f"read {report.read}, sent {report.sent}, accepted {report.accepted}, refused {report.refused}, "
         f"unanswered {report.unanswered}"
     )
@@ -94,8 +95,7 @@ def retry(config: Path, keys: Sequence[str], *, everything: bool, number: str, s
 
     def again(conn: Connection, now_ms: int) -> int:
         if keys:
-            found = conn.execute(select(rows.c.id).where(rows.c.data_key.in_(list(keys)))).scalars().all()
-            return figures.retry(conn, now_ms, ids=found)
+            return sum(figures.report_again(conn, key, now_ms) for key in keys)
         return figures.retry(conn, now_ms, wanted=figures.Filter(state=state, number=number))
 
     async def work() -> int:
@@ -126,15 +126,15 @@ def reconcile(config: Path, *, day: str, as_json: bool) -> None:
         made = asyncio.run(work())
     for line in made.lines:
         say(
-            f"{line.number} {line.name}: 发送 sent {line.sent}, 接收 accepted {line.accepted}, 退回 refused {line.refused}, "
+            f"{line.number} {line.name}: 发送 sent {line.sent}, 接收 accepted {line.accepted}, "
+            f"退回 refused {line.refused}, "
             f"无应答 unanswered {line.unanswered}; {line.states}"
         )
     if not made.compared:
         say("对方不提供清单，仅核对本方账目 · the receiver does not tell what it holds: our books only")
     for each in made.differences:
-        say(
-            f"差异 difference {each.data_key} {each.title}: 本方 ours {each.ours or '—'}, 对方 theirs {each.theirs or '—'}"
-        )
+        ours, theirs = each.ours or "—", each.theirs or "—"
+        say(f"差异 difference {each.data_key} {each.title}: 本方 ours {ours}, 对方 theirs {theirs}")
     if as_json:
         result(msgspec.to_builtins(made))
     if made.differences:
@@ -172,7 +172,7 @@ def _write_all(conn: Connection, directory: Path, node: Node, state: str) -> int
     return count
 
 
-# --- the standard -------------------------------------------------------------------------------------------------------
+# --- the standard ----------------------------------------------------------------------------------------------------
 
 
 def load_tables(file: Path, config: Path, *, as_json: bool) -> None:

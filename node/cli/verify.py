@@ -9,7 +9,7 @@ from pathlib import Path
 from node.cli.output import explain, moment, result, say
 from node.errors import Malformed, NodeError, NotFound, Refused
 from node.tlog.proof import TlogProof
-from node.wire import evidence, evidence_check, trust
+from node.wire import bid_receipt, evidence, evidence_check, trust
 from node.wire import receipt as receipts
 
 
@@ -36,6 +36,9 @@ def verify(
     held = _policy(policy, data)
     if evidence.is_evidence(given := _read(file)):
         _verify_evidence(given, held, found, as_json=as_json)
+        return
+    if bid_receipt.is_receipt(given):
+        _verify_bid(given, held, found, as_json=as_json)
         return
     content = None if payload is None else _read(payload)
     proof = None if consistency is None else _proof(consistency)
@@ -66,6 +69,23 @@ def verify(
                 "policy_fingerprint": found,
             }
         )
+
+
+def _verify_bid(data: bytes, policy: receipts.Policy, fingerprint: str, *, as_json: bool) -> None:
+    """Say what a bid's receipt says: which node took in which file, when."""
+    if not isinstance(policy, trust.TrustPolicy):
+        raise Refused(
+            "a bid's receipt is signed with a custody key, which a trust policy knows",
+            zh="核验投标回执需要信任策略",
+            advice_zh="请以 --policy 给出信任策略（节点的 /api/policy/N）。",
+            advice_en="Give a trust policy with --policy (/api/policy/N of a node).",
+        )
+    bid = bid_receipt.verify(data, policy)
+    say(f"回执有效：{bid.node} 于 {moment(bid.time_s)} {'撤回' if bid.state == 'withdrawn' else '接收'}")
+    say(f"  交易 {bid.trade} 标段 {bid.lot}，{bid.bidder}，文件 SHA-256 {bid.digest}（{bid.size} 字节，{bid.form}）")
+    say(f"The receipt holds: {bid.node} took in this file ({bid.state}); number {bid.number}")
+    if as_json:
+        result({"verified": True, "bid": bid.number, **bid.plain(), "policy_fingerprint": fingerprint})
 
 
 def _verify_evidence(data: bytes, policy: receipts.Policy, fingerprint: str, *, as_json: bool) -> None:

@@ -24,6 +24,7 @@ from rich.table import Table
 from node import samples
 from node.cli.output import result
 from node.cli.progress import bar
+from node.demo import trades
 from node.demo.federation import LAST_FIRST_PORT, POLICY_FILE, Federation, prepare
 from node.demo.watch import console, travel
 from node.errors import Malformed, Unavailable
@@ -76,6 +77,7 @@ async def _run_held(directory: Path, once: bool, port: int | None, records: int 
             runners.append(await start(node))
         _addresses(federation)
         await _publish(federation, records)
+        visitor = await trades.begin(federation.nodes[samples.DISTRICTS[0]])
         done, verified = await travel(federation)
         complete = done.published == done.at_hub == done.at_national == verified and done.published > 0
         if once:
@@ -90,7 +92,7 @@ async def _run_held(directory: Path, once: bool, port: int | None, records: int 
                 }
             )
             return 0 if complete and not done.quarantined else 1
-        _try_it(federation)
+        _try_it(federation, visitor)
         await _until_stopped()
         console.print(f"演示已停止，数据保留在 {directory}，再次运行即可继续。", markup=False, soft_wrap=True)
         console.print("Goodbye: the demonstration has stopped, its data is kept; run it again to go on.")
@@ -130,7 +132,14 @@ def _addresses(federation: Federation) -> None:
     console.print(shown)
 
 
-def _try_it(federation: Federation) -> None:
+def _try_it(federation: Federation, visitor: trades.Visitor | None) -> None:
+    if visitor is not None:
+        console.print(
+            f"\n交易操作系统 console: {federation.nodes[samples.DISTRICTS[0]].settings.url}/console\n"
+            f"  账号 account: {visitor.account}\n  密码 password: {visitor.password}（只显示一次 · shown only now）",
+            markup=False,
+            soft_wrap=True,
+        )
     district = shlex.quote(str(federation.nodes[samples.DISTRICTS[0]].settings.directory))
     command = own_command()
     text = (

@@ -17,6 +17,8 @@ from node.domain.experts import ExpertEmployment, ExpertIdentity, ExpertProfile
 from node.domain.handover import Handover
 from node.domain.logs import Evidence, Observation
 from node.domain.record import Document
+from node.domain.rulebook import Package
+from node.domain.ruletables import RuleTable
 from node.domain.supervision import Order
 from node.domain.trades import TradeCandidates, TradeListing, TradeNotice, TradeResult
 from node.domain.trust import PolicyVersion
@@ -103,6 +105,8 @@ KINDS: dict[str, Kind] = {
         _kind("log.evidence", "日志证据", "Evidence against a log", Evidence),
         _kind("trust.policy", "信任策略版本", "Version of the trust policy", PolicyVersion),
         _kind("dump.daily", "每日数据包", "Daily dump", DailyDump),
+        _kind("rule.package", "规则包", "Rule package", Package, hand=(Hand, "shared")),
+        _kind("rule.table", "规则表", "Rule table", RuleTable, hand=(Hand, "shared")),
         _kind("code.division", "行政区划", "Administrative division", Division),
     )
 }

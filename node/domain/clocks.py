@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from node.domain.acts import DISCLOSURES, Act
 from node.domain.calendar import Calendar, day_of, start_of
-from node.domain.folding import Halt, Trade, holds
 from node.domain.rulebook import ClockRule, NoticeRule, Point
+from node.domain.state import Halt, Trade, holds
 
 State = Literal["owed", "done", "late", "done-late"]
 Shown = Literal["none", "owed", "done", "late", "done-late"]

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from node.domain.folding import holds
 from node.domain.rulebook import Basis, Condition
+from node.domain.state import holds
 from node.errors import Malformed, Refused
 
 PPM = 1_000_000

@@ -8,9 +8,9 @@ from typing import Any
 
 from node.domain.clocks import LAST_MS
 from node.domain.faults import Fault
-from node.domain.folding import holds
 from node.domain.identifiers import REASONS, check_uscc
 from node.domain.rulebook import FieldRule
+from node.domain.state import holds
 
 MONEY_LIMIT = 10**18
 """Fen: more is no sum of money, and no integer column of 64 bits."""

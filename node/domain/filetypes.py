@@ -107,9 +107,9 @@ _PROGRAMS = (
     b"dex\n",
 )
 _PROGRAM_NAMES = frozenset(
-    "exe com scr pif msi msp dll sys cpl jar bat cmd ps1 psm1 vbs vbe js jse mjs wsf wsh hta lnk reg inf chm apk app dmg"
-    " iso img sh py pl rb php jsp asp aspx htm html xhtml shtml mht mhtml svgz swf docm dotm xlsm xltm xlam pptm ppsm"
-    " url scf desktop".split()
+    "exe com scr pif msi msp dll sys cpl jar bat cmd ps1 psm1 vbs vbe js jse mjs wsf wsh hta lnk reg inf chm apk app"
+    " dmg iso img sh py pl rb php jsp asp aspx htm html xhtml shtml mht mhtml svgz swf docm dotm xlsm xltm xlam pptm"
+    " ppsm url scf desktop".split()
 )
 _PAGE = re.compile(rb"<\s*(!doctype\s+html|html|head|body|script|iframe|meta|title|link|object|embed)\b", re.I)
 _SVG_ACTIVE = re.compile(

@@ -7,138 +7,37 @@ where an act that does not fit is refused, before it gets there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from node.domain.acts import Act
-from node.domain.rulebook import ActRule, Condition, FieldRule, Package, Rulebook
+from node.domain.rulebook import ActRule, FieldRule, Package, Rulebook
+from node.domain.state import ONLY_LOT, Halt, Lot, Trade, holds, rows_of
 from node.errors import Malformed
 
+__all__ = [
+    "ALL",
+    "ONLY_LOT",
+    "Halt",
+    "Lot",
+    "Trade",
+    "amended_by",
+    "beginning",
+    "covering",
+    "extended",
+    "fields_of",
+    "fits",
+    "holds",
+    "may_amend",
+    "replay",
+    "replay_without",
+    "targets",
+]
+
 ALL = "*"
-ONLY_LOT = "1"
-"""The number of the one lot of a trade whose registration names none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Halt:
-    """A suspension: by which act, from when, until when (None: it lasts)."""
-
-    seq: int
-    since_ms: int
-    until_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Lot:
-    """A lot (标段、包、宗) as the acts so far leave it.
-
-    `round` counts from 1 and rises with each re-tender; `reached` are the stages of this round in order, `here` the
-    acts since the present one began. `halts` are all its suspensions.
-    """
-
-    number: str
-    stage: str
-    round: int = 1
-    reached: tuple[str, ...] = ()
-    here: tuple[str, ...] = ()
-    halts: tuple[Halt, ...] = ()
-
-    @property
-    def stopped(self) -> tuple[int, ...]:
-        """The acts that suspend it and are not yet answered."""
-        return tuple(halt.seq for halt in self.halts if halt.until_ms is None)
-
-    @property
-    def suspended(self) -> bool:
-        return bool(self.stopped)
-
-
-@dataclass(frozen=True)
-class Trade:
-    """What replaying gives. `acts` are the valid ones by `seq`; `withdrawn` those that were left out.
-
-    `lots` keeps the registration's order. `facts` are the registration's fields by their names and those of later acts
-    as `<act>.<field>`, the newest act of a kind winning, all with corrections applied; `facts_of` gives them for one
-    lot. `covers[seq]` are the lots that an act is about and `values[seq]` its fields as corrected.
-    `odd` names acts that did not fit when they came, with the reason; `gaps` are numbers of acts not at hand.
-    """
-
-    key: str
-    category: str
-    package: Package
-    title: str
-    lots: dict[str, Lot]
-    acts: tuple[Act, ...]
-    withdrawn: frozenset[int] = frozenset()
-    covers: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    values: dict[int, dict[str, Any]] = field(default_factory=dict)
-    odd: tuple[tuple[int, str], ...] = ()
-    gaps: tuple[int, ...] = ()
-
-    @cached_property
-    def facts(self) -> dict[str, Any]:
-        return self._facts(None)
-
-    def facts_of(self, number: str) -> dict[str, Any]:
-        """The facts as far as they concern one lot, with its row as `lot.<column>` and its round as `lot.round`."""
-        found = self._facts(number)
-        lot = self.lots.get(number)
-        if lot is not None:
-            found |= {"lot.number": number, "lot.round": lot.round, "lot.stage": lot.stage}
-        row = next((row for row in _rows(found.get("lots")) if str(row.get("number", "")) == number), {})
-        return {f"lot.{name}": value for name, value in row.items()} | found
-
-    @cached_property
-    def ended(self) -> bool:
-        """Whether every lot is in a final stage, or the registration itself was withdrawn."""
-        return all(self.is_final(lot) for lot in self.lots.values())
-
-    @property
-    def next_seq(self) -> int:
-        """The number that the next act gets; a number that was withdrawn is never given again."""
-        return max((*self.withdrawn, *(act.seq for act in self.acts)), default=0) + 1
-
-    @property
-    def division(self) -> str:
-        return str(self.facts.get("division") or (self.acts[0].division if self.acts else ""))
-
-    def is_final(self, lot: Lot) -> bool:
-        stage = self.package.stage(lot.stage)
-        return stage is not None and stage.final
-
-    def act(self, seq: int) -> Act | None:
-        """The valid act of that number."""
-        return next((act for act in self.acts if act.seq == seq), None)
-
-    def about(self, number: str, *names: str) -> Iterator[Act]:
-        """Acts of these names that concern a lot, in order; of any name when none is given."""
-        for act in self.acts:
-            if (not names or act.act in names) and number in self.covers[act.seq]:
-                yield act
-
-    def since_fresh(self, number: str) -> list[Act]:
-        """A lot's acts from the last one on that voided or renewed it, that one included."""
-        found: list[Act] = []
-        for act in self.about(number):
-            rule = self.package.act(act.act)
-            if rule is not None and (rule.voids or rule.renews):
-                found = []
-            found.append(act)
-        return found
-
-    def _facts(self, number: str | None) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        first = self.package.acts[0].id
-        for act in self.acts:
-            if number is not None and number not in self.covers[act.seq]:
-                continue
-            prefix = "" if act.act == first else f"{act.act}."
-            found |= {prefix + name: value for name, value in self.values[act.seq].items()}
-        return found
 
 
 def replay(acts: Iterable[Act], rules: Rulebook, *, withdrawn: Collection[int] = ()) -> Trade:
@@ -237,28 +136,15 @@ class _Fold:
         if first:
             self._lay_out(act.fields.get("lots"), rule.gives)
             self._name(act.fields)
-        covered = self._covered(act, rule)
+        unknown = [number for number in act.lots if number not in self.lots]
+        if unknown:
+            self.odd.append((act.seq, f"no lot {', '.join(unknown)}"))
+        covered = covering(self.package, self.lots, self.covers, act)
         self.covers[act.seq] = covered
         if rule.amends:
             self._amend(act, rule, covered)
         if not first:
-            self._move(act, rule, covered)
-
-    def _covered(self, act: Act, rule: ActRule) -> tuple[str, ...]:
-        if act.lots:
-            unknown = [number for number in act.lots if number not in self.lots]
-            if unknown:
-                self.odd.append((act.seq, f"no lot {', '.join(unknown)}"))
-            return tuple(number for number in self.lots if number in act.lots)
-        target = self.covers.get(act.corrects)
-        if target is not None:
-            return target
-        running = tuple(number for number, lot in self.lots.items() if not self._final(lot.stage))
-        return running or tuple(self.lots)
-
-    def _final(self, name: str) -> bool:
-        stage = self.package.stage(name)
-        return stage is not None and stage.final
+            self._move(act, rule, self.covers[act.seq])
 
     def _amend(self, act: Act, rule: ActRule, covered: tuple[str, ...]) -> None:
         """Lay the act's fields over those of the act that it names, else of the newest that it may amend."""
@@ -273,7 +159,7 @@ class _Fold:
             self.odd.append((act.seq, "nothing that it amends"))
             return
         amended = self.package.act(target.act)
-        known = {each.name for each in amended.fields} if amended else set()
+        known = ({each.name for each in amended.fields} if amended else set()) - own_text(rule)
         changes = {name: value for name, value in act.fields.items() if name in known}
         self.values[target.seq] = self.values[target.seq] | changes
         if amended is self.package.acts[0]:
@@ -289,10 +175,12 @@ class _Fold:
 
     def _lay_out(self, rows: Any, stage: str) -> None:
         """Make the lots that the rows name. A lot that has gone on stays where it is, also when its row is gone."""
-        numbers = [str(row["number"]) for row in _rows(rows) if row.get("number")] or [ONLY_LOT]
+        numbers = [str(row["number"]) for row in rows_of(rows) if row.get("number")] or [ONLY_LOT]
         laid = {number: self.lots.get(number) or Lot(number, stage, reached=(stage,)) for number in numbers}
         kept = {number: lot for number, lot in self.lots.items() if number not in laid and lot.stage != stage}
         self.lots = kept | laid
+        for seq, covered in self.covers.items():
+            self.covers[seq] = tuple(number for number in covered if number in self.lots)
 
     def _move(self, act: Act, rule: ActRule, covered: tuple[str, ...]) -> None:
         for number in covered:
@@ -314,6 +202,19 @@ class _Fold:
             self.lots[number] = lot
 
 
+def covering(
+    package: Package, lots: Mapping[str, Lot], covers: Mapping[int, tuple[str, ...]], act: Act
+) -> tuple[str, ...]:
+    """The lots that an act is about: those it names, those of the act it corrects or answers, else all that run on."""
+    if act.lots:
+        return tuple(number for number in lots if number in act.lots)
+    if act.corrects in covers:
+        return covers[act.corrects]
+    final = {stage.id for stage in package.stages if stage.final}
+    running = tuple(number for number, lot in lots.items() if lot.stage not in final)
+    return running or tuple(lots)
+
+
 def fits(rule: ActRule, lot: Lot, package: Package) -> bool:
     """Whether a lot is at a stage from which an act may come."""
     if lot.stage in rule.takes:
@@ -330,6 +231,14 @@ def amended_by(trade: Trade, act: Act) -> Act | None:
     return _target(
         trade.package, trade.acts, act, rule, lambda seq: not act.lots or bool(set(trade.covers[seq]) & set(act.lots))
     )
+
+
+def own_text(rule: ActRule) -> frozenset[str]:
+    """What an act that amends says in its own words: the text of a clarification replaces no notice's text.
+
+    A correction (`*`) has no such field: whatever it repeats of the act it corrects, it says anew.
+    """
+    return frozenset() if ALL in rule.amends else frozenset(each.name for each in rule.fields if each.type == "long")
 
 
 def targets(trade: Trade, rule: ActRule) -> list[Act]:
@@ -355,32 +264,6 @@ def fields_of(package: Package, rule: ActRule, target: ActRule | None) -> list[F
     own = {each.name for each in rule.fields}
     again = (msgspec.structs.replace(each, required=False) for each in target.fields if each.name not in own)
     return [*rule.fields, *again]
-
-
-def holds(conditions: Iterable[Condition], facts: Mapping[str, Any]) -> bool:
-    """Whether all conditions hold. A fact that is not there meets none, so that its negation holds."""
-    return all(_meets(each, facts.get(each.field)) != each.negate for each in conditions)
-
-
-def _meets(condition: Condition, value: Any) -> bool:
-    if condition.is_in is not None and not _is_in(value, condition.is_in):
-        return False
-    if condition.least is None and condition.below is None:
-        return condition.is_in is not None
-    if not isinstance(value, int) or isinstance(value, bool):
-        return False
-    return (condition.least is None or value >= condition.least) and (
-        condition.below is None or value < condition.below
-    )
-
-
-def _is_in(value: Any, values: list[Any]) -> bool:
-    # 1 == True in Python; in a rule a flag and a number are two things.
-    return any(value == each and isinstance(value, bool) == isinstance(each, bool) for each in values)
-
-
-def _rows(value: Any) -> list[Mapping[str, Any]]:
-    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list | tuple) else []
 
 
 def _target(

@@ -14,6 +14,7 @@ from node.domain.folding import (
     Trade,
     amended_by,
     beginning,
+    covering,
     extended,
     fields_of,
     fits,
@@ -160,7 +161,7 @@ def _place(trade: Trade, act: Act, rule: ActRule) -> Iterator[Fault]:
         yield Fault("lots", "lots", "该环节针对整个交易，不能只选部分标段", "this act is about the whole trade")
         return
     yield from _answers(trade, act, rule)
-    lots = [trade.lots[number] for number in _about(trade, act)]
+    lots = [trade.lots[number] for number in covering(trade.package, trade.lots, trade.covers, act)]
     if not lots:
         yield Fault("lots", "lots", "本交易没有标段可办理", "there is no lot that it could be about")
     for lot in lots:
@@ -180,11 +181,6 @@ def _place(trade: Trade, act: Act, rule: ActRule) -> Iterator[Fault]:
             f"办理时间早于第 {moved[-1].seq} 号环节",
             f"it would have happened before act {moved[-1].seq}",
         )
-
-
-def _about(trade: Trade, act: Act) -> tuple[str, ...]:
-    """The lots that an act would be about."""
-    return extended(trade, act).covers[act.seq]
 
 
 def _answers(trade: Trade, act: Act, rule: ActRule) -> Iterator[Fault]:

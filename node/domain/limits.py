@@ -12,8 +12,8 @@ from node.domain.acts import Act
 from node.domain.calendar import Calendar, day_of
 from node.domain.clocks import began, due_ms, facts_at, in_force, moment
 from node.domain.faults import Fault
-from node.domain.folding import Trade, holds
 from node.domain.rulebook import ClockRule, LimitRule, Point
+from node.domain.state import Trade, holds
 
 _UNIT_EN = {"日": "days", "工作日": "working days", "年": "years", "小时": "hours"}
 

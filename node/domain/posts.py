@@ -41,6 +41,7 @@ PERMISSIONS: dict[str, tuple[str, str]] = {
     "supervise.read": ("查看行业内交易", "see the trades of a sector"),
     "order.give": ("下达监督指令", "give an order of supervision"),
     "order.override": ("下达调整交易场所的指令", "order another place for a trade"),
+    "rule.publish": ("发布本部门的规则", "publish the rules of one's department"),
     "audit.read": ("查阅操作留痕", "read the audit trail"),
     "own.read": ("查看与本单位有关的交易", "see what concerns one's own organisation"),
 }
@@ -89,7 +90,7 @@ ROLES: dict[str, Role] = dict(
             "supervision",
             "监管人员",
             "Supervisor",
-            "read.shared supervise.read order.give order.override",
+            "read.shared supervise.read order.give order.override rule.publish",
             "department",
         ),
         _role("auditor", "supervision", "审计", "Auditor", "read.shared supervise.read audit.read", "department"),
@@ -151,11 +152,12 @@ def check(roles: Iterable[str], realm: str = "") -> frozenset[str]:
     """
     held = frozenset(roles)
     for role in sorted(held):
-        if realm and _known(role).realm != realm:
-            zh, en = _BETWEEN[frozenset({_known(role).realm, realm})]
+        known = _known(role)
+        if realm and known.realm != realm:
+            zh, en = _BETWEEN[frozenset({known.realm, realm})]
             raise _refused(
-                f"{ROLES[role].en} is no role of this account's realm: {en}",
-                f"该账号属于“{REALM_NAMES[realm][0]}”，不能授予“{ROLES[role].zh}”：{zh}",
+                f"{known.en} is no role of this account's realm: {en}",
+                f"该账号属于“{REALM_NAMES[realm][0]}”，不能授予“{known.zh}”：{zh}",
             )
     for one, other in combinations(sorted(held), 2):
         why = excluded(one, other)

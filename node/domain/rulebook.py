@@ -8,11 +8,12 @@ shapes here are those of the file. Nothing in this module is a number of the law
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 
-from node.errors import Malformed
+from node.domain.rulefaults import convert
 
 FieldType = Literal[
     "text",  # one line
@@ -260,9 +261,10 @@ class Package(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 class Rulebook:
     """All packages that a node holds, by name; a trade finds its own, a new one that of its category and day."""
 
-    def __init__(self, packages: list[Package]) -> None:
+    def __init__(self, packages: list[Package], withdrawn: Sequence[Package] = ()) -> None:
         self.packages = tuple(packages)
-        self._by_name = {package.name: package for package in packages}
+        # No new trade begins under what was withdrawn, and one that did goes on under it.
+        self._by_name = {package.name: package for package in (*withdrawn, *packages)}
 
     def get(self, name: str) -> Package | None:
         """The package that an act's `rules` names, or None when this node does not hold it."""
@@ -285,12 +287,4 @@ def _natural(version: str) -> list[tuple[int, str]]:
 
 def parse(values: Any, source: str) -> Package:
     """A package from the plain data of a TOML file or record. Raises Malformed, which names the row and `source`."""
-    try:
-        return msgspec.convert(values, Package)
-    except msgspec.ValidationError as error:
-        raise Malformed(
-            f"{source}: {error}",
-            zh=f"规则包 {source} 有误：{error}",
-            advice_zh="请按 config/rules/README.md 修改该行。",
-            advice_en="Correct the row as config/rules/README.md says.",
-        ) from None
+    return convert(values, Package, source)

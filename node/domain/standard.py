@@ -1,7 +1,7 @@
 """The national data standard as values: data sets, fields with their rules, code tables, what holds between records.
 
-公共资源交易平台系统数据规范. The files of `config/standard` are the data; this module only knows their form. What the rules
-make of a record is in `standard_lint.py`.
+公共资源交易平台系统数据规范. The files of `config/standard` are the data; this module only knows their form. What the
+rules make of a record is in `standard_lint.py`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What the rules of the national data standard make of one record: faults, each with field, rule and advice.
 
-In the order in which a receiver checks (data-standard.md §7.2): common fields, then each field by itself (NotNull, Length,
-Date, Number, Domain, Enum, Region), unique and immutable fields, then what holds between records. A code table that is
-only a placeholder warns and never refuses.
+In the order in which a receiver checks (data-standard.md §7.2): common fields, then each field by itself (NotNull,
+Length, Date, Number, Domain, Enum, Region), unique and immutable fields, then what holds between records. A code
+table that is only a placeholder warns and never refuses.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ _FORMAT_NAMES = {8: "yyyyMMdd", 14: "yyyyMMddHHmmss"}
 class Context:
     """What a record is held against.
 
-    `taken(set, field, value)` says whether another record of the set has that value, `exists(set, field, value)` whether
-    a record of the set with that value was reported before; `before` are the fields as they were last accepted.
+    `taken(set, field, value)` says whether another record of the set has that value, `exists(set, field, value)`
+    whether a record of the set with that value was reported before; `before` are the fields as they were last
+    accepted.
     """
 
     operation: Operation = "insert"
@@ -215,7 +216,7 @@ def _between(standard: Standard, dataset: DataSet, record: Mapping[str, str], co
                 parent.field,
                 "Parent",
                 f"{parent.field} 所指的{zh}“{value}”尚未报送，应先报送",
-                f"{parent.field}: the {standard.sets[parent.parent].name} {value!r} has not been reported: it goes first",
+                f"{parent.field}: {standard.sets[parent.parent].name} {value!r} has not been reported: it goes first",
                 BASIS,
             )
     for price in standard.prices:

@@ -162,9 +162,9 @@ def _parts_hold(found: re.Match[str], table: CodeTable) -> bool:
 
 
 def check_number(code: str, *, own: bool, table: CodeTable) -> list[CodeFault]:
-    """Judge a project, tender or section number. `own` ones are held to their form; of others only what no number can be.
+    """Judge a project, tender or section number: `own` ones by their form, others by what no number can be.
 
-    Returns faults; of a foreign number none refuses but an empty or endless one.
+    Of a foreign number none refuses but an empty or endless one.
     """
     if not code or len(code) > MAX_FOREIGN or not code.isprintable() or code != code.strip():
         return [

@@ -5,7 +5,7 @@ A kind may feed several tables; the first projection gives the title of the reco
 
 from __future__ import annotations
 
-from node.projections import acts, codes, credit, entities, experts, handover, persons, trades, verdicts
+from node.projections import acts, codes, credit, entities, experts, handover, persons, rules, trades, verdicts
 from node.projections.shape import Projection
 
 PROJECTIONS: dict[str, tuple[Projection, ...]] = {
@@ -23,6 +23,8 @@ PROJECTIONS: dict[str, tuple[Projection, ...]] = {
     "expert.profile": (experts.PROJECTION,),
     "verdict": (verdicts.PROJECTION,),
     "code.division": (codes.PROJECTION,),
+    "rule.package": (rules.PACKAGES,),
+    "rule.table": (rules.TABLES,),
     "account.person": (persons.ACCOUNTS,),
     "audit.act": (persons.AUDIT,),
     "supervise.order": (persons.ORDERS,),

@@ -90,6 +90,8 @@ def notice(place: Place, document: Document[Any]) -> Row:
                 act.project_code,
                 *act.lots[:_MAX_LOTS],
                 act.trade,
+                _text(fields, "invest_code"),
+                _text(fields, "legacy_number"),
                 _text(fields, "division_name"),
                 *owner,
                 *agency,

@@ -57,10 +57,10 @@ def take(conn: Connection, trades: set[str], rules: Rules, yardstick: Yardstick,
         new: dict[Key, Row | None] = dict.fromkeys(old)
         for node in loading.holders(conn, key):
             for row in _of_node(conn, key, node, rules, yardstick, now_ms):
-                new[row["log_id"], row["record_id"]] = row
-        for place, row in new.items():
-            if row is not None and place in old:
-                row |= {name: old[place][name] for name in ("hub_lag", "top_lag")}
+                place = (row["log_id"], row["record_id"])
+                if place in old:
+                    row |= {name: old[place][name] for name in ("hub_lag", "top_lag")}
+                new[place] = row
         put(conn, old, new)
 
 

@@ -99,10 +99,17 @@ class Watch:
         policy = self._trusted.held
         if policy is None:
             return 0
+        if not await self._store.read(partial(self._behind, policy=policy)):
+            return 0
         total = 0
         while moved := await self._store.write(partial(self._step, policy=policy), READ_TABLES):
             total += moved
         return total
+
+    def _behind(self, conn: Connection, policy: TrustPolicy) -> bool:
+        """Whether there is anything to look at: found out by reading, so that the writer is left alone."""
+        newest = int(conn.execute(select(func.coalesce(func.max(_records.c.seq), 0))).scalar_one())
+        return newest > int(cursors.fact(conn, _SEQ) or 0) or cursors.fact(conn, _STAMP) != self._stamp(conn, policy)
 
     def _step(self, conn: Connection, policy: TrustPolicy) -> int:
         stamp = self._stamp(conn, policy)

@@ -26,16 +26,20 @@ from node.web import (
     portal,
     problems,
     records_api,
+    routing_pages,
+    rules_pages,
     session,
+    supervision,
     sync_api,
     uplink_pages,
     wraps_api,
 )
+from node.web.console import routes as console
 from node.web.disclosures import routes as disclosures
 from node.web.keys import Worker
 from node.web.limits import Limits
 from node.web.national import endpoint as national
-from node.web.quality import pages_board
+from node.web.quality import pages_board, pages_csv
 from node.web.signed import Callers
 
 if TYPE_CHECKING:
@@ -55,7 +59,7 @@ def build(
     )
     app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
     app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
-    app[keys.ACCOUNTS], app[keys.AUDIT] = node.accounts, node.audit
+    app[keys.ACCOUNTS], app[keys.AUDIT], app[keys.ORDERING] = node.accounts, node.audit, node.ordering
     app[keys.ATTACHMENTS] = node.attachments
     app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
     skew_s = node.settings.max_clock_skew_s
@@ -63,6 +67,8 @@ def build(
     nonces = None if node.beside is None else SharedNonces(node.beside, 3 * skew_s)
     app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=skew_s, nonces=nonces)
     app[keys.RULES], app[keys.DESK] = node.rules, node.desk
+    app[keys.PLACING] = node.placing
+    app[keys.RULE_RECORDS] = node.rule_records
     app[keys.BULLETIN], app[keys.ISSUER] = node.bulletin, node.issuer
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
@@ -86,12 +92,16 @@ def build(
         exports.routes,
         feeds.routes,
         opendata.routes,
+        rules_pages.routes,
         uplink_pages.routes,
         *disclosures.ROUTES,
         pages_board.routes,
+        pages_csv.routes,
         portal.routes,
     )
-    for routes in (*nodes, *public, *accounts.routes_for(node.settings)):
+    persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
+    desk = [console.routes, routing_pages.routes] if node.settings.role in ("district", "hub") else []
+    for routes in (*nodes, *public, *persons, *desk):
         app.add_routes(routes)
     if node.settings.intake_senders:
         national.setup(app, node.settings)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from node.errors import NotFound, Refused
 from node.uplink import held
 from node.uplink.folder import Folder
-from node.uplink.receiver import HttpReceiver
+from node.uplink.receiver import Receiver
 from node.uplink.reconcile import Reconciliation, make, today
 from node.uplink.run import Parts, Uplink
 from node.uplink.shape import Sender
 
 if TYPE_CHECKING:
-    import aiohttp
-
     from node.app import Node
 
 MOST_KEYS = 5_000_000
@@ -44,8 +43,8 @@ def sender(node: Node) -> Sender:
     )
 
 
-def uplink(node: Node, session: aiohttp.ClientSession) -> Uplink:
-    """The uplink of a node. Raises Refused when it is not a hub with a receiver, or a setting that it needs is empty."""
+def uplink(node: Node, connect: Callable[..., Receiver]) -> Uplink:
+    """The uplink of a node. Raises Refused where it is no hub with a receiver, or a setting that it needs is empty."""
     settings = node.settings
     if not configured(node):
         raise Refused(
@@ -65,8 +64,7 @@ def uplink(node: Node, session: aiohttp.ClientSession) -> Uplink:
             )
     receiver = None
     if settings.uplink_url:
-        receiver = HttpReceiver(
-            session,
+        receiver = connect(
             settings.uplink_url,
             held.answers(),
             total_s=settings.request_timeout_s,

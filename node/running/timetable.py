@@ -34,26 +34,30 @@ def timetable(node: Node, on_fatal: Callable[[], None], around: Callable[[Job], 
     settings = node.settings
     jobs = [
         Job("project", settings.project_interval_s, 600, node.projector.run),
-        Job("trades", settings.project_interval_s, 600, node.trades.run),
+        Job("trades", settings.project_interval_s, 600, node.keep_trades),
         Job("quality", settings.project_interval_s, 3600, node.quality.run),
         Job("watch", settings.watch_interval_s, 30, node.look_around),
         Job("audit", settings.audit_interval_s, 600, partial(audit_once, node.store)),
-        Job("files", settings.sync_interval_s, 600, node.carry_files),
         Job("tidy files", settings.audit_interval_s, 600, node.attachments.tidy),
         Job("oversight", settings.observe_interval_s or settings.sync_interval_s, 300, node.watch_over),
     ]
+    jobs.append(Job("accounts", settings.sync_interval_s, 300, node.accounts.upkeep))
     if settings.dump_keep_days:
         jobs.append(Job("dump", DUMP_INTERVAL_S, 3600, dumper_of(node).run))
-    jobs.append(Job("accounts", settings.sync_interval_s, 300, node.accounts.upkeep))
+    if settings.role in ("hub", "district"):
+        jobs.append(Job("routing", settings.project_interval_s, 300, node.routing_watch.run))
     first: tuple[str, ...] = ()
     wakes = [Wake(node.elsewhere, (("watch",),))]
     if settings.upstream_url:
         syncing = Syncing(node)
         jobs.append(Job("sync", settings.sync_interval_s, 900, syncing.run))
+        jobs.append(Job("files", settings.sync_interval_s, 600, syncing.carry_files))
         jobs.append(Job("push", settings.sync_interval_s, 60, syncing.push_new))
         wakes.append(Wake(node.above, (("sync",),)))
         node.above.set()
         first = ("push",)
+    else:
+        jobs.append(Job("files", settings.sync_interval_s, 600, node.carry_files))
     # What is new goes up before anything else is made of it; all else that a pass does waits for the interval.
     wakes.append(Wake(node.news, (first, ("project",), ("trades", "quality")), PROJECT_PAUSE_S))
     if settings.witnesses:
@@ -90,6 +94,12 @@ class Syncing:
             node.bulletin.bump()
         if report.entries_down or report.payloads_down:
             await node.projector.run()
+
+    async def carry_files(self) -> None:
+        """Attachments, with a node above that answers; what records list is listed either way."""
+        carried = await self._node.carry_files(reach=self._backoff.due())
+        if carried.moved:
+            self._node.bulletin.bump()
 
     async def push_new(self) -> None:
         """Push what is new, between two passes; a new version of the trust policy asks for a whole pass."""

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+import structlog
+
+from node.errors import NodeError
 from node.publishing.notice import Notice
 from node.running.duties import Duties
 from node.running.exchange import Exchange
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from node.app import Node
 
 LEASE = "jobs"
+_log = structlog.get_logger(__name__)
 
 
 class Work:
@@ -45,6 +49,8 @@ class Work:
             self._tasks.append(asyncio.create_task(self._exchange.run(self._on_fatal)))
         self._notice.open()
         self._tasks.append(asyncio.create_task(self._duties.run()))
+        if self._exchange is not None:
+            self._tasks.append(asyncio.create_task(self._follow_rules()))
 
     async def stop(self) -> None:
         """Stop the jobs and give the lease back; what is being told to other processes is told to its end."""
@@ -54,6 +60,15 @@ class Work:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._exchange is not None:
             await self._exchange.close()
+
+    async def _follow_rules(self) -> None:
+        """Where the jobs may be elsewhere, each process looks by itself whether rules have come, or their day has."""
+        while True:
+            try:
+                await self._node.rule_records.refresh()
+            except NodeError as error:
+                _log.warning("rules_not_read", code=error.code)
+            await asyncio.sleep(self._node.settings.project_interval_s)
 
     def _follower(self) -> Follower | None:
         return self._node.follower() if self._node.settings.upstream_url else None

@@ -131,7 +131,7 @@ class TradeDue(SQLModel, table=True):
 
 
 class BidReceipt(SQLModel, table=True):
-    """A bid or application that was received, encrypted; nothing of it is shown before the opening (DESIGN §4).
+    """A bid or application that was received, encrypted; nothing of it is shown before the end of bidding.
 
     `digest` is SHA-256 of the encrypted file, `kept` where that lies, `note` the receipt that its sender got, signed by
     this node. `state` is held, replaced or withdrawn; `replaces` names the receipt in whose place this one came.

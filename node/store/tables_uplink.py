@@ -49,13 +49,14 @@ class UplinkSerial(SQLModel, table=True):
 class UplinkMessage(SQLModel, table=True):
     """One record of one data set, on its way to the receiver above and afterwards.
 
-    `number` and `subject` are what it is, `data_key` is the key under which it is reported, the same for ever. The entry
-    that it comes from is (`log_id`, `idx`), of `record_id` and `version`. `fields` is what the receiver should hold,
-    `accepted` what it last accepted, `trying` what was sent without an answer, each as JSON without the common fields;
-    empty is nothing. `operation` is the one that is owed. `state` is one of
-    queued, blocked (a parent is not there), held (our lint refuses it), accepted, rejected (the receiver refuses it),
-    dead (tried too often), deleted. `place` is its place in the order of sending, parents before children; `waits` names
-    the parent for which a blocked one waits; `told` is what the last verdict said. Times are UTC milliseconds, 0: never.
+    `number` and `subject` are what it is, `data_key` is the key under which it is reported, the same for ever. The
+    entry that it comes from is (`log_id`, `idx`), of `record_id` and `version`. `fields` is what the receiver should
+    hold, `accepted` what it last accepted, `trying` what was sent without an answer, each as JSON without the common
+    fields; empty is nothing. `operation` is the one that is owed. `state` is one of queued, blocked (a parent is not
+    there), held (our lint refuses it), accepted, rejected (the receiver refuses it), dead (tried too often), deleted.
+    `place` is its place in the order of sending, parents before children; `waits` names the parent for which a
+    blocked one waits; `told` is the state that the last verdict told of, empty where there is news. Times are UTC
+    milliseconds, 0: never.
     """
 
     __tablename__ = "uplink_message"
@@ -91,6 +92,8 @@ class UplinkMessage(SQLModel, table=True):
         UniqueConstraint("number", "subject", name="uplink_message_subject_key"),
         Index("ix_uplink_message_state", "state", "place", "next_ms"),
         Index("ix_uplink_message_record", "record_id"),
+        Index("ix_uplink_message_waits", "waits"),
+        Index("ix_uplink_message_told", "told", "record_id"),
     )
 
 
@@ -100,6 +103,7 @@ class UplinkUse(SQLModel, table=True):
     __tablename__ = "uplink_use"
     message_id: int = Field(sa_column=_big(primary_key=True))
     record_id: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    __table_args__ = (Index("ix_uplink_use_record_id", "record_id"),)
 
 
 class UplinkUnique(SQLModel, table=True):
@@ -110,6 +114,7 @@ class UplinkUnique(SQLModel, table=True):
     field: str = Field(sa_column=_text(primary_key=True))
     digest: str = Field(sa_column=_text(primary_key=True))
     message_id: int = Field(sa_column=_big())
+    __table_args__ = (Index("ix_uplink_unique_message_id", "message_id"),)
 
 
 class UplinkTry(SQLModel, table=True):
@@ -189,3 +194,4 @@ class NationalValue(SQLModel, table=True):
     field: str = Field(sa_column=_text(primary_key=True))
     digest: str = Field(sa_column=_text(primary_key=True))
     data_key: str = Field(sa_column=_text())
+    __table_args__ = (Index("ix_national_value_data_key", "data_key"),)

@@ -1,4 +1,4 @@
-"""Records of one project: those that share its code, and those that the sources join by nothing but the project's name."""
+"""Records of one project: those that share its code, and those that sources join by nothing but the project's name."""
 
 from __future__ import annotations
 

@@ -23,24 +23,17 @@ from node.store.tables import (
     ViewCount,
     table,
 )
+from node.store.tables_accounts import AccountView, AuditView, OrderView
+from node.store.tables_attachments import RuleView
+from node.store.tables_routing import HandoverView
 from node.store.tables_trading import ActView
 from node.store.tables_uplink import VerdictView
 
 COUNTS = table(ViewCount)
-VIEWS: tuple[Table, ...] = tuple(
-    table(each)
-    for each in (
-        RecordView,
-        TradeView,
-        CreditView,
-        EntityView,
-        ExpertView,
-        CodeView,
-        ActView,
-        VerdictView,
-        Quarantine,
-    )
-)
+_MODELS = (RecordView, TradeView, CreditView, EntityView, ExpertView, CodeView)
+_AREAS = (ActView, HandoverView, RuleView, VerdictView)
+_PERSONS = (AccountView, AuditView, OrderView)
+VIEWS: tuple[Table, ...] = tuple(table(each) for each in (*_MODELS, *_AREAS, *_PERSONS, Quarantine))
 
 
 @contextmanager

@@ -57,8 +57,8 @@ class Page:
 class TradeQuery:
     """What to look for; empty fields ask for nothing. Sums are fen, days ISO dates, both bounds belong to the range.
 
-    `disclosure` is one of the five kinds. `division` is a code of two to six digits (all below it too) or a part of a place's name. `order` is `date` or
-    `amount`, both falling.
+    `disclosure` is one of the five kinds. `division` is a code of two to six digits (all below it too) or a part of a
+    place's name. `order` is `date` or `amount`, both falling.
     """
 
     words: str = ""

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, insert, select, update
 
 from node.domain.calendar import DAY_MS, start_of
-from node.domain.engine import Trade
+from node.domain.engine import Trade, fits
 from node.domain.envelopes import encrypted_form
 from node.domain.record import Party
 from node.domain.rulebook import ActRule
@@ -224,6 +224,9 @@ def _in_time(trade: Trade, lot: str, sort: str, now_ms: int) -> None:
     if now_ms >= deadline_ms(trade, lot, sort):
         raise Refused("the deadline has passed", zh="已过截止时间，不予接收或撤回", field="time")
     stopped = trade.lots[lot]
+    ending = trade.package.act(END_OF_BIDDING)
+    if sort == "bid" and ending is not None and not fits(ending, stopped, trade.package):
+        raise Refused(f"bidding for lot {lot} is not open", zh=f"标段 {lot} 不在接收投标的阶段", field="lot")
     if stopped.suspended or trade.is_final(stopped):
         raise Refused(f"lot {lot} is suspended or ended", zh=f"标段 {lot} 已暂停或结束", field="lot")
 

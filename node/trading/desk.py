@@ -24,7 +24,7 @@ from node.domain import engine
 from node.domain.acts import Act, Attached, Disclosure
 from node.domain.calendar import day_of
 from node.domain.engine import Fault, Trade
-from node.domain.folding import amended_by
+from node.domain.folding import amended_by, beginning, extended
 from node.domain.record import Amendment, Document, Draft, Outcome, Source
 from node.domain.rulebook import ActRule, Package
 from node.errors import ActRefused, NodeError, NotAllowed, NotFound, Overtaken, Rejected
@@ -49,6 +49,10 @@ Place = Callable[[Mapping[str, Any], str, str], Awaitable[tuple[dict[str, Any], 
 """May a trade be held here? (facts with `category`, trade, ISO day) -> what to keep of the decision, and faults."""
 
 
+Warn = Callable[[Act, Trade], list[Fault]]
+"""(act, the trade with it) -> faults that stop nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What was published: the act's number, its record, where its receipt is, and what was let pass with a warning.
@@ -70,6 +74,12 @@ async def _anywhere(facts: Mapping[str, Any], trade: str, day: str) -> tuple[dic
     return {}, []
 
 
+class CheckFiles(Protocol):
+    """Raises Rejected for a file that this node may not list: one that was not uploaded here."""
+
+    def __call__(self, conn: Connection, /, listed: Sequence[Attached]) -> None: ...
+
+
 class Desk:
     """Judges and publishes acts of this node's own trades.
 
@@ -77,6 +87,7 @@ class Desk:
         project: brings the read tables level with the own log; awaited before judging and after publishing.
         place: decides where a registration belongs.
         source: the publisher's name on each record.
+        warn: what else is to be said of an act that may be done, such as what a receiver above would not take.
         after: awaited after each act, for what is made of it; what goes wrong there undoes nothing.
     """
 
@@ -92,6 +103,8 @@ class Desk:
         source: str,
         place: Place = _anywhere,
         after: Callable[[], Awaitable[object]] | None = None,
+        warn: Warn = lambda act, trade: [],
+        check_files: CheckFiles = lambda conn, listed: None,
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -102,6 +115,8 @@ class Desk:
         self._source = Source(source)
         self._place = place
         self._after = after
+        self._warn = warn
+        self._check_files = check_files
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def new_key(self) -> str:
@@ -306,6 +321,8 @@ class Desk:
         )
         facts = {**act.fields, "category": act.category, "division": act.division, "project_code": act.project_code}
         kept, misplaced = await self._place(facts, act.trade, day_of(act.at))
+        if not any(fault.severity == "refuse" for fault in faults):
+            faults = [*faults, *self._warn(act, beginning(self._package(act.rules), act))]
         return ({f"{sections.RESERVED}routing": kept} if kept else {}), [*faults, *misplaced]
 
     def _act(
@@ -340,9 +357,12 @@ class Desk:
         )
 
     def _judge(self, held: Trade, act: Act) -> list[Fault]:
-        return engine.judge(
+        faults = engine.judge(
             held, act, self.rules.book, now_ms=self._clock(), calendar=self.rules.calendar, tables=self.rules.tables
         )
+        if any(fault.severity == "refuse" for fault in faults):
+            return faults
+        return [*faults, *self._warn(act, extended(held, act))]
 
     async def _publish(
         self,
@@ -358,6 +378,8 @@ class Desk:
         inner: Mapping[str, Any] | None = None,
         made_up: bool,
     ) -> Done:
+        if act.attachments:
+            await self._store.read(partial(self._check_files, listed=act.attachments))
         # What only authorities read needs no second fence between its fields.
         shown: dict[str, Any] = dict(act.fields)
         kept: dict[str, Any] = {}
@@ -486,9 +508,13 @@ def _amended(held: Trade, act: Act, rule: ActRule) -> ActRule | None:
     return None if target is None else held.package.act(target.act)
 
 
+TOLD = ("project_name", "owner", "agency", "invest_code", "legacy_number")
+"""Facts of a trade that each of its public records repeats, so that it is found by them too."""
+
+
 def _context(rule: ActRule, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the record of a public act repeats of its trade, for a reader who has nothing else."""
-    told = {name: facts[name] for name in ("project_name", "owner", "agency") if facts.get(name)}
+    told = {name: facts[name] for name in TOLD if facts.get(name)}
     return {"stage_name": rule.zh, **told}
 
 

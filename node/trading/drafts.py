@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from node.errors import NotAllowed, NotFound, Overtaken, Refused, TooLarge
 from node.store.tables import table
@@ -57,24 +57,26 @@ def save(
     draft: str = "",
     version: int = 0,
 ) -> Draft:
-    """Save; without `draft` a new one, else the version after `version`.
+    """Save; without `draft` a new one, else the version after `version`, of the same form and trade.
 
     Raises Overtaken when it was saved elsewhere meanwhile, NotFound, TooLarge.
     """
     text = msgspec.json.encode(content).decode()
     if len(text.encode()) > MAX_BYTES or max(len(form), len(title)) > MAX_TEXT or len(trade) > 64:
         raise TooLarge(f"a draft holds {MAX_BYTES} bytes", zh=f"草稿不得超过 {MAX_BYTES // 1024} KB", field="content")
-    more = {"form": form, "trade": trade, "title": title, "content": text, "changed_ms": now_ms}
     if draft:
         before = _own(conn, draft, account)
         if before.state == USED:
             raise Overtaken("this draft has been published", zh="该草稿已经发布", field="draft")
-        _move(conn, before, version, {**more, "state": OPEN, "second": "", "note": before.note})
+        values = {"content": text, "title": title or before.title, "state": OPEN, "second": "", "changed_ms": now_ms}
+        _move(conn, before, version, values)
         return load(conn, draft, account)
     _make_room(conn, account, now_ms)
-    made = {"id": secrets.token_hex(16), "account": account, "version": 1, "state": OPEN, "second": "", "note": ""}
-    conn.execute(insert(_drafts), [{**more, **made, "made_ms": now_ms}])
-    return load(conn, made["id"], account)
+    draft = secrets.token_hex(16)
+    more = {"form": form, "trade": trade, "title": title, "content": text, "changed_ms": now_ms}
+    made = {"id": draft, "account": account, "version": 1, "state": OPEN, "second": "", "note": "", "made_ms": now_ms}
+    conn.execute(insert(_drafts), [{**more, **made}])
+    return load(conn, draft, account)
 
 
 def load(conn: Connection, draft: str, account: str) -> Draft:
@@ -163,7 +165,7 @@ def finish(conn: Connection, draft: str, account: str, *, now_ms: int) -> None:
 def _make_room(conn: Connection, account: str, now_ms: int) -> None:
     old = and_(_drafts.c.state == USED, _drafts.c.changed_ms < now_ms - KEEP_USED_MS)
     conn.execute(delete(_drafts).where(old))
-    which = and_(_drafts.c.account == account, or_(_drafts.c.state != USED))
+    which = and_(_drafts.c.account == account, _drafts.c.state != USED)
     if conn.execute(select(func.count()).select_from(_drafts).where(which)).scalar_one() >= MAX_DRAFTS:
         raise TooLarge(
             f"an account has at most {MAX_DRAFTS} drafts",

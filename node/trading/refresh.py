@@ -21,7 +21,7 @@ from node.store.bulk import insert_many
 from node.store.db import READ_TABLES, Store
 from node.store.tables import Log, RecordView, table
 from node.store.tables_trading import ActView, TradeDue, TradeState
-from node.trading import loading
+from node.trading import deposits, loading
 from node.trading.standing import Standing, standing
 
 KINDS = ("trade.act", "trade.step")
@@ -69,7 +69,7 @@ class Refresher:
                 if step is None:
                     return done
                 # Another process may have come so far meanwhile: then its rows stand, and this one reads again.
-                if await self._store.write(partial(_write, step=step), READ_TABLES):
+                if await self._store.write(partial(self._write, step=step), READ_TABLES):
                     done += len(step.trades)
 
     async def rebuild(self) -> int:
@@ -111,6 +111,14 @@ class Refresher:
                 found.append(standing(key, node, own, acts, self._rules.book, self._rules.calendar, self._clock()))
         return found
 
+    def _write(self, conn: Connection, step: _Step) -> bool:
+        if not _written(conn, step):
+            return False
+        for one in step.found:
+            if one.state["own"] and one.trade is not None:
+                deposits.refresh(conn, one.trade, now_ms=self._clock(), calendar=self._rules.calendar)
+        return True
+
 
 def _trades_of(conn: Connection, places: set[tuple[int, bytes]]) -> dict[tuple[int, bytes], str]:
     rows = conn.execute(
@@ -129,7 +137,7 @@ def _trades_in(conn: Connection, log_id: int) -> set[str]:
     return now | set(conn.execute(select(_states.c.trade).where(of)).scalars())
 
 
-def _write(conn: Connection, step: _Step) -> bool:
+def _written(conn: Connection, step: _Step) -> bool:
     if (cursors.fact(conn, _SEQ_FACT) or "0") != step.before:
         return False
     for each in (_states, _dues):

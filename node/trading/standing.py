@@ -27,8 +27,11 @@ _UNFIT = dict.fromkeys([*range(0x20), 0x7F, *range(0x202A, 0x202F), *range(0x206
 
 @dataclass(frozen=True, slots=True)
 class Standing:
+    """Rows of the two tables, and the trade that they are of, None where it cannot be replayed."""
+
     state: Row
     dues: list[Row]
+    trade: Trade | None = None
 
 
 def standing(
@@ -70,7 +73,7 @@ def standing(
         }
     )
     state["search"] = _search(state, facts)
-    return Standing(state, [place | {"n": n} | row for n, row in enumerate(dues)])
+    return Standing(state, [place | {"n": n} | row for n, row in enumerate(dues)], trade)
 
 
 def stage_of(trade: Trade) -> str:
@@ -194,6 +197,7 @@ def _search(state: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         state["owner"],
         state["agency"],
         state["trade"],
+        *(str(facts.get(name) or "") for name in ("invest_code", "legacy_number")),
         *(str(row.get(name, "")) for row in lots[:100] for name in ("name", "section_code")),
     ]
     return fold("\n".join(_text(part) for part in parts if part))[:MAX_SEARCH]

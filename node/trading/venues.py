@@ -69,6 +69,11 @@ def close_room(conn: Connection, room: int, *, closed: bool = True) -> None:
         raise _no_room(room)
 
 
+def all_venues(conn: Connection) -> list[Row]:
+    """All venues, by name: one without rooms too."""
+    return [dict(row) for row in conn.execute(select(_venues).order_by(_venues.c.name)).mappings()]
+
+
 def rooms(conn: Connection, *, sort: str = "") -> list[Row]:
     """All rooms with their venue, by name."""
     statement = select(_rooms, _venues.c.name.label("venue"), _venues.c.address).join(

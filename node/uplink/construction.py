@@ -120,8 +120,11 @@ def bidders(v: View) -> str:
 
 def contractor(v: View) -> tuple[str, str]:
     """(name, code) of the party to a contract that is not the owner, else of the winner."""
-    named = v.others("parties", "owner")
-    return named if named[0] else v.party("result.winners", "award_notice.winners", "winners")
+    for name in ("parties", "contract.parties"):
+        named = v.others(name, "owner")
+        if named[0]:
+            return named
+    return v.party("result.winners", "award_notice.winners", "winners")
 
 
 _ABNORMAL = (("流标", "1"), ("终止开标", "2"), ("撤销", "3"))

@@ -1,6 +1,7 @@
 """The envelope of an upload: DES with TITLE, CONTEXT (none on delete) and SOURCE, as XML; and the validation beside it.
 
-The form is that of running systems (data-standard.md §7.2). Reading loads no entity, no DTD and nothing from the network.
+The form is that of running systems (data-standard.md §7.2). Reading loads no entity, no DTD and nothing from the
+network.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ def parse(data: bytes) -> etree._Element:
         root = etree.fromstring(data.removeprefix(b"\xef\xbb\xbf").strip(), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise _malformed(f"no XML: {error}"[:200], "不是有效的 XML", "data") from None
-    if root.getroottree().docinfo.doctype:
+    if b"<!DOCTYPE" in data or root.getroottree().docinfo.internalDTD is not None:
         raise _malformed("a document type is not allowed", "XML 不得含 DOCTYPE", "data")
     return root
 

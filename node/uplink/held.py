@@ -86,7 +86,7 @@ def load_tables(conn: Connection, rows: list[dict[str, str]], source: str, now_m
 
     The columns of `v4_code_values.csv` (`type`, `value`, `text`) are understood too. Raises Malformed.
     """
-    made = []
+    made: list[dict[str, Any]] = []
     for place, row in enumerate(rows, 2):
         name = (row.get("table") or row.get("type") or "").strip()
         value = (row.get("value") or "").strip()

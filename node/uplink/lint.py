@@ -6,7 +6,8 @@ exist already. What only the receiver can know (whether a name is taken elsewher
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from node.domain.acts import Act
@@ -48,6 +49,30 @@ def faults_of_act(
         Fault(names.get(fault.field, fault.field), fault.rule, fault.zh, fault.en, fault.basis, fault.severity)
         for fault in found
     ]
+
+
+def warnings_for(centre: str, division: str, url: str) -> Callable[[Act, Trade], list[Fault]]:
+    """What the desk tells a clerk before an act is published: what would be refused above, as warnings.
+
+    A legal notice is not held up by what a receiver asks for; nor does a clerk need to hear of what is filled in, or of
+    code tables that nobody has.
+    """
+
+    def warn(act: Act, trade: Trade) -> list[Fault]:
+        found = faults_of_act(act, trade, centre=centre, division=division, url=url)
+        return [
+            replace(
+                fault,
+                rule=f"national:{fault.rule}",
+                zh=f"上报国家平台时会被退回：{fault.zh}",
+                en=f"The national platform would refuse it: {fault.en}",
+                severity="warn",
+            )
+            for fault in found
+            if fault.severity == "refuse"
+        ]
+
+    return warn
 
 
 def faults_of_document(base: str, document: Document[Any], standard: Standard | None = None) -> list[Fault]:

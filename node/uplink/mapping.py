@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from node.domain.faults import Fault
-from node.domain.standard import COMMON, CONSTRUCTION_COMMON, DataSet, Standard
+from node.domain.standard import COMMON, CONSTRUCTION_COMMON, DataSet, Field, Standard
 from node.uplink import construction, land, mining, other, procurement, property
 from node.uplink.shape import Case, Fields, Message, Numbers, Sender, Template, View, messages, moment, place_name
 
@@ -85,7 +85,7 @@ def fill(
         value = row.value
         for name, word in words.items():
             value = value.replace(f"{{{name}}}", word)
-        if value:
+        if value and _fits(field, value):
             made[field.name] = value[: field.most] if field.most else value
             told.append(
                 Fault(
@@ -98,6 +98,12 @@ def fill(
                 )
             )
     return made, told
+
+
+def _fits(field: Field, value: str) -> bool:
+    """Whether a value may stand in a field of this form: one word is spelt alike in sets that mean different things."""
+    number = value.isdigit() if field.digits is not None else True
+    return number and not field.date and (not field.exact or len(value) == field.exact)
 
 
 def with_trailer(dataset: DataSet, fields: Fields, sender: Sender, now_ms: int) -> Fields:

@@ -1,8 +1,8 @@
 """Numbers under which trades are reported: a trade's own where they have the standard's form, else issued here.
 
 A number is given once and kept: `uplink_number` remembers it by what it was given to. Numbers that the hub issues carry
-its own division and the serials from 9000 on, which no centre gives (config/rules/codes.toml), so none collides with one
-that a district gave offline.
+its own division and the serials from 9000 on, which no centre gives (config/rules/codes.toml), so none collides with
+one that a district gave offline.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is to be reported: messages as rows, each under a key that it keeps, changed by what records say.
 
-Every function works inside the caller's transaction. A message is found by its set and subject, so saying the same again
-changes nothing; a new version of its record updates it, a withdrawn record deletes it, children before parents.
+Every function works inside the caller's transaction. A message is found by its set and subject, so saying the same
+again changes nothing; a new version of its record updates it, a withdrawn record deletes it, children before parents.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Origin:
 def put(
     conn: Connection, standard: Standard, system_no: str, origin: Origin, made: Sequence[Message], now_ms: int
 ) -> list[int]:
-    """Take the messages of one record; gives the ids of those that have to be sent. What it no longer says is deleted."""
+    """Take the messages of one record; gives the ids of those to be sent. What it no longer says is deleted."""
     changed: list[int] = []
     kept: set[int] = set()
     for message in made:
@@ -86,8 +86,9 @@ def decode(text: str) -> Any:
     return json.loads(text) if text else None
 
 
-def encode(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+def encode(value: Any, *, ordered: bool = False) -> str:
+    """JSON; with `ordered` in the order of the value, so that the same bytes can be made of it again."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=not ordered, separators=(",", ":"))
 
 
 def depth(standard: Standard, number: str) -> int:
@@ -99,6 +100,11 @@ def depth(standard: Standard, number: str) -> int:
     while level < DEEPEST and (now := {link.parent for each in now for link in standard.links(each)}):
         level += 1
     return level
+
+
+def upright(place: int) -> int:
+    """The place of an insert or update, of either: deletes go after all of them, the deepest first."""
+    return place if place <= DEEPEST else 2 * DEEPEST - place
 
 
 def _find(conn: Connection, number: str, subject: str) -> RowMapping | None:
@@ -144,14 +150,16 @@ def _update(conn: Connection, origin: Origin, message: Message, row: RowMapping,
     said = _said(origin, message)
     if row["fields"] == said["fields"] and row["operation"] != "delete":
         again = {name: said[name] for name in ("log_id", "idx", "version")}
+        if said["version"] != row["version"]:
+            again["told"] = ""
         conn.execute(update(rows).where(rows.c.id == row["id"]).values(again))
         return False
     operation = "update" if row["accepted"] else "insert"
-    values = said | _waiting(now_ms) | {"operation": operation}
+    values = said | _waiting(now_ms) | {"operation": operation, "place": upright(row["place"])}
     if row["accepted"] == said["fields"] and not row["trying"]:
         values |= {"state": "accepted"}  # back to what the receiver holds
     conn.execute(update(rows).where(rows.c.id == row["id"]).values(values))
-    return values["state"] == "queued"
+    return bool(values["state"] == "queued")
 
 
 def _let_go(conn: Connection, row: RowMapping, record_id: bytes, now_ms: int) -> list[int]:
@@ -168,10 +176,10 @@ def _let_go(conn: Connection, row: RowMapping, record_id: bytes, now_ms: int) ->
         return []
     if not row["accepted"] and not row["trying"]:
         forget_values(conn, [row["id"]])
-        conn.execute(update(rows).where(mine).values(state="deleted", operation="delete", faults="", waits=""))
+        conn.execute(update(rows).where(mine).values(state="deleted", operation="delete", faults="", waits="", told=""))
         return []
     # Whatever is on its way is found out first: a delete that overtakes an insert would leave it there.
-    place = 2 * DEEPEST - row["place"]
+    place = 2 * DEEPEST - upright(row["place"])
     conn.execute(update(rows).where(mine).values(_waiting(now_ms) | {"operation": "delete", "place": place}))
     return [int(row["id"])]
 

@@ -1,7 +1,7 @@
 """The receiver above, as the uplink sees it: two XML arguments in, one short answer out.
 
-`Receiver` is what sends; the HTTP one has a total timeout on every call (DESIGN L18). No answer is not an answer: whether
-the record arrived is then unknown, and asked by sending it again under the same key.
+`Receiver` is what sends; the HTTP one has a total timeout on every call (DESIGN L18). No answer is not an answer:
+whether the record arrived is then unknown, and asked by sending it again under the same key.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import aiohttp
 
 from node.uplink.held import Answers
+from node.uplink.shape import clean
 
 MAX_ANSWER_BYTES = 1 << 20
 
@@ -43,9 +44,9 @@ def understand(body: bytes, answers: Answers) -> Answer:
     start, end = text.find("{"), text.rfind("}")
     try:
         found = json.loads(text[start : end + 1])
-        status, words = str(found["STATUS"]), str(found.get("MSG", ""))[:1000]
+        status, words = str(found["STATUS"]), clean(str(found.get("MSG", "")))[:1000]
     except (ValueError, KeyError, TypeError):
-        return Answer("unknown", text[:200])
+        return Answer("unknown", clean(text)[:200])
     if status == "1":
         return Answer("accepted", words)
     return Answer(answers.sort(words), words)  # type: ignore[arg-type]

@@ -1,4 +1,5 @@
-"""Daily reconciliation (对账): what was to be reported, what was sent, accepted, held; and what the receiver holds of ours.
+"""Daily reconciliation (对账): what was to be reported, what was sent, accepted, held; and what the receiver holds of
+ours.
 
 Where the receiver tells its keys, both sides are compared key by key. A difference is listed, never mended silently.
 """
@@ -125,8 +126,7 @@ def _differences(conn: Connection, theirs: Mapping[str, str]) -> Any:
         if row.trying:
             continue  # sent and not answered: both may be true, and the next run finds out
         if bool(row.accepted) != holds:
-            ours = f"{row.state}{' (accepted)' if row.accepted else ''}"
-            yield Difference(row.data_key, row.number, row.title, ours, there)
+            yield Difference(row.data_key, row.number, row.title, row.state, there)
     for key, state in theirs.items():
         if key not in seen and state == "held":
             yield Difference(key, "", "", "", state)

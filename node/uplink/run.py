@@ -1,4 +1,5 @@
-"""The job of the uplink at the hub: take what is new, send what is due, tell what was said. Running it again is harmless.
+"""The job of the uplink at the hub: take what is new, send what is due, tell what was said. Running it again is
+harmless.
 
 One at a time: a lease in the database keeps the command line and the server from sending the same at once.
 """
@@ -47,7 +48,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Parts:
-    """What the uplink works with. `centres` gives title and division of each node by name, `rules` the rule book held."""
+    """What the uplink works with. `centres` gives title and division of each node by name, `rules` the rule book."""
 
     store: Store
     clock: Clock
@@ -175,15 +176,19 @@ class Uplink:
                 report.refused += 1
 
     async def _tell(self, report: Report) -> None:
+        standard, after = await self._store.read(held.held), b""
         while True:
-            standard = await self._store.read(held.held)
-            owed = partial(verdicts.owed, standard=standard, receiver=self._parts.name, now_ms=self._clock())
+            owed = partial(
+                verdicts.owed, standard=standard, receiver=self._parts.name, now_ms=self._clock(), after=after
+            )
             told = await self._store.read(owed)
-            if not told.drafts:
+            if told.drafts:
+                outcomes = await self._parts.publish(told.drafts)
+                await self._store.write(partial(verdicts.mark, told=told))
+                report.verdicts += sum(outcome.state == "published" for outcome in outcomes)
+            if not told.last:
                 return
-            outcomes = await self._parts.publish(told.drafts)
-            await self._store.write(partial(verdicts.mark, told=told))
-            report.verdicts += sum(outcome.state == "published" for outcome in outcomes)
+            after = told.last
 
     def _lease(self, conn: Connection) -> bool:
         holder, _, until = (cursors.fact(conn, LEASE_FACT) or "").partition("|")

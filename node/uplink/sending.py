@@ -1,8 +1,8 @@
 """What is due goes out: chosen, linted and marked in one transaction, sent, answered in another.
 
-Before anything is sent it is durable that it is being tried, with the very content. So after a crash or a lost answer the
-same goes out again under the same key; when the receiver then says that it knows the key, it has it. Nothing is ever
-there twice.
+Before anything is sent it is durable that it is being tried, with the very content. So after a crash or a lost answer
+the same goes out again under the same key; when the receiver then says that it knows the key, it has it. Nothing is
+ever there twice.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from node.domain.standard_lint import Context, lint
 from node.store.tables import table
 from node.store.tables_uplink import UplinkTry
 from node.store.upsert import insert_or_ignore
-from node.uplink import envelope, mapping, outbox
+from node.uplink import envelope, mapping, numbers, outbox
 from node.uplink.mapping import Fill
 from node.uplink.outbox import rows, unique
 from node.uplink.receiver import Answer
@@ -133,7 +133,7 @@ def _mark(
     conn: Connection, terms: Terms, row: RowMapping, operation: str, fields: Fields, faults: str | None = None
 ) -> None:
     values: dict[str, Any] = {
-        "trying": outbox.encode({"operation": operation, "fields": fields, "said": row["fields"]})
+        "trying": outbox.encode({"operation": operation, "fields": fields, "said": row["fields"]}, ordered=True)
         if not row["trying"]
         else row["trying"],
         "attempts": row["attempts"] + 1,
@@ -157,7 +157,7 @@ def faults_of(text: str) -> list[Fault]:
     ]
 
 
-# --- parents and unique values ------------------------------------------------------------------------------------------
+# --- parents and unique values ---------------------------------------------------------------------------------------
 
 
 def _parent_missing(conn: Connection, standard: Standard, row: RowMapping) -> tuple[str, RowMapping | None] | None:
@@ -190,6 +190,8 @@ def _wait(conn: Connection, terms: Terms, row: RowMapping, waits: tuple[str, Row
         f"its {terms.standard.sets[number].name} {subject!r} is not with the receiver: this goes by itself once it is",
     )
     values = {"state": "blocked", "waits": name, "faults": _plain([fault])}
+    if values["faults"] == row["faults"]:
+        values["told"] = "blocked"  # nothing new
     conn.execute(update(rows).where(rows.c.id == row["id"]).values(values))
 
 
@@ -218,7 +220,7 @@ def _claim(conn: Connection, dataset: DataSet, fields: Fields, mine: int) -> Non
         insert_or_ignore(conn, unique, wanted)
 
 
-# --- answers ------------------------------------------------------------------------------------------------------------
+# --- answers ---------------------------------------------------------------------------------------------------------
 
 
 def settle(conn: Connection, terms: Terms, answered: Sequence[tuple[Due, Answer]]) -> None:
@@ -246,7 +248,7 @@ def release(conn: Connection, names: Sequence[str], now_ms: int) -> None:
     """Look again at what waits for these parents: they have come, or it is now known why not."""
     if names:
         waiting = and_(rows.c.state == "blocked", rows.c.waits.in_(list(names)))
-        conn.execute(update(rows).where(waiting).values(state="queued", next_ms=now_ms, waits="", faults=""))
+        conn.execute(update(rows).where(waiting).values(state="queued", next_ms=now_ms, waits="", told=""))
 
 
 def _settle(conn: Connection, terms: Terms, row: RowMapping, due: Due, answer: Answer) -> str:
@@ -276,6 +278,11 @@ def _settle(conn: Connection, terms: Terms, row: RowMapping, due: Due, answer: A
 def _accepted(conn: Connection, terms: Terms, row: RowMapping, due: Due) -> None:
     if due.operation == "delete":
         _gone(conn, row["id"], terms.now_ms)
+        if row["operation"] != "delete":
+            # It has come back since. A key that was deleted is never used again.
+            key = numbers.data_key(conn, terms.sender.system_no, row["number"])
+            again = {"operation": "insert", "attempts": 0, "next_ms": terms.now_ms, "told": ""}
+            _put(conn, row["id"], state="queued", data_key=key, accepted_ms=0, **again)
         return
     said = _said_in(row["trying"])
     if row["operation"] == "delete":

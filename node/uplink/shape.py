@@ -37,7 +37,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The codes under which a trade is reported: its own where they have the standard's form, else issued at the hub."""
+    """The codes under which a trade is reported: its own where they have the right form, else issued at the hub."""
 
     project: str = ""
     tender: str = ""
@@ -49,11 +49,11 @@ class Numbers:
 class Case:
     """What one record says of a trade.
 
-    `base` names the record for its messages and stays the same in all its versions; `sets` are the data sets it becomes;
-    `fields` are its own values, `facts` those of the trade until then (registration's by their names, later acts' as
-    `<act>.<field>`); `lots` are rows with `number` and `name`; `elements` maps an element of the standard to the name and
-    type of the field that holds it, where a rule package says so. `at_ms` is when it happened; `first` says that it is the registration, so
-    that its fields are those of the project.
+    `base` names the record for its messages and stays the same in all its versions; `sets` are the data sets it
+    becomes; `fields` are its own values, `facts` those of the trade until then (registration's by their names, later
+    acts' as `<act>.<field>`); `lots` are rows with `number` and `name`; `elements` maps an element of the standard to
+    the name and type of the field that holds it, where a rule package says so. `at_ms` is when it happened; `first`
+    says that it is the registration, so that its fields are those of the project.
     """
 
     base: str
@@ -267,7 +267,8 @@ def ms_of(day: str) -> int | None:
     text = moment(day)
     if not text:
         return None
-    made = datetime(*(int(text[a:b]) for a, b in _PARTS), tzinfo=UTC)  # type: ignore[misc]
+    year, month, day_, hour, minute, second = (int(text[a:b]) for a, b in _PARTS)
+    made = datetime(year, month, day_, hour, minute, second, tzinfo=UTC)
     return int((made - BEIJING).timestamp() * 1000)
 
 
@@ -335,12 +336,12 @@ def messages(
     for number in order:
         template = templates[number]
         for view, tail in _views(template, case, numbers, sender):
-            fields = {name: value for name, value in template.make(view).items() if value}
+            fields = {name: clean(value) for name, value in template.make(view).items() if value}
             for element, (name, sort) in case.elements.items():
                 if known(number, element) and (shown := view.typed(name, sort)):
                     fields[element] = shown
             subject = template.subject(view) if template.subject else f"{case.base}{tail}"
-            made.append(Message(number, subject, fields, template.base))
+            made.append(Message(number, clean(subject), fields, template.base))
     return made
 
 

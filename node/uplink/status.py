@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, true
+from sqlalchemy import ColumnElement, Connection, and_, func, select, true, update
 
 from node.domain.faults import Fault
 from node.domain.standard import Standard
@@ -127,6 +127,19 @@ def retry(conn: Connection, now_ms: int, *, ids: Sequence[int] = (), wanted: Fil
     which = rows.c.id.in_(list(ids)) if wanted is None else _which(wanted)
     found = conn.execute(select(rows.c.id).where(and_(failed, which))).scalars().all()
     return outbox.requeue(conn, found, now_ms)
+
+
+def report_again(conn: Connection, data_key: str, now_ms: int) -> int:
+    """Report one message anew, also one that was accepted: after a difference that a person has looked at.
+
+    It goes as an update; a receiver that does not know its key gets it as an insert under that key.
+    """
+    row = conn.execute(select(rows).where(rows.c.data_key == data_key)).mappings().first()
+    if row is None or row["state"] == "deleted":
+        return 0
+    operation = row["operation"] if row["operation"] == "delete" or not row["accepted"] else "update"
+    conn.execute(update(rows).where(rows.c.id == row["id"]).values(operation=operation))
+    return outbox.requeue(conn, [row["id"]], now_ms)
 
 
 def filled(conn: Connection) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """From entries to messages: what is new in the logs of this hub and its districts, after the uplink's cursor.
 
-It goes no further than the read tables have come, for these say which version of a record counts. A record whose content
-has not come yet is noted and looked at again; nothing behind it waits.
+It goes no further than the read tables have come, for these say which version of a record counts. A record whose
+content has not come yet is noted and looked at again; nothing behind it waits.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from node.store.tables_uplink import UplinkLate
 from node.store.upsert import insert_or_ignore
 from node.uplink import acts, credit, experts, held, legacy, mapping, numbers, outbox, parties
 from node.uplink.outbox import Origin
-from node.uplink.shape import Case, Message, Sender, moment
+from node.uplink.shape import Case, Message, Sender, clean, moment
 from node.wire.document import decode
 
 STAGE, PROJECTED = "uplink", "project"
@@ -235,7 +235,7 @@ def _put_act(conn: Connection, desk: Desk, state: LogState, row: RowMapping, act
         row["version"],
         act.category,
         case.division or place,
-        act.title,
+        clean(act.title)[:400],
         act.at,
     )
     outbox.put(conn, desk.standard, desk.sender.system_no, origin, made, desk.now_ms)

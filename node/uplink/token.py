@@ -1,7 +1,7 @@
 """The token of an upload: SYSTEM_NO and the moment, encrypted with the sender's secret by DES.
 
-DES is what the receiver asks for, and protects nothing here that the line (TLS, 政务外网) does not. Mode and padding are
-not stated by the sources: CBC with the key as first vector, PKCS 7, hex, as the platforms of that make do it.
+DES is what the receiver asks for, and protects nothing here that the line (TLS, 政务外网) does not. Mode and padding
+are not stated by the sources: CBC with the key as first vector, PKCS 7, hex, as the platforms of that make do it.
 """
 
 from __future__ import annotations

@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, and_, exists, select, update
+from sqlalchemy import Connection, RowMapping, and_, select, update
 
 from node.domain.record import Document, Draft, Source
 from node.domain.standard import Standard
 from node.domain.verdicts import STATES, Verdict, VerdictItem, worst
 from node.store import logs
-from node.store.tables import table
-from node.store.tables_uplink import UplinkMessage
 from node.uplink.outbox import rows
 from node.uplink.sending import faults_of
 
 BATCH = 200
-_others = table(UplinkMessage).alias("other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +25,24 @@ class Told:
     drafts: tuple[Draft, ...]
     marks: tuple[tuple[int, str], ...]
     """(id of a message, its state as told)."""
+    last: bytes
+    """The last record that was looked at; nothing when there is none left."""
 
 
-def owed(conn: Connection, standard: Standard, receiver: str, now_ms: int) -> Told:
-    """The verdicts on records all of whose messages have settled and of which something new can be said."""
-    open_ = exists(
-        select(_others.c.id).where(and_(_others.c.record_id == rows.c.record_id, _others.c.state == "queued"))
-    )
-    fresh = and_(rows.c.told != rows.c.state, rows.c.state != "queued", ~open_)
-    ids = conn.execute(select(rows.c.record_id).where(fresh).distinct().limit(BATCH)).scalars().all()
+def owed(conn: Connection, standard: Standard, receiver: str, now_ms: int, after: bytes = b"") -> Told:
+    """Verdicts on records, after one by id, whose messages have all settled and of which something new can be said."""
+    fresh = and_(rows.c.told == "", rows.c.state != "queued", rows.c.record_id > after)
+    query = select(rows.c.record_id).where(fresh).distinct().order_by(rows.c.record_id).limit(BATCH)
+    ids = list(conn.execute(query).scalars())
+    of_record: dict[bytes, list[RowMapping]] = {record_id: [] for record_id in ids}
+    for row in conn.execute(select(rows).where(rows.c.record_id.in_(ids)).order_by(rows.c.id)).mappings():
+        of_record[row["record_id"]].append(row)
     drafts, marks = [], []
-    for record_id in ids:
-        found = list(conn.execute(select(rows).where(rows.c.record_id == record_id).order_by(rows.c.id)).mappings())
-        drafts.append(_draft(conn, standard, receiver, found, now_ms))
-        marks += [(row["id"], row["state"]) for row in found]
-    return Told(tuple(drafts), tuple(marks))
+    for found in of_record.values():
+        if all(row["state"] != "queued" for row in found):
+            drafts.append(_draft(conn, standard, receiver, found, now_ms))
+            marks += [(row["id"], row["state"]) for row in found]
+    return Told(tuple(drafts), tuple(marks), ids[-1] if ids else b"")
 
 
 def mark(conn: Connection, told: Told) -> None:

@@ -223,6 +223,8 @@ TEXT: Final[dict[str, Pair]] = {
         "只能翻到前 {number} 条；请按节点、类别或环节缩小范围。",
         "Only the first {number} can be reached; narrow by node, category or step.",
     ),
+    "quality_division_name": ("区划名称", "Name of the division"),
+    "quality_address": ("网址", "Address"),
     "quality_none": ("没有这样的记录。", "There are no such records."),
     "quality_no_place": ("（未载明区划）", "(no place given)"),
     "quality_chart": ("图：{name}。同样的数字见表。", "Chart: {name}. The table says the same."),

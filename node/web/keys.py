@@ -11,11 +11,14 @@ from aiohttp import web
 
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
+from node.accounts.orders import Ordering
 from node.attachments.desk import Attachments
 from node.clock import Clock
 from node.keyring import Keyring
 from node.publishing.publish import Publisher
 from node.routing.issuing import Issuer
+from node.routing.placing import Placing
+from node.rule_records import RuleRecords
 from node.rules import Rules
 from node.settings import Settings
 from node.store.db import Store
@@ -70,11 +73,17 @@ ISSUER = web.AppKey("issuer", Issuer)
 """Gives out numbers of trades."""
 RULES = web.AppKey("rules", Rules)
 """The rule book, calendar and tariff now held."""
+PLACING = web.AppKey("placing", Placing)
+"""Says which centre a trade belongs to."""
+RULE_RECORDS = web.AppKey("rule_records", RuleRecords)
+"""Rules that came as records, and which of them this node takes over."""
 DESK = web.AppKey("desk", Desk)
 """Judges and publishes acts of this node's own trades."""
 WORKER = web.AppKey("worker", Worker)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 """Accounts of persons and their sessions."""
+ORDERING = web.AppKey("ordering", Ordering)
+"""Gives the orders of a supervising department."""
 AUDIT = web.AppKey("audit", Audit)
 """Writes down what persons do: `await request.app[AUDIT].note(person, action, object, detail)`."""
 ATTACHMENTS = web.AppKey("attachments", Attachments)

@@ -10,10 +10,19 @@ from functools import cache
 from typing import Any
 
 from node import __version__
-from node.web import openapi_pages, openapi_schemas, openapi_table, openapi_trades
+from node.web import openapi_files, openapi_pages, openapi_quality, openapi_schemas, openapi_table, openapi_trades
 from node.web.openapi_parts import SIGNATURE, Json, Operation
 
-OPERATIONS: tuple[Operation, ...] = (*openapi_table.TABLE, *openapi_trades.TABLE, *openapi_pages.TABLE)
+OPERATIONS: tuple[Operation, ...] = (
+    *openapi_table.TABLE,
+    *openapi_trades.TABLE,
+    *openapi_pages.TABLE,
+    *openapi_files.TABLE,
+    *openapi_quality.TABLE,
+)
+
+FOR_PERSONS = frozenset("login logout account accounts register routing supervision console uplink".split())
+"""First parts of addresses that are pages of logged-in persons: forms with a session, no interface for programs."""
 
 _ABOUT = """\
 A federated public-resource trading node. Each node keeps an append-only, signed log of the records that it issues \

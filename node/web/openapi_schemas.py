@@ -10,6 +10,7 @@ import msgspec
 from node.domain import KINDS
 from node.domain.audience import AUDIENCES
 from node.errors import all_errors
+from node.routing.issuing import MAX_SUBJECT
 from node.store.alarms import SEVERITIES, TITLES
 from node.web import openapi_trades
 from node.web.openapi_parts import (
@@ -87,6 +88,17 @@ def schemas() -> dict[str, Json]:
             ),
         ),
         "PayloadConflict": record("Go on from here · 请从此处继续", size=integer()),
+        "FilesAsked": record(files=array(ref("FileAsked"))),
+        "FileAsked": record(
+            "A file that a log of `node` lists and that is not here · 本节点缺少的附件",
+            sha256=string(pattern="^[0-9a-f]{64}$"),
+            node=string(),
+            size=integer(),
+            have=integer("bytes that are kept already · 已收字节数"),
+        ),
+        "FileKept": record(
+            size=integer("bytes that are kept · 已收字节数"), held=boolean("whether all of it is here · 是否已完整")
+        ),
         "Wraps": record(
             "Key wraps of sealed sections, signed by the origin · 密封部分的密钥封装",
             next=integer("ask for what came after this the next time · 下次从此处续取"),
@@ -108,11 +120,15 @@ def schemas() -> dict[str, Json]:
         ),
         "Hello": record(node=string("who answers · 应答节点"), caller=string("who called · 呼叫节点")),
         "Enrolled": record(fingerprint=string("SHA-256 of the card's text · 名片指纹", pattern="^[0-9a-f]{64}$")),
-        "CodeRequest": record(
-            request=string("the asker's own name for it · 请求名", pattern="^[A-Za-z0-9_.:-]{1,100}$"),
-            **{"class": string("公共资源交易分类 · class", pattern="^[A-Z][0-9]{2}$")},
-            subject=string("what it is for · 对象"),
-        ),
+        "CodeRequest": {
+            "type": "object",
+            "properties": {
+                "request": string("the asker's own name for it · 请求名", pattern="^[A-Za-z0-9_.:-]{1,100}$"),
+                "class": string("公共资源交易分类 · class", pattern="^[A-Z][0-9]{2}$"),
+                "subject": string("what it is for · 对象", maxLength=MAX_SUBJECT),
+            },
+            "required": ["request", "class"],
+        },
         "UnifiedCode": record(
             code=string("统一交易标识码", pattern="^[A-Z][0-9]{2}-[0-9A-Z]{18}-[0-9]{8}-[0-9]{6}-[0-9A-Z*]$"),
             again={"type": "boolean", "description": "this request had it already · 此前已给出"},

@@ -14,7 +14,6 @@ from node.store.logs import all_logs
 from node.store.view_record import record
 from node.store.view_status import counts, federation, policy_version, quarantine
 from node.tlog.note import parse_note
-from node.trading.loading import node_of
 from node.trusted import newest as newest_policy
 from node.web import files_shown, pages
 from node.web.exports import XLSX_ROWS, not_understood
@@ -124,7 +123,7 @@ async def one_record(request: web.Request) -> web.Response:
         shown = history.version(number)
         found = page_of(history, shown, people(conn, request), request.app[RULES].book, asked=origin)
         files = files_shown.of_section(conn, shown.payload, "public") if found["document"] else []
-        return found | {"files": files, "files_node": node_of(shown.log.origin)}
+        return found | {"files": files}
 
     return pages.render(request, "record.html", **await request.app[STORE].read(read))
 
@@ -135,7 +134,7 @@ async def status(request: web.Request) -> web.Response:
         who = people(conn, request)
         held = quarantine(conn, limit=QUARANTINE_ROWS)
         stale_ms = request.app[CLOCK]() - quiet_ms(request.app[SETTINGS].sync_interval_s)
-        shown = {"policy": policy_version(conn), "alarms": alarm_rows(raised(conn), who)}
+        shown: dict[str, Any] = {"policy": policy_version(conn), "alarms": alarm_rows(raised(conn), who)}
         shown["files"] = files_shown.state(conn, who)
         return status_tables(federation(conn), held, who, stale_ms=stale_ms) | shown
 

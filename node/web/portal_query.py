@@ -36,7 +36,11 @@ SORTS: dict[str, Pair] = {
 }
 GRADES: dict[str, Pair] = {"良好": ("良好", "Good"), "不良": ("不良", "Bad")}
 ORDERS: dict[str, Pair] = {"date": ("按日期", "By date"), "amount": ("按金额", "By amount")}
-TRADE_KINDS: dict[str, Pair] = {name: (kind.zh, kind.en) for name, kind in KINDS.items() if name.startswith("trade.")}
+TRADE_KINDS: dict[str, Pair] = {
+    name: (kind.zh, kind.en)
+    for name, kind in KINDS.items()
+    if name.startswith("trade.") and kind.sections["main"][1] == "public"
+}
 CODE_TABLES: dict[str, Pair] = {
     name: (KINDS[name].zh, KINDS[name].en) for name in ("code.division", "expert.class") if name in KINDS
 }
@@ -220,6 +224,7 @@ def _require_order(form: Form, query: TradeQuery) -> None:
 
 
 def form_of(given: Mapping[str, str], names: tuple[str, ...]) -> Form:
+    """The fields of an address by these names, cleaned of what no database takes."""
     form = Form({name: _clean(given.get(name, "")) for name in names})
     for name in names:
         # Which of two values was meant, nobody can tell.

@@ -15,6 +15,7 @@ NAVIGATION: Final[tuple[tuple[str, Pair], ...]] = (
     ("/entities", ("市场主体", "Market parties")),
     ("/quality", ("数据质量", "Data quality")),
     ("/codes", ("代码表", "Code tables")),
+    ("/rules", ("交易规则", "Rules")),
     ("/open-data", ("开放数据", "Open data")),
     ("/status", ("节点状态", "Node status")),
     ("/verify-help", ("如何核验", "How to verify")),

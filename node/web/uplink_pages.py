@@ -1,7 +1,8 @@
-"""Pages of the uplink: at the hub what is reported and what needs a person; at a district what was said of its records."""
+"""Pages of the uplink: at the hub what is reported and what needs a person; at a district the verdicts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -17,7 +18,7 @@ from node.uplink import held, reconcile, status
 from node.uplink.status import PAGE, Filter
 from node.web import pages, session
 from node.web.keys import AUDIT, CLOCK, SETTINGS, STORE
-from node.web.uplink_text import RETRIES, STATES
+from node.web.uplink_text import RETRIES, STATES, THERE
 
 routes = web.RouteTableDef()
 READ, RETRY = "read.shared", "uplink.retry"
@@ -46,11 +47,13 @@ async def retry(request: web.Request) -> web.Response:
             ids = [int(session.text(form, "id", 20))]
         except ValueError:
             raise Malformed("no such message", zh="没有这条记录", field="id") from None
-        again = partial(status.retry, now_ms=now_ms, ids=ids)
+        again: Callable[[Connection], int] = partial(status.retry, now_ms=now_ms, ids=ids)
+    elif which == "key":
+        again = partial(status.report_again, data_key=session.text(form, "key", 40), now_ms=now_ms)
     elif which in ("filter", "all"):
         again = partial(status.retry, now_ms=now_ms, wanted=wanted if which == "filter" else Filter())
     else:
-        raise Malformed("retry one, filter or all", zh="请选择重送范围", field="which")
+        raise Malformed("retry one, key, filter or all", zh="请选择重送范围", field="which")
     count = await request.app[STORE].write(again)
     said = urlencode({name: getattr(wanted, name) for name in Filter.__slots__ if getattr(wanted, name)})
     await request.app[AUDIT].note(person, "uplink.retry", which, f"{count} {said}", permission=RETRY)
@@ -85,6 +88,7 @@ async def _queue(request: web.Request, *, may: bool) -> web.Response:
         may=may,
         states=STATES,
         retries=RETRIES,
+        there=THERE,
         retried=retried if retried.isdigit() else "",
         categories={name: (name, english) for name, english in CATEGORIES.items()},
         address=partial(_address, wanted),

@@ -23,6 +23,13 @@ RETRIES: Final[dict[str, Pair]] = {
     "dead": ("线路恢复后重送", "Send it again once the line works"),
 }
 
+# What the receiver says of a key.
+THERE: Final[dict[str, Pair]] = {
+    "held": ("已有", "Has it"),
+    "deleted": ("已删除", "Deleted"),
+    "": ("没有", "Has it not"),
+}
+
 TEXT: Final[dict[str, Pair]] = {
     "uplink_title": ("国家平台上报", "Uplink to the national platform"),
     "uplink_lead": (
@@ -87,7 +94,9 @@ TEXT: Final[dict[str, Pair]] = {
     "uplink_differences": ("差异", "Differences"),
     "uplink_ours": ("本方", "Ours"),
     "uplink_theirs": ("对方", "Theirs"),
-    "uplink_absent": ("无", "none"),
+    "uplink_unknown_here": ("本方没有", "Not known here"),
+    "uplink_report_again": ("重新上报", "Report again"),
+    "uplink_minutes": ("{number} 分钟", "{number} min"),
     "uplink_verdicts": ("上报结果", "Verdicts"),
     "uplink_verdicts_lead": (
         "市级枢纽把本中心的记录上报国家平台后，逐条回传结果。待改正的请改正来源记录，系统会自动重新上报。",

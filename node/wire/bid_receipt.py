@@ -24,8 +24,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from node.errors import Malformed
+from node.errors import BadSignature, Malformed
 from node.tlog.note import Ed25519Signer, Note, VerifierKey, parse_note, verify_note
+from node.wire.trust import TrustPolicy
 
 MAGIC = "ggzy-node/bid-receipt/v1"
 SORTS = ("bid", "application")
@@ -37,7 +38,7 @@ _FILE = re.compile(r"([0-9a-f]{64}) ([1-9][0-9]{0,15}) ([a-z0-9-]{1,20})")
 
 @dataclass(frozen=True, slots=True)
 class BidReceipt:
-    """What the note says. `number` is 32 hex digits, `digest` SHA-256 of the encrypted file, `form` how it is encrypted.
+    """What the note says. `number` is 32 hex digits, `digest` SHA-256 of the encrypted file, `form` its encryption.
 
     With the state `withdrawn` it is the receipt of a withdrawal, `time_s` that of the withdrawal.
     """
@@ -72,14 +73,33 @@ class BidReceipt:
         lines = [MAGIC, self.node, *(f"{name} {value}" for name, value in zip(_NAMES, values, strict=True))]
         return "\n".join(lines) + "\n"
 
+    def plain(self) -> dict[str, str | int]:
+        """Its values by name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     def sign(self, custody: Ed25519Signer) -> bytes:
         """The whole note. Raises Malformed for what does not fit a line of it."""
         parse(self.text())
         return Note(self.text(), (custody.sign_note(self.text()),)).encode()
 
 
+def is_receipt(data: bytes) -> bool:
+    """Whether bytes look like a bid's receipt."""
+    return data.startswith(MAGIC.encode() + b"\n")
+
+
+def verify(data: bytes, policy: TrustPolicy) -> BidReceipt:
+    """Verify a receipt by a trust policy, offline. Raises Malformed, BadSignature."""
+    grants = policy.grants(use="custody")
+    receipt, key = open_bid_receipt(data, [grant.key for grant in grants])
+    until_s = policy.retired_at(key)
+    if until_s is not None and receipt.time_s > until_s:
+        raise BadSignature("the custody key was retired before this receipt: it may be a thief's")
+    return receipt
+
+
 def open_bid_receipt(data: bytes, keys: Iterable[VerifierKey]) -> tuple[BidReceipt, VerifierKey]:
-    """Verify a receipt, offline, against the custody keys of a policy. Raises Malformed, BadSignature."""
+    """Read a receipt that one of these custody keys signed. Raises Malformed, BadSignature."""
     note = parse_note(data)
     key, _ = verify_note(note, keys)[0]
     receipt = parse(note.text)
@@ -98,21 +118,20 @@ def parse(text: str) -> BidReceipt:
         found = _FILE.fullmatch(file)
         if magic != MAGIC or end or found is None:
             raise ValueError
-        plain = lambda value: "" if value == "-" else value  # noqa: E731
         receipt = BidReceipt(
             node,
             trade,
-            plain(lot),
+            _plain(lot),
             sort,
             number,
             bidder,
-            plain(uscc),
+            _plain(uscc),
             found[1],
             int(found[2]),
             found[3],
             int(time_s),
             state,
-            plain(replaces),
+            _plain(replaces),
         )
         fits = sort in SORTS and state in STATES and bidder and bidder == bidder.strip() and node
         if not fits or not _HEX.fullmatch(number) or not _HEX.fullmatch(trade) or receipt.text() != text:
@@ -120,3 +139,7 @@ def parse(text: str) -> BidReceipt:
     except ValueError:
         raise Malformed("not a bid receipt of a version that this program knows") from None
     return receipt
+
+
+def _plain(value: str) -> str:
+    return "" if value == "-" else value

@@ -28,6 +28,7 @@ VIEWS = (
     "code_view",
     "act_view",
     "verdict_view",
+    "rule_view",
     "quarantine",
 )
 

@@ -594,3 +594,12 @@ def test_owed_comes_by_time_left() -> None:
 
 def test_doctests() -> None:
     assert doctest.testmod(limits).failed == 0 == doctest.testmod(rulebook).failed
+
+
+def test_the_text_of_a_clarification_replaces_no_notices_text() -> None:
+    walk = Walk("construction", "2026-03-02")
+    notice = walk.do("notice", content="公告全文", bid_deadline=ms("2026-04-10"), doc_until="2026-03-20")
+    walk.to("2026-03-05").do("clarification", content="补充图纸", affects=True, bid_deadline=ms("2026-04-20"))
+    assert walk.trade is not None
+    values = walk.trade.values[notice]
+    assert (values["content"], values["bid_deadline"]) == ("公告全文", ms("2026-04-20"))

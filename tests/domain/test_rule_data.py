@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from node.domain.limits import check_clocks, check_limits
 from node.domain.posts import ROLES
 from node.domain.rulebook import ClockRule, Condition, LimitRule, Package, Point
 from node.domain.trades import CATEGORIES
+from node.resources import config_dir
 from tests.domain.walks import CALENDAR, KEY, RULES, ms, package, value
 
 PACKAGES = RULES.packages
@@ -443,3 +445,9 @@ def test_rules_not_read_do_not_refuse() -> None:
     for held, rule in [*CLOCKS, *LIMITS]:
         if not rule.verified:
             assert rule.severity != "refuse", f"{held.id}: {rule.id}"
+
+
+def test_the_page_of_rules_lists_every_row_that_is_not_verified() -> None:
+    page = (config_dir().parent / "docs" / "rules.md").read_text("utf-8")
+    stated = set(re.findall(r"^\| `([a-z]+:[a-z-]+)` \|", page, re.MULTILINE))
+    assert stated == {f"{held.id}:{rule.id}" for held, rule in [*CLOCKS, *LIMITS] if not rule.verified}

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import text
 
-from node.projections import fsck_views
+from node.projections import PROJECTIONS, fsck_views
 from node.projections.follow import STAGE, Projector
 from node.publishing import fsck
 from node.store import cursors, erased, logs, payloads
@@ -196,3 +196,9 @@ def test_the_judge_tells_of_it_with_advice(filled):
 
     (found,) = world.store.read_now(lambda conn: judge(conn, broken))
     assert found.origin == "" and "LookupError" in found.en and "secret" not in str(found)
+
+
+def test_every_read_table_is_judged():
+    """One that is not among the views could not even be projected beside them."""
+    fed = {each.table.name for shown in PROJECTIONS.values() for each in shown}
+    assert fed <= {view.name for view in VIEWS}

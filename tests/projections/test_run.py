@@ -36,8 +36,8 @@ def world(request):
 
 
 def test_every_kind_has_a_projection():
-    """But for those that are read as what they are: orders to erase, and what is said of logs."""
-    without = {name for name in KINDS if name == "record.erasure" or name.startswith(("log.", "trust."))}
+    """But for those that are read as what they are: orders to erase, dumps, and what is said of logs."""
+    without = {name for name in KINDS if name.startswith(("record.erasure", "dump.", "log.", "trust."))}
     assert set(PROJECTIONS) == set(KINDS) - without
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 
 from net import Net, Running, result
+from people import Office
 
 from node.attachments import rows
 from node.attachments.check import check
 from node.domain.acts import Act, Attached
 from node.domain.record import Document, Draft, Source
+from node.publishing.erase import Wish
 from node.sync.peer import chunks
 
 
@@ -97,7 +99,7 @@ async def test_one_missing_file_blocks_neither_records_nor_other_files(net: Net)
 
 
 async def test_a_file_that_was_lost_comes_back_from_the_hub(net: Net) -> None:
-    hub, east = await net.start("hub", "east")
+    _, east = await net.start("hub", "east")
     data = pdf(9000, 5)
     attached = await put(east, data)
     await east.publish(act(1, attached))
@@ -125,3 +127,23 @@ async def test_bytes_that_are_not_the_hash_are_never_kept(net: Net) -> None:
     assert "bad-proof" in report.failures[attached.sha256]
     assert not await held(hub, attached)
     assert await hub.node.attachments.transfers.have(attached.sha256, name) == 0
+
+
+async def test_what_is_erased_by_law_takes_its_files_along(net: Net) -> None:
+    hub, east = await net.start("hub", "east")
+    both, alone = await put(east, pdf(4000, 8), "a.pdf"), await put(east, pdf(4000, 9), "身份证.pdf")
+    outcome, _ = await east.publish(act(1, both, alone), act(2, both))
+    await net.settle()
+    assert await held(hub, alone) and outcome.record_id is not None
+    office = Office(net)
+    order = await office.order(east, Wish(outcome.record_id, east.origin, "unlawful", sections=("main",)), east, hub)
+    await office.publish(east, order)
+    await net.settle()
+    for each in (east, hub):
+        assert not await held(each, alone) and await held(each, both), each.name
+        assert (await each.get(f"/files/{alone.sha256}"))[0] == 404
+        assert await each.node.attachments.files.store.read(lambda conn: rows.listed(conn, alone.sha256)) == []
+    # A rebuild makes everything anew, and neither brings it back nor asks for it.
+    await hub.node.projector.rebuild()
+    await hub.node.carry_files()
+    assert await hub.node.store.read(lambda conn: rows.missing(conn)) == [] and await held(hub, both)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
+from node.cli.verify import verify
 from node.domain.calendar import day_of
-from node.trading import register
+from node.domain.record import Party
+from node.store.tables import Policy, table
+from node.trading import bids, register
+from node.wire import bid_receipt
 from tests.scenarios.net import Net, Running
 from tests.trading.bench import DAY, Clerk
 
+POLICIES = table(Policy)
 POSTS = frozenset({"acceptance", "publication", "venue", "archive"})
 ANNA = Clerk("anna@east", POSTS)
 BORIS = Clerk("boris@east", POSTS)
@@ -102,3 +108,30 @@ async def test_the_trade_is_the_same_wherever_it_is_replayed(net):
     page = await hub.page("/trades?q=%E7%A4%BA%E4%BE%8B%E9%81%93%E8%B7%AF")
     assert "中标结果公告" in page and "示例施工公司1" in page
     assert "王先生" not in page
+
+
+async def test_a_bids_receipt_verifies_by_the_trust_policy_alone(net, tmp_path, capsys):
+    (east, hub) = await net.start("east", "hub")
+    node, clock = east.node, net.clock
+    begun = await node.desk.begin(ANNA, "工程建设", "", registration())
+    today = day_of(clock())
+    notice = {"content": "公告", "doc_from": today, "doc_until": day_of(clock() + 6 * DAY), "security_asked": False}
+    await node.desk.act(ANNA, begun.trade, "notice", fields={**notice, "bid_deadline": clock() + 25 * DAY})
+    trade, _ = await node.store.read(lambda conn: register.trade_of(conn, node.rules.book, begun.trade))
+    head = b"age-encryption.org/v1\n-> X25519 abc"
+    given = bids.Incoming(trade.key, "1", Party("甲公司"), head, "ab" * 32, 4096)
+
+    def work(conn):
+        custody = node.keys.custody
+        return bids.receive(conn, given, trade, node=node.settings.name, custody=custody, now_ms=clock())
+
+    receipt, note = await node.store.write(work)
+    assert bid_receipt.verify(note, hub.node.trusted.policy) == receipt
+    await net.settle()
+    for path in ("/trades", "/api/records", "/status"):
+        assert "甲公司" not in await east.page(path)
+    file, policy = tmp_path / "bid.txt", tmp_path / "trust.txt"
+    file.write_bytes(note)
+    policy.write_bytes(await hub.node.store.read(lambda conn: conn.execute(select(POLICIES.c.note)).scalar_one()))
+    verify(file, policy, None, as_json=True)
+    assert receipt.number in capsys.readouterr().out

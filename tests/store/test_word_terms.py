@@ -72,7 +72,15 @@ def test_numbers_rise_as_dates_do():
     [("500103", "5", True), ("500103", "50010", True), ("50x", "50", True), ("50x", "500", False), ("", "5", False)],
 )
 def test_a_division_is_found_by_the_beginning_of_its_code(code, asked, found):
-    row = {"search": "", "amount_fen": None, "category": "", "kind": "", "log_id": 1, "disclosure": "", "division": code}
+    row = {
+        "search": "",
+        "amount_fen": None,
+        "category": "",
+        "kind": "",
+        "log_id": 1,
+        "disclosure": "",
+        "division": code,
+    }
     terms = word_terms.trade_terms(row | {"division_name": "渝中区"})
     assert held(terms, word_terms.need_division(asked)) is found
     assert held(terms, word_terms.need_place("中区")) and not held(terms, word_terms.need_place("江北"))

@@ -19,13 +19,22 @@ from tests.trading.bench import ANNA, BORIS, DAY, NODE, PACKAGE, Bench, open_ben
 STATE = "select trade, node, stage, stages, acts, withdrawn, owed, done, done_late, next_due_ms from trade_state"
 DUES = "select trade, node, n, clock, act, lots, state, due_ms, done_seq from trade_due order by trade, node, n"
 
+ON_BOTH = pytest.mark.parametrize("database", ["sqlite", "postgres"])
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def bench(request):
-    with open_bench(request.param) as made:
+
+@pytest.fixture
+def database() -> str:
+    """Where a test names none: what differs between the two is looked at in few."""
+    return "sqlite"
+
+
+@pytest.fixture
+def bench(database):
+    with open_bench(database) as made:
         yield made
 
 
+@ON_BOTH
 async def test_what_is_owed_is_late_when_its_day_has_passed_without_any_act(bench):
     key = await bench.begin()
     await bench.to_result(key)
@@ -65,6 +74,7 @@ async def test_lots_go_their_own_ways(bench):
     assert state["stages"] == {"1": "opened", "2": "opened", "3": "failed"} and state["stage"] == "opened"
 
 
+@ON_BOTH
 async def test_the_register_finds_by_words_place_and_state(bench):
     for title in ("滨江道路工程", "学校食堂设备", "滨江公园"):
         await bench.begin(title, project_code=f"P-{title}")
@@ -116,6 +126,7 @@ async def test_a_trade_of_unknown_rules_is_listed_with_the_reason(bench):
     assert row["title"] == "外地项目" and "other@9" in row["fault"]
 
 
+@ON_BOTH
 async def test_new_rules_and_read_tables_made_anew_are_heeded(bench):
     key = await bench.begin()
     await bench.to_result(key)
@@ -130,6 +141,7 @@ async def test_new_rules_and_read_tables_made_anew_are_heeded(bench):
     assert (bench.rows(STATE), bench.rows(DUES)) == before
 
 
+@ON_BOTH
 async def test_two_that_refresh_at_once_agree(bench):
     other = bench.restart()
     for title in "一二三":

@@ -3,8 +3,8 @@
     scripts/uplink-trial --records 10000 [--seed N] [--busy 50 --fail 50 --lose 50 --drop 50]
 
 A hub and a sandbox, both real nodes with their own databases, HTTP between them. Records of five categories and of the
-black list, some of them with faults that the standard refuses; new versions and withdrawals on the way. It ends with every
-record accepted or explained, and none twice: else exit status 1 and what is wrong.
+black list, some of them with faults that the standard refuses; new versions and withdrawals on the way. It ends with
+every record accepted or explained, and none twice: else exit status 1 and what is wrong.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ async def pair(directory: Path, *, faults: str = "", **settings: Any) -> AsyncIt
         await server.close()
 
 
-# --- records ------------------------------------------------------------------------------------------------------------
+# --- records ---------------------------------------------------------------------------------------------------------
 
 
 def draft(kind: str, key: str, body: Any, **more: Any) -> Draft:
@@ -315,7 +315,7 @@ def main() -> int:
         outcome = asyncio.run(work(Path(directory)))
     took = time.monotonic() - begun
     print(
-        f"{outcome.records} records, {outcome.messages} messages, {outcome.sent} sent in {outcome.runs} runs, {took:.0f} s"
+        f"{outcome.records} records, {outcome.messages} messages, {outcome.sent} sent, {outcome.runs} runs, {took:.0f}s"
     )
     print(f"requests without an answer: {outcome.failures} ({outcome.failures / max(1, outcome.sent):.1%})")
     print("states: " + ", ".join(f"{state} {count}" for state, count in sorted(outcome.states.items())))

@@ -12,6 +12,11 @@ from node.web.keys import ACCOUNTS, SETTINGS
 from node.web.problems import status_of
 
 routes = web.RouteTableDef()
+# Who logs in at a node of a department, and who at a centre.
+REALMS = {
+    "supervision": ("行政监督", "supervision"),
+    "service": ("交易服务与交易主体", "trading service and market parties"),
+}
 
 
 @routes.get("/login")
@@ -65,7 +70,7 @@ async def log_out(request: web.Request) -> web.Response:
 def _page(request: web.Request, form: Shown, status: int = 200) -> web.Response:
     session.open_form(request)
     realm = "supervision" if request.app[SETTINGS].role == "supervision" else "service"
-    return pages.render(request, "accounts/login.html", status=status, form=form, realm=realm)
+    return pages.render(request, "accounts/login.html", status=status, form=form, realm=realm, realms=REALMS)
 
 
 def _next(wanted: str) -> str:

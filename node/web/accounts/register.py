@@ -15,7 +15,7 @@ from node.web.keys import ACCOUNTS, REGISTER_LIMITS, SETTINGS
 from node.web.problems import status_of
 
 routes = web.RouteTableDef()
-PER_S = 0.3
+PER_S = 0.5
 """So many registrations a second from one address in the long run, ten seconds' worth at once."""
 NAMES = ("login", "name", "org_name", "org", "password")
 

@@ -15,7 +15,7 @@ from node.domain.acts import DISCLOSURE_NAMES, DISCLOSURES, Act
 from node.domain.calendar import Calendar
 from node.domain.clocks import OwedNotice
 from node.domain.engine import Lot, Trade
-from node.domain.folding import amended_by
+from node.domain.folding import amended_by, own_text
 from node.domain.rulebook import ActRule, FieldRule, Package
 from node.web.disclosures import values
 from node.web.portal_fields import Change, Field
@@ -246,7 +246,9 @@ def _changes(public: Sequence[Said], trade: Trade | None) -> dict[int, tuple[int
             continue
         rule = trade.package.act(target.act)
         known = {each.name: each for each in rule.fields} if rule else {}
-        said = {name: value for name, value in act.fields.items() if name in known}
+        by = trade.package.act(act.act)
+        own = own_text(by) if by else frozenset()
+        said = {name: value for name, value in act.fields.items() if name in known and name not in own}
         # Of a step inside nothing is public but what a change of it says.
         before = now.get(target.seq, {})
         found[seq] = target.seq, tuple(_compared(known, before, said))

@@ -1,0 +1,43 @@
+"""What stands beside a trade's acts on its page: deposits, bids once they may be told of, rooms booked, charges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from node.accounts.person import Person
+from node.domain.engine import Trade
+from node.errors import NotAllowed, Refused
+from node.trading import bids, charges, deposits, venues
+from node.web.console import shell
+from node.web.console.deposits import STATES as DEPOSIT_STATES
+from node.web.keys import STORE
+
+
+async def of_trade(request: web.Request, trade: Trade, who: Person) -> dict[str, Any]:
+    """What this centre works with for one of its trades."""
+    now = shell.now_ms(request)
+
+    def read(conn: Connection) -> dict[str, Any]:
+        return {
+            "deposits": deposits.of_trade(conn, trade.key),
+            "bids": [_bids(conn, trade, number, now) for number in trade.lots],
+            "bookings": venues.of_trade(conn, trade.key),
+            "charges": charges.of_trade(conn, trade.key),
+            "purposes": venues.PURPOSES,
+            "deposit_states": DEPOSIT_STATES,
+            "may_book": who.may("venue.book"),
+        }
+
+    return await request.app[STORE].read(read)
+
+
+def _bids(conn: Connection, trade: Trade, lot: str, now_ms: int) -> dict[str, Any]:
+    """Bids of a lot; `told` is None before the deadline: then nobody learns anything of them."""
+    try:
+        told = bids.counted(conn, trade, [lot], now_ms=now_ms)
+    except (NotAllowed, Refused):
+        told = None
+    return {"lot": lot, "told": told}

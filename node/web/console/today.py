@@ -1,0 +1,38 @@
+"""今日待办: what is owed, late first, then by time left; beside it what waits for this person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from node.trading import register
+from node.web.console import failures, keeping, shell
+from node.web.keys import STORE
+
+routes = web.RouteTableDef()
+SHOWN = 200
+
+
+@routes.get("/console")
+async def today(request: web.Request) -> web.Response:
+    who = await shell.centre(request)
+    now, book = shell.now_ms(request), shell.desk(request).rules.book
+
+    def read(conn: Connection) -> dict[str, Any]:
+        rows = register.todo(conn, now_ms=now, limit=SHOWN + 1)
+        return {"rows": rows[:SHOWN], "more": len(rows) > SHOWN, "board": register.board(conn, now_ms=now)}
+
+    found = await request.app[STORE].read(read)
+    for row in found["rows"]:
+        package = book.get(row["rules"])
+        rule = package.act(row["act"]) if package else None
+        row["act_name"] = shell.act_name(package, row["act"])
+        row["stage_name"] = shell.stage_name(package, row["stage"])
+        row["mine"] = rule is not None and shell.may_do(who, rule)
+        row["posts"] = shell.posts_of(rule) if rule else []
+    mine, waiting = await keeping.lists(request, who) if who.may("draft.edit") else ([], [])
+    return shell.render(
+        request, "today.html", who, mine=mine, waiting=waiting, failures=await failures.count(request), **found
+    )

@@ -1,0 +1,137 @@
+"""Rules for everybody to read: packages in force with their clauses, versions and what changed, tables, services."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from aiohttp import web
+
+from node.domain.acts import DISCLOSURE_NAMES
+from node.domain.rulebook import Package
+from node.domain.rulediff import diff
+from node.domain.ruletables import SORT_NAMES, RuleTable
+from node.errors import Malformed, NotFound
+from node.rule_records import Body, RuleRecords
+from node.web import pages
+from node.web.keys import RULE_RECORDS, RULES
+from node.web.portal_text import Pair
+
+routes = web.RouteTableDef()
+PART_KEYS: Final[dict[str, str]] = {
+    "": "rules_head",
+    "stages": "rules_stages",
+    "acts": "rules_acts",
+    "clocks": "rules_clocks",
+    "limits": "rules_limits",
+    "notices": "rules_notices",
+    "rows": "rules_rows",
+}
+MAX_ROWS = 2000
+
+
+@routes.get("/rules")
+async def index(request: web.Request) -> web.Response:
+    records, book = await _records(request), request.app[RULES].book
+    today = records.today()
+    categories = dict.fromkeys(package.category for package in book.packages)
+    found = [book.of(category, today) for category in categories]
+    in_force = [package for package in found if package is not None]
+    coming = sorted(
+        (each for each in book.packages if each.effective_from > today), key=lambda each: each.effective_from
+    )
+    tables = records.tables()
+    return pages.render(
+        request,
+        "rules/index.html",
+        in_force=[_line(records, each) for each in in_force],
+        coming=[_line(records, each) for each in coming],
+        services=[_table(each) for each in tables if each.sort == "services"],
+        tables=[_line(records, each) for each in tables if each.sort != "services"],
+        not_taken=[each for each in records.records if not each.taken],
+    )
+
+
+@routes.get("/rules/diff")
+async def compare(request: web.Request) -> web.Response:
+    records = await _records(request)
+    old, new = (records.find(_name(request.query.get(which, ""))) for which in ("from", "to"))
+    if type(old) is not type(new):
+        raise Malformed("a package and a table cannot be compared", zh="规则包与规则表不能比较", field="to")
+    changes = [{"change": each, "part": PART_KEYS[each.part]} for each in diff(old, new)]
+    return pages.render(request, "rules/diff.html", old=old, new=new, changes=changes, address=_address)
+
+
+@routes.get("/rules/{name:.+}")
+async def one(request: web.Request) -> web.Response:
+    records = await _records(request)
+    body = records.find(_name(request.match_info["name"]))
+    shown: dict[str, Any] = {"line": _line(records, body), "versions": _versions(records, body)}
+    if isinstance(body, RuleTable):
+        return pages.render(request, "rules/table.html", table=_table(body), limit=MAX_ROWS, **shown)
+    return pages.render(request, "rules/package.html", package=body, disclosures=DISCLOSURE_NAMES, **shown)
+
+
+async def _records(request: web.Request) -> RuleRecords:
+    records = request.app[RULE_RECORDS]
+    await records.refresh()
+    return records
+
+
+def _name(given: str) -> str:
+    if "@" not in given or len(given) > 200:
+        raise NotFound("rules are named <id>@<version>", zh="规则应写作 编号@版本")
+    return given
+
+
+def _address(body: Body) -> str:
+    return f"/rules/{quote(body.name, safe='@/')}"
+
+
+def _line(records: RuleRecords, body: Body) -> dict[str, Any]:
+    """What a list shows of a package or table."""
+    record = records.of(body.name)
+    if isinstance(body, Package):
+        rows = [*body.clocks, *body.limits, *body.notices]
+        sort, unverified = "package", sum(not row.verified for row in rows)
+        number = len(body.acts) + len(rows)
+    else:
+        sort, number = body.sort, len(body.rows)
+        unverified = sum(not body.verified(row) for row in body.rows)
+    return {
+        "body": body,
+        "address": _address(body),
+        "sort": SORT_NAMES[sort],
+        "rows": number,
+        "unverified": unverified,
+        "record": record.record_id.hex() if record is not None else "",
+        "withdrawn": record is not None and record.withdrawn,
+        "why": ("", "") if record is None else record.why,
+    }
+
+
+def _versions(records: RuleRecords, body: Body) -> list[dict[str, Any]]:
+    """All versions of it, newest first, each with the address of its comparison with the one before."""
+    found = [each for each in records.versions(body.id) if type(each) is type(body)]
+    lines = []
+    for place, each in enumerate(found):
+        before = found[place - 1] if place else None
+        line = _line(records, each)
+        line["compare"] = (
+            f"/rules/diff?from={quote(before.name, safe='@')}&to={quote(each.name, safe='@')}" if before else ""
+        )
+        line["here"] = each.name == body.name
+        lines.append(line)
+    return lines[::-1]
+
+
+def _table(table: RuleTable) -> dict[str, Any]:
+    rows = [
+        {"row": row, "basis": table.basis(row), "verified": table.verified(row), "name": _pair(row.zh, row.en)}
+        for row in table.rows[:MAX_ROWS]
+    ]
+    return {"table": table, "rows": rows, "address": _address(table), "sort": SORT_NAMES[table.sort]}
+
+
+def _pair(zh: str, en: str) -> Pair:
+    return zh, en or zh

@@ -1,0 +1,71 @@
+"""Words for what persons do, as the audit trail names it; an action that is not here stands as it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from node.domain import posts
+from node.domain.rulebook import ActRule
+from node.web.portal_format import money
+from node.web.portal_labels import LABELS
+from node.web.portal_text import Pair
+
+MAX_VALUE = 600
+
+ACTIONS: dict[str, Pair] = {
+    "log-in": ("登录", "Log in"),
+    "log-out": ("退出", "Log out"),
+    "session.end": ("结束登录", "End a session"),
+    "password.change": ("修改密码", "Change the password"),
+    "totp.on": ("启用动态口令", "One-time codes on"),
+    "totp.off": ("停用动态口令", "One-time codes off"),
+    "account.register": ("注册账号", "Register an account"),
+    "account.add": ("新建账号", "Make an account"),
+    "account.roles": ("调整角色", "Give roles"),
+    "account.enable": ("启用账号", "Open an account"),
+    "account.disable": ("停用账号", "Close an account"),
+    "account.reset": ("重置密码", "Reset a password"),
+    "audit.export": ("导出留痕", "Export the trail"),
+    "order.override": ("下达指令：调整交易场所", "Order: another place"),
+    "order.pause": ("下达指令：暂停", "Order: pause"),
+    "order.resume": ("下达指令：恢复", "Order: resume"),
+    "order.explain": ("下达指令：说明情况", "Order: explain"),
+}
+
+
+def action(name: str) -> Pair:
+    return ACTIONS.get(name, (name, name))
+
+
+def roles(names: str) -> Pair:
+    """Roles of a record, with blanks between."""
+    known = [posts.ROLES[name] if name in posts.ROLES else None for name in names.split()]
+    return (
+        "、".join(role.zh if role else name for role, name in zip(known, names.split(), strict=True)),
+        ", ".join(role.en if role else name for role, name in zip(known, names.split(), strict=True)),
+    )
+
+
+def fields(given: dict[str, Any], rule: ActRule | None) -> list[tuple[Pair, Pair]]:
+    """(label, value) of an act's fields, in the words of its rule where this node holds that."""
+    known = {each.name: each for each in rule.fields} if rule is not None else {}
+    order = {name: place for place, name in enumerate(known)}
+    found = []
+    for name, value in sorted(given.items(), key=lambda item: (order.get(item[0], len(order)), item[0])):
+        each = known.get(name)
+        label = (each.zh, each.en) if each is not None else LABELS.get(name, (name, name))
+        is_money = each is not None and each.type == "money" and isinstance(value, int)
+        shown = money(value) if is_money else (text(value), text(value))
+        found.append((label, shown))
+    return found
+
+
+def text(value: Any) -> str:
+    if isinstance(value, str):
+        return value[:MAX_VALUE]
+    try:
+        return msgspec.json.encode(value).decode()[:MAX_VALUE]
+    except (msgspec.MsgspecError, TypeError, ValueError):
+        return "…"  # what another node put there is no plain data

@@ -1,0 +1,275 @@
+"""The console's pages beside the straight way: who may see them, faults beside fields, drafts, review, rooms."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from openpyxl import load_workbook
+
+from node.domain.acts import Attached
+from node.rules import load_packaged
+from node.store.logs import all_logs
+from node.web.console import sheets
+from tests.scenarios.net import Net
+from tests.web.console.walking import POSTS, Clerk, FormPage, problems
+from tests.web.persons import PASSWORD, Clock, serving
+
+PACKAGES = {each.id: each for each in load_packaged().packages}
+OTHER = PACKAGES["other"]
+VOLUNTARY = {"mandatory": False, "owner_decision": "业主决定"}
+ADDRESSES = (
+    "",
+    "/trades",
+    "/trades.csv",
+    "/trades/new",
+    "/trades/new/other",
+    "/drafts",
+    "/venues",
+    "/deposits",
+    "/charges",
+    "/failures",
+    "/import",
+)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Any]:
+    clock = Clock()
+    async with serving(tmp_path / "n", clock) as (node, client):
+        for account, posts in (("li.na", POSTS), ("wang.fang", ["publication"]), ("zhao.min", ["administrator"])):
+            await node.accounts.add(account, account, list(posts), PASSWORD)
+
+        async def clerk(account: str = "li.na") -> Clerk:
+            return await Clerk(node, client, clock).log_in(account)
+
+        yield clerk
+
+
+async def test_strangers_are_sent_to_log_in_and_other_posts_are_refused(world: Any) -> None:
+    stranger = await world("zhao.min")
+    for path, status in (("/trades/new", 403), ("/drafts", 403), ("/failures", 200), ("/import", 200), ("", 200)):
+        await stranger.get(f"/console{path}", status)
+    stranger.browser.cookies.clear()
+    for path in ADDRESSES:
+        await stranger.get(f"/console{path}", 303)
+        assert stranger.browser.last.headers["Location"].startswith("/login?next=/console")
+    assert "/console" not in await stranger.get("/")
+
+
+async def test_every_page_stands_on_an_empty_node_in_both_languages(world: Any) -> None:
+    clerk = await world()
+    for path in ADDRESSES:
+        for language in ("zh", "en"):
+            page = await clerk.get(f"/console{path}?lang={language}")
+            assert "no-store" in clerk.browser.last.headers["Cache-Control"]
+            if not path.endswith(".csv"):
+                assert page.count("<h1>") == 1 and " style=" not in page and " onclick=" not in page
+                ids = re.findall(r' id="([^"]+)"', page)
+                assert len(ids) == len(set(ids))
+
+
+async def test_faults_stand_beside_their_fields_and_lines_come_and_go_without_script(world: Any) -> None:
+    clerk = await world()
+    path = "/console/trades/new/construction"
+    first = FormPage(await clerk.get(path)).fields
+    typed = [(name, text) for name, text in first if name not in ("do", "f.estimate", "f.owner.uscc")]
+    typed += [("f.estimate", "很多"), ("f.owner.name", "甲"), ("f.owner.uscc", "123")]
+    await clerk.send(path, [*typed, ("add", "lots")], 200)
+    assert clerk.page.count('class="line"') == 2 and 'value="很多"' in clerk.page
+    await clerk.send(path, [*FormPage(clerk.page).fields, ("drop", "lots.0")], 200)
+    assert clerk.page.count('class="line"') == 1
+    await clerk.send(path, [*typed, ("do", "preview")], 400)
+    said = problems(clerk.page)
+    assert any("统一社会信用代码不对" in each for each in said)
+    assert 'aria-describedby="f-estimate-sum f-estimate-notes"' in clerk.page
+    assert '<a href="#f-project_name">项目名称</a>' in clerk.page
+    # What could not be read is not also called missing, and the project's name is asked for once.
+    assert clerk.page.count("估算价”") == 0 and "请填写标题" not in clerk.page
+
+
+async def test_the_wrong_tier_is_refused_with_the_right_centre_and_handed_over(tmp_path: Path) -> None:
+    net = Net(tmp_path)
+    try:
+        hub, east = await net.start("hub", "east")
+        for running in (hub, east):
+            await running.node.accounts.add("li.na", "李娜", list(POSTS), PASSWORD)
+        clerk = await Clerk(east.node, east.server, net.clock).log_in("li.na")
+        mining = PACKAGES["mining"].acts[0]
+        values = clerk.values(mining, {}, {"project_name": "某矿探矿权", "mandatory": True})
+        path = "/console/trades/new/mining"
+        await clerk.fill(path, mining.fields, values, status=400)
+        assert "全市矿业权出让" in clerk.page and "移交" in clerk.page and hub.node.settings.title in clerk.page
+        to = await clerk.send(path, [*FormPage(clerk.page).fields, ("do", "handover")])
+        assert to == "/console/trades/new?done=handed"
+        await net.settle()
+        theirs = await Clerk(hub.node, hub.server, net.clock).log_in("li.na")
+        page = await theirs.get("/console/trades/new")
+        assert "某矿探矿权" in page
+        found = re.search(r'name="handover" value="([0-9a-f]{32})"', page)
+        assert found
+        draft = await theirs.send("/console/trades/new", [("csrf", theirs.browser.token(page)), ("handover", found[1])])
+        assert "某矿探矿权" in await theirs.get(draft)
+    finally:
+        await net.stop()
+
+
+async def test_a_draft_is_kept_and_a_second_pair_of_eyes_may_return_or_approve_it(world: Any) -> None:
+    clerk, other = await world(), await world("wang.fang")
+    trade = await clerk.register(OTHER, project_name="示例项目", **VOLUNTARY)
+    rule = OTHER.act("notice")
+    path = f"/console/trades/{trade}/notice"
+    values = clerk.values(rule, {}, {"bid_deadline": clerk.moment(20)})
+    saved = await clerk.fill(path, rule.fields, values, "save")
+    assert "draft=" in saved and "示例项目" in await clerk.get("/console/drafts")
+    draft = await clerk.fill(saved, rule.fields, {})
+    await clerk.send(draft, [*FormPage(await clerk.get(draft)).fields, ("do", "submit")])
+    assert "等待复核" in await clerk.get(draft) and 'value="publish"' not in clerk.page
+    assert "示例项目" in await other.get("/console")
+    token = [("csrf", other.browser.token(await other.get(draft)))]
+    await other.send(draft, [*token, ("do", "return"), ("note", "")], 400)
+    await other.send(draft, [*token, ("do", "return"), ("note", "开标时间有误")])
+    assert "开标时间有误" in await clerk.get(draft)
+    await clerk.send(draft, [*FormPage(clerk.page).fields, ("do", "submit")])
+    await other.get(draft)
+    await other.send(draft, [*token, ("do", "approve")])
+    await other.get(draft, 404)
+    assert await clerk.publish(draft) == f"/console/trades/{trade}?done=published"
+    page = await clerk.get(f"/console/trades/{trade}")
+    assert "wang.fang@" in page and "没有草稿" in await clerk.get("/console/drafts")
+    # Sent a second time, the same form does nothing twice.
+    await clerk.get(draft, 404)
+    assert "<title>" in await other.get(f"/console/trades/{trade}/print/2")
+
+
+async def test_autosave_keeps_what_was_typed_and_notices_another_window(world: Any) -> None:
+    clerk = await world()
+    fields = FormPage(await clerk.get("/console/trades/new/other")).fields
+    kept = [each for each in fields if each[0] not in ("f.project_name", "do")]
+    sent = [*kept, ("page", "/console/trades/new/other"), ("f.project_name", "半个名")]
+    await clerk.send("/console/autosave", sent, 200)
+    draft = re.search(r'"draft": "([0-9a-f]{32})", "version": 1', clerk.page)
+    assert draft and 'value="半个名"' in await clerk.get(f"/console/trades/new/other?draft={draft[1]}")
+    again = [(name, {"draft": draft[1], "version": "1"}.get(name, text)) for name, text in sent]
+    await clerk.send("/console/autosave", again, 200)
+    await clerk.send("/console/autosave", again, 409)
+    await clerk.send("/console/autosave", [("csrf", dict(fields)["csrf"]), ("page", "/elsewhere")], 404)
+
+
+async def test_an_act_is_withdrawn_with_a_reason_and_stays_to_be_seen(world: Any) -> None:
+    clerk = await world()
+    trade = await clerk.register(OTHER, project_name="示例项目", **VOLUNTARY)
+    await clerk.act(trade, OTHER, "notice", bid_deadline=clerk.moment(20))
+    path = f"/console/trades/{trade}/withdraw/2"
+    await clerk.send(path, FormPage(await clerk.get(path)).fields, 400)
+    assert "撤回须说明原因" in clerk.page
+    await clerk.send(path, [*FormPage(clerk.page).fields[:1], ("reason", "截止时间写错")])
+    page = await clerk.get(f"/console/trades/{trade}")
+    assert "已撤回" in page and "截止时间写错" in page
+    first = f"/console/trades/{trade}/withdraw/1"
+    await clerk.get(first)
+    await clerk.act(trade, OTHER, "notice", bid_deadline=clerk.moment(20))
+    await clerk.send(first, [*FormPage(await clerk.get(first)).fields[:1], ("reason", "x")], 400)
+    assert "登记之后已有环节" in clerk.page
+
+
+async def test_a_form_is_filled_in_by_excel_and_its_faults_name_their_cell(world: Any) -> None:
+    clerk = await world()
+    path = "/console/trades/new/other"
+    cookie = "; ".join(f"{name}={value}" for name, value in clerk.browser.cookies.items())
+    fields = FormPage(await clerk.get(path)).fields
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), headers={"Cookie": cookie}) as session:
+        url = clerk.browser.client.make_url(path)
+        async with session.get(f"{url}?format=xlsx") as answer:
+            book = load_workbook(io.BytesIO(await answer.read()))
+        sheet = book[sheets.FIRST]
+        rows = {sheet.cell(row, 1).value: row for row in range(4, sheet.max_row + 1)}
+        sheet.cell(rows["project_name"], 5, "表格项目")
+        sheet.cell(rows["estimate"], 5, "很多")
+        out = io.BytesIO()
+        book.save(out)
+        form = aiohttp.FormData({"csrf": dict(fields)["csrf"], "key": dict(fields)["key"], "do": "xlsx"})
+        form.add_field("file", out.getvalue(), filename="a.xlsx")
+        async with session.post(url, data=form) as answer:
+            page = await answer.text()
+            assert answer.status == 400
+    assert 'value="表格项目"' in page and f"填写!E{rows['estimate']} 估算价" in page
+
+
+async def test_a_file_goes_with_the_draft_into_the_record(world: Any) -> None:
+    clerk = await world()
+    trade = await clerk.register(OTHER, project_name="示例项目", **VOLUNTARY)
+    path = f"/console/trades/{trade}/notice"
+    fields = dict(FormPage(await clerk.get(path)).fields)
+    cookie = "; ".join(f"{name}={value}" for name, value in clerk.browser.cookies.items())
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), headers={"Cookie": cookie}) as session:
+        form = aiohttp.FormData({**fields, "do": "attach"}, quote_fields=False)  # names as browsers send them
+        form.add_field("file", b"%PDF-1.4\n%%EOF\n", filename="招标文件.pdf", content_type="application/pdf")
+        async with session.post(clerk.browser.client.make_url(path), data=form, allow_redirects=False) as answer:
+            assert answer.status == 303, problems(await answer.text())
+            saved = answer.headers["Location"].split("#")[0]
+    assert "招标文件.pdf" in await clerk.get(saved), saved
+    rule = OTHER.act("notice")
+    values = clerk.values(rule, {}, {"bid_deadline": clerk.moment(20)})
+    await clerk.publish(await clerk.fill(saved, rule.fields, values))
+    found, records = await clerk.recorded(trade)
+    assert [each.name for each in records[-1].act.attachments] == ["招标文件.pdf"] and found.lots
+    assert isinstance(records[-1].act.attachments[0], Attached)
+
+
+async def test_rooms_are_not_booked_twice(world: Any) -> None:
+    clerk = await world()
+    path = "/console/venues"
+    token = ("csrf", clerk.browser.token(await clerk.get(path)))
+    await clerk.send(path, [token, ("do", "venue"), ("name", "一号楼"), ("address", "某路 1 号")])
+    await clerk.send(path, [token, ("do", "room"), ("venue", "1"), ("name", "第一开标室"), ("sort", "opening")])
+    when = [("from", "2025-11-25 09:00"), ("to", "2025-11-25 11:00"), ("room", "1"), ("purpose", "opening")]
+    await clerk.send(path, [token, ("do", "book"), *when, ("title", "甲项目开标")])
+    page = await clerk.get(f"{path}?week=2025-11-25")
+    assert "甲项目开标" in page and "09:00–11:00" in page
+    await clerk.send(path, [token, ("do", "book"), *when, ("title", "乙项目开标")], 409)
+    assert "该时段已被预约：甲项目开标" in clerk.page and 'value="乙项目开标"' in clerk.page
+    await clerk.send(path, [token, ("do", "book"), ("from", "明天"), ("to", ""), ("room", "1")], 400)
+    cancel = [token, ("do", "cancel"), ("booking", "1"), ("version", "1")]
+    await clerk.send(path, [*cancel, ("reason", "")], 400)
+    await clerk.send(path, [*cancel, ("reason", "改期")])
+    assert "甲项目开标" not in await clerk.get(f"{path}?week=2025-11-25")
+
+
+async def test_deposits_come_and_go_and_charges_follow_the_tariff_alone(world: Any) -> None:
+    clerk = await world()
+    trade = await clerk.register(OTHER, project_name="示例项目", **VOLUNTARY)
+    path = "/console/deposits"
+    token = ("csrf", clerk.browser.token(await clerk.get(f"{path}?trade={trade}")))
+    given = [token, ("trade", trade), ("lot", "1"), ("purpose", "bid"), ("name", "甲公司"), ("form", "transfer")]
+    await clerk.send(path, [*given, ("do", "take"), ("amount", "二十"), ("paid_at", "2025-11-24 10:00")], 400)
+    assert 'aria-describedby="i-amount-note"' in clerk.page and 'value="甲公司"' in clerk.page
+    paid = [("amount", "2"), ("amount.unit", "万元"), ("paid_at", "2025-11-24 10:00")]
+    await clerk.send(path, [*given, ("do", "take"), *paid])
+    page = await clerk.get(f"{path}?trade={trade}")
+    deposit = re.search(r'name="deposit" value="([0-9a-f]+)"', page)
+    assert deposit and "20,000.00" in page and "20,000.00" in await clerk.get(f"/console/trades/{trade}")
+    back = [token, ("trade", trade), ("deposit", deposit[1]), ("version", "1"), ("do", "return")]
+    await clerk.send(path, back)
+    assert "已退还" in await clerk.get(f"{path}?trade={trade}")
+    charge = [token, ("trade", trade), ("lot", "1"), ("payer", "owner"), ("name", "甲公司"), ("amount", "100万")]
+    await clerk.send("/console/charges", [*charge, ("do", "make")], 400)
+    assert "公布的收费标准中没有" in clerk.page
+
+
+async def test_the_register_is_asked_by_its_address_and_goes_home_as_a_table(world: Any) -> None:
+    clerk = await world()
+    for name in ("甲道路工程", "乙设备采购"):
+        await clerk.register(OTHER, project_name=name, **VOLUNTARY)
+    page = await clerk.get("/console/trades?words=道路&state=open")
+    assert "甲道路工程" in page and "乙设备采购" not in page
+    assert "没有这个选项" in await clerk.get("/console/trades?state=nonsense", 400)
+    table = await clerk.get("/console/trades.csv?words=道路")
+    assert "甲道路工程" in table and "乙设备采购" not in table and table.count("\r\n") == 2
+    logs = await clerk.node.store.read(all_logs)
+    assert [log.own for log in logs] == [True]

@@ -1,0 +1,107 @@
+"""The pages of the uplink: who sees them, what they show, one click that sends again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from node.app import Node
+from node.domain.record import Document, Draft, Source
+from node.domain.verdicts import Verdict, VerdictItem
+from node.uplink import held, outbox
+from node.uplink.outbox import Origin
+from tests.uplink.world import blacklist
+from tests.web.persons import PASSWORD, Browser, Clock, serving
+
+ADMIN, VENUE = "li.ming", "wang.fang"
+A = b"\x01" * 16
+World = tuple[Node, Browser, Browser]
+
+
+@pytest.fixture
+async def hub(tmp_path: Path) -> AsyncIterator[World]:
+    async with serving(tmp_path / "n", Clock(), role="hub", settings={"uplink_system_no": "9120"}) as (node, client):
+        await node.accounts.add(ADMIN, "李明", ["administrator"], PASSWORD)
+        await node.accounts.add(VENUE, "王芳", ["venue"], PASSWORD)
+        admin, venue = Browser(client), Browser(client)
+        await admin.log_in(ADMIN)
+        await venue.log_in(VENUE)
+        origin = Origin(1, 0, A, 1, "工程建设", "500103", "某黑名单", 1)
+
+        def put(conn):  # type: ignore[no-untyped-def]
+            outbox.put(conn, held.packaged(), "9120", origin, [blacklist(A, "")], 1)
+            conn.execute(outbox.rows.update().values(state="rejected", answer="<b>系统说不</b>"))
+
+        await node.store.write(put)
+        yield node, admin, venue
+
+
+async def test_the_hubs_page(hub: World) -> None:
+    """Who sees it, what it shows, one click that sends again; one node for all, since making one takes longest."""
+    node, admin, venue = hub
+    stranger = Browser(admin.client)
+    assert (await stranger.get("/uplink"))[0] == 303
+    assert stranger.last is not None and stranger.last.headers["Location"].startswith("/login")
+
+    status, page = await admin.get("/uplink?state=failed")
+    assert status == 200
+    assert "某黑名单" in page and "&lt;b&gt;系统说不" in page and "<b>系统说不" not in page
+    assert "黑名单信息" in page and "重送" in page
+    assert admin.last is not None and "script-src 'self'" in admin.last.headers["Content-Security-Policy"]
+    assert "Uplink to the national platform" in (await admin.get("/uplink?lang=en"))[1]
+    for query in ("?page=0", "?page=999", "?state=x&number=../&category=%00&record=zz", "?page=9" + "9" * 30):
+        assert (await admin.get("/uplink" + query))[0] == 200
+
+    token = admin.token(page)
+    key = await node.store.read(lambda conn: conn.execute(outbox.rows.select()).mappings().one()["data_key"])
+    for which in ("one", "key", "filter", "all"):
+        await node.store.write(lambda conn: conn.execute(outbox.rows.update().values(state="rejected")))
+        fields = {"which": which, "id": "1", "key": key, "state": "rejected"}
+        assert (await admin.post("/uplink/retry", fields, token=token))[0] == 303
+        assert "retried=1" in admin.last.headers["Location"]
+        state = await node.store.read(lambda conn: conn.execute(outbox.rows.select()).mappings().one()["state"])
+        assert state == "queued"
+    assert (await admin.post("/uplink/retry", {"which": "some"}, token=token))[0] == 400
+    assert (await admin.post("/uplink/retry", {"which": "all"}, token="0" * 64))[0] == 403
+
+    status, page = await venue.get("/uplink")
+    assert status == 200 and "/uplink/retry" not in page
+    token = venue.token((await venue.get("/account"))[1])
+    assert (await venue.post("/uplink/retry", {"which": "all"}, token=token))[0] == 403
+
+
+async def test_a_district_sees_what_was_said_of_its_records(tmp_path: Path) -> None:
+    async with serving(tmp_path / "n", Clock()) as (node, client):
+        await node.accounts.add(ADMIN, "李明", ["administrator"], PASSWORD)
+        browser = Browser(client)
+        await browser.log_in(ADMIN)
+        assert "暂无上报结果" in (await browser.get("/uplink"))[1]
+        said = VerdictItem(
+            dataset="302",
+            name="BLACK_LIST",
+            data_key="k",
+            operation="insert",
+            state="held",
+            zh="原因必填",
+            en="required",
+        )
+        body = Verdict(
+            origin=node.settings.origin,
+            record="01" * 16,
+            version=1,
+            title="某黑名单",
+            category="",
+            state="held",
+            at=1,
+            items=[said],
+        )
+        await node.publisher.publish(
+            [Draft("verdict", "k", {"main": Document("k", body, Source("national"))}, {"k": 1})]
+        )
+        await node.projector.run()
+        for query in ("", "?state=held"):
+            status, page = await browser.get("/uplink" + query)
+            assert status == 200 and "某黑名单" in page and "原因必填" in page
+        assert "某黑名单" not in (await browser.get("/uplink?state=accepted"))[1]
