@@ -1,4 +1,4 @@
-"""Quality: what is known of each record's quality with its sums; of each row of trades, what it discloses and its trade.
+"""Quality: what is known of each record's quality, with sums; of each row of trades, what it discloses and its trade.
 
 Why: a board over a million records must not look at each of them; and a list of disclosures needs to find the five
 kinds (R30), whether a record came from a former centre or is an act. The read table is made anew after this step,
