@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -131,7 +132,7 @@ def _whole(trade: Trade, acts: Sequence[Recorded], log_id: int, calendar: Calend
     name = public.document.body.context.get("project_name")
     return empty(
         log_id=log_id,
-        record_id=bytes.fromhex(trade.key) if len(trade.key) == 32 else trade.key.encode()[:16],
+        record_id=hashlib.sha256(trade.key.encode()).digest()[:16],
         idx=last.index,
         first_idx=last.index,
         version=last.version,
