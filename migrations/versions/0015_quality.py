@@ -1,4 +1,4 @@
-"""Quality: what is known of each record's quality with its sums; of each row of trades, what it discloses and its trade.
+"""Quality: what is known of each record's quality, with sums; of each row of trades, what it discloses and its trade.
 
 Why: a board over a million records must not look at each of them; and a list of disclosures needs to find the five
 kinds (R30), whether a record came from a former centre or is an act. The read table is made anew after this step,
@@ -37,11 +37,11 @@ def upgrade() -> None:
         sa.Column("claimed_ms", sa.BigInteger(), nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("code_key", "name_key", "same_key")),
         *(sa.Column(name, sa.Integer(), nullable=False) for name in ("judged", "bad", "ever")),
-        sa.Column("faulty", sa.Boolean(), nullable=False),
         sa.Column("due_day", sa.Text(), nullable=False),
         sa.Column("lag", sa.Integer(), nullable=False),
         sa.Column("hub_lag", sa.Integer(), nullable=False),
         sa.Column("top_lag", sa.Integer(), nullable=False),
+        *(sa.Column(f"due_{name}", sa.Integer(), nullable=False) for name in ("owed", "done", "in_time", "late")),
         sa.Column("doc", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["log_id"], ["log.id"]),
         sa.PrimaryKeyConstraint("log_id", "record_id"),
@@ -49,9 +49,10 @@ def upgrade() -> None:
     for name in ("code_key", "name_key", "same_key", "trade", "due_day"):
         op.create_index(f"ix_quality_item_{name}", "quality_item", [name])
     op.create_index("ix_quality_item_place", "quality_item", ["log_id", "first_idx"])
-    op.create_index("ix_quality_item_doc", "quality_item", ["faulty", "doc"])
+    op.create_index("ix_quality_item_doc", "quality_item", ["doc"])
     op.create_index("ix_quality_item_bad", "quality_item", ["bad", "doc"])
-    op.create_index("ix_quality_item_division", "quality_item", ["division", "faulty", "doc"])
+    op.create_index("ix_quality_item_division", "quality_item", ["division", "doc"])
+    op.create_index("ix_quality_item_log_id", "quality_item", ["log_id", "doc"])
     op.create_table(
         "quality_sum",
         sa.Column("log_id", _ID, nullable=False),

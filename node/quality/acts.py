@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -110,7 +111,6 @@ def _act(each: Recorded, log_id: int, trade: Trade, first: First, yardstick: Yar
         bad=bad,
         doc=doc_number(day, log_id, each.index),
         lag=lags.bucket(lag_ms),
-        faulty=bool(bad),
     )
 
 
@@ -125,6 +125,7 @@ def _whole(trade: Trade, acts: Sequence[Recorded], log_id: int, calendar: Calend
         judged |= LATE_ACT
         bad |= LATE_ACT if any(one.state in ("late", "done-late") for one in clocks) else 0
     due = [one.due_ms for one in clocks if one.state == "owed" and one.due_ms is not None]
+    shown = Counter(one.state for one in clocks if _discloses(trade, one.act))
     last = max(acts, key=lambda each: each.act.seq)
     day = _day(last.act.at)
     public = next(each for each in reversed(acts) if each.kind == "trade.act" and not each.withdrawn)
@@ -147,9 +148,17 @@ def _whole(trade: Trade, acts: Sequence[Recorded], log_id: int, calendar: Calend
         judged=judged,
         bad=bad,
         due_day=day_of(min(due)) if due else "",
+        due_owed=shown.total(),
+        due_done=shown["done"] + shown["done-late"],
+        due_in_time=shown["done"],
+        due_late=shown["late"],
         doc=doc_number(day, log_id, last.index),
-        faulty=bool(bad),
     )
+
+
+def _discloses(trade: Trade, act: str) -> bool:
+    rule = trade.package.act(act)
+    return rule is not None and rule.public and bool(rule.disclosure)
 
 
 def _first_published(conn: Connection, acts: Sequence[Recorded]) -> dict[bytes, First]:

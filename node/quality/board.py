@@ -19,8 +19,8 @@ from node.store import logs
 from node.store.view_counts import COUNT_CAP
 
 PAGE_SIZE = 50
-RARE = 20_000
-"""So many records or fewer are found by what is wrong with them, more of them by walking along the days."""
+SHOWN = (*MEASURES, ANY)
+"""What the board shows of each line; single faults are for lists."""
 Row = dict[str, Any]
 
 
@@ -101,7 +101,9 @@ def board(conn: Connection, wanted: Wanted, *, by: str, sort: str) -> Board:
     names = {log_id: node for node, ids in nodes(conn).items() for log_id in ids}
     column = sums.c.log_id if by == "node" else sums.c.division
     total = (func.sum(sums.c.judged), func.sum(sums.c.bad))
-    statement = select(column, sums.c.category, sums.c.step, sums.c.measure, *total).where(_which(sums, wanted))
+    statement = select(column, sums.c.category, sums.c.step, sums.c.measure, *total).where(
+        _which(sums, wanted), sums.c.measure.in_(SHOWN)
+    )
     lines: dict[str, dict[str, Share]] = {}
     categories: dict[str, dict[str, Share]] = {}
     whole: dict[str, Share] = {}
@@ -121,8 +123,14 @@ def board(conn: Connection, wanted: Wanted, *, by: str, sort: str) -> Board:
         categories=tuple(ranking([Line(name, shares) for name, shares in categories.items()], sort)),
         heat=heat,
         steps=tuple(dict.fromkeys(step for _, step in heat)),
-        lags={lag: tuple(whole.get(f"{lag}.{n}", NOTHING).judged for n in range(len(BUCKETS))) for lag in LAGS},
+        lags=_lags(conn, wanted),
     )
+
+
+def divisions(conn: Connection, wanted: Wanted) -> set[str]:
+    """The places of which anything is judged."""
+    statement = select(sums.c.division).where(_which(sums, wanted), sums.c.measure == ANY).distinct()
+    return set(conn.execute(statement).scalars())
 
 
 def ranking(lines: Sequence[Line], sort: str) -> list[Line]:
@@ -162,12 +170,10 @@ def records(conn: Connection, wanted: Wanted, measure: str, *, all_of_them: bool
     mask = MASKS[measure]
     which = [_which(items, wanted), fits(mask, all_of_them=all_of_them)]
     order = [items.c.doc.desc(), items.c.log_id.desc(), items.c.idx.desc(), items.c.record_id]
-    if not all_of_them and total <= RARE and not wanted.division:
+    if not (all_of_them or wanted.division or wanted.node) and total <= COUNT_CAP:
         kinds = [value for value in conn.execute(select(items.c.bad).distinct()).scalars() if value & mask]
         # As a sum, so that the database finds the few by what is wrong with them and sorts those.
         which, order = [_which(items, wanted), items.c.bad.in_(kinds)], [(items.c.doc + 0).desc(), *order[1:]]
-    elif not all_of_them:
-        which.append(items.c.faulty.is_(True))
     rows = conn.execute(select(items).where(*which).order_by(*order).offset(offset).limit(PAGE_SIZE)).mappings()
     return Listed([dict(row) for row in rows], total, page)
 
@@ -186,6 +192,13 @@ def measure_of(name: str) -> str:
     if name in MEASURES or name == ANY:
         return name
     return next(measure for measure, mask in MEASURES.items() if mask & BITS[name])
+
+
+def _lags(conn: Connection, wanted: Wanted) -> dict[str, tuple[int, ...]]:
+    names = [f"{lag}.{number}" for lag in LAGS for number in range(len(BUCKETS))]
+    statement = select(sums.c.measure, func.sum(sums.c.judged)).where(_which(sums, wanted), sums.c.measure.in_(names))
+    found = {measure: int(number) for measure, number in conn.execute(statement.group_by(sums.c.measure))}
+    return {lag: tuple(found.get(f"{lag}.{number}", 0) for number in range(len(BUCKETS))) for lag in LAGS}
 
 
 def _which(view: Any, wanted: Wanted) -> Any:

@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import Connection, func, select
 
 from node.quality.board import Wanted
-from node.quality.items import sums
+from node.quality.items import DUES, sums
 from node.quality.lags import BUCKETS
 from node.store.tables import table
-from node.store.tables_trading import TradeDue, TradeState
 from node.store.tables_uplink import UplinkMessage, VerdictView
 
-_dues, _states = table(TradeDue), table(TradeState)
 _messages, _verdicts = table(UplinkMessage), table(VerdictView)
+SENT = ("accepted", "rejected", "dead")
 Steps = Sequence[tuple[str, int]]
 """(step, how many), from the widest to the narrowest."""
 
@@ -33,38 +32,22 @@ def mirrored(conn: Connection, wanted: Wanted) -> Steps:
     return [("published", published), ("at_hub", above[0]), ("at_top", above[1])]
 
 
-def disclosed(conn: Connection, wanted: Wanted, now_ms: int) -> Steps:
-    """Acts that the clocks of trades want disclosed: all of them, those that are done, those done in time."""
-    late = and_(_dues.c.state == "owed", _dues.c.due_ms < now_ms)
-    done = _dues.c.state.in_(("done", "done-late"))
-    same = and_(_states.c.trade == _dues.c.trade, _states.c.node == _dues.c.node)
-    which = [_dues.c.disclosure != ""]
-    which += [_states.c.node == wanted.node] if wanted.node else []
-    which += [_states.c.division == wanted.division] if wanted.division else []
-    which += [_states.c.category == wanted.category] if wanted.category else []
-    statement = select(
-        func.count(),
-        func.sum(case((done, 1), else_=0)),
-        func.sum(case((_dues.c.state == "done", 1), else_=0)),
-        func.sum(case((late, 1), else_=0)),
-    ).where(*which)
-    if wanted.node or wanted.division or wanted.category:
-        statement = statement.select_from(_dues.join(_states, same))
-    owed, finished, in_time, overdue = (int(value or 0) for value in conn.execute(statement).one())
-    return [("owed", owed), ("disclosed", finished), ("in_time", in_time), ("overdue", overdue)]
+def disclosed(conn: Connection, wanted: Wanted) -> Steps:
+    """Acts that the clocks of trades want disclosed: all of them, those done, done in time, and overdue."""
+    names = zip(("owed", "disclosed", "in_time", "overdue"), DUES, strict=True)
+    return [(step, _sum(conn, wanted, [sums.c.measure == due])) for step, due in names]
 
 
 def reported(conn: Connection, wanted: Wanted) -> Steps:
-    """Messages to the platform above: owed, sent at least once, accepted. Nothing where this node reports none."""
-    which = [_messages.c.state != "deleted"]
+    """Messages to the platform above: owed, sent (answered, or tried too often), accepted. Empty without any."""
+    which: list[Any] = [_messages.c.state != "deleted"]
     which += [_messages.c.log_id.in_(wanted.logs)] if wanted.node else []
     which += [_messages.c.division == wanted.division] if wanted.division else []
     which += [_messages.c.category == wanted.category] if wanted.category else []
-    sent = case((_messages.c.attempts > 0, 1), else_=0)
-    accepted = case((_messages.c.state == "accepted", 1), else_=0)
-    row = conn.execute(select(func.count(), func.sum(sent), func.sum(accepted)).where(*which)).one()
-    owed, tried, taken = (int(value or 0) for value in row)
-    return [("due_up", owed), ("sent", max(tried, taken)), ("accepted", taken)] if owed else []
+    rows = conn.execute(select(_messages.c.state, func.count()).where(*which).group_by(_messages.c.state))
+    states = {state: int(number) for state, number in rows}
+    sent = sum(states.get(state, 0) for state in SENT)
+    return [("due_up", sum(states.values())), ("sent", sent), ("accepted", states.get("accepted", 0))] if states else []
 
 
 def verdicts(conn: Connection) -> Mapping[str, int]:
@@ -73,7 +56,7 @@ def verdicts(conn: Connection) -> Mapping[str, int]:
     return {state: number for state, number in conn.execute(statement)}
 
 
-def _sum(conn: Connection, wanted: Wanted, which: Sequence[Any]) -> int:
+def _sum(conn: Connection, wanted: Wanted, which: list[Any]) -> int:
     parts = list(which)
     parts += [sums.c.log_id.in_(wanted.logs)] if wanted.node else []
     for name in ("division", "category", "step"):

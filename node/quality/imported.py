@@ -104,7 +104,6 @@ def _item(shown: Row, document: Document[Any], before: Row | None, first: Row, e
         bad=bad,
         ever=ever,
         doc=shown["doc"],
-        faulty=bool(bad),
     )
     row |= {name: before[name] for name in ("hub_lag", "top_lag")} if before else {}
     row["lag"] = _lag(row)

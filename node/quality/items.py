@@ -17,6 +17,7 @@ from node.store.upsert import insert_or_add
 
 Row = dict[str, Any]
 Key = tuple[int, bytes]
+DUES = ("due_owed", "due_done", "due_in_time", "due_late")
 items, sums = table(QualityItem), table(QualitySum)
 _CHUNK = 400
 _COLUMNS = [column.name for column in items.c]
@@ -26,7 +27,7 @@ def empty(**known: Any) -> Row:
     """A row of `quality_item` with what is known of it."""
     row: Row = dict.fromkeys(("sort", "kind", "step", "category", "division", "day", "title", "trade", "due_day"), "")
     row |= dict.fromkeys(("idx", "first_idx", "version", "claimed_ms", "code_key", "name_key", "same_key"), 0)
-    row |= dict.fromkeys(("judged", "bad", "ever", "doc"), 0) | dict.fromkeys(LAGS, -1)
+    row |= dict.fromkeys(("judged", "bad", "ever", "doc"), 0) | dict.fromkeys(LAGS, -1) | dict.fromkeys(DUES, 0)
     return row | known
 
 
@@ -68,7 +69,7 @@ def put(conn: Connection, old: Mapping[Key, Row], new: Mapping[Key, Row | None])
     if gone:
         of = and_(items.c.log_id == bindparam("of_log"), items.c.record_id == bindparam("of_record"))
         conn.execute(delete(items).where(of), gone)
-    rows = [row | {"faulty": bool(row["bad"])} for row in changed.values() if row is not None]
+    rows = [row for row in changed.values() if row is not None]
     if rows:
         insert_many(conn, items, _COLUMNS, [tuple(row[name] for name in _COLUMNS) for row in rows], ignore=False)
     _carry(conn, [old[key] for key in changed if key in old], rows)
@@ -87,6 +88,9 @@ def counts_of(row: Row) -> Iterable[tuple[tuple[Any, ...], int, int]]:
     for lag in LAGS:
         if row[lag] >= 0:
             yield (*place, f"{lag}.{row[lag]}"), 1, 0
+    for due in DUES:
+        if row[due]:
+            yield (*place, due), row[due], 0
 
 
 def fits(mask: int, *, all_of_them: bool) -> Any:

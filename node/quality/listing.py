@@ -34,8 +34,6 @@ def after(
     """
     order = (items.c.doc, items.c.log_id, items.c.idx, items.c.record_id)
     which = [fits(MASKS[measure], all_of_them=all_of_them), *_of(wanted)]
-    if not all_of_them:
-        which.append(items.c.faulty.is_(True))
     if place is not None:
         which.append(tuple_(*order) < place)
     statement = select(items, _log.c.origin).join(_log, _log.c.id == items.c.log_id).where(and_(*which))

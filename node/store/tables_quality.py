@@ -27,8 +27,9 @@ class QualityItem(SQLModel, table=True):
     `node.quality.measures.BITS`: what could be judged, what is not right now, and what of the content was not right in
     any version. `code_key`, `name_key` and `same_key` are 63 bits of the hashes by which records belong together
     (project and section code, project name, whole content), 0 for none. `due_day` is the ISO day after which it must be
-    looked at again, `past` once that was done, empty for never. `doc` orders lists by day, the newest highest.
-    `lag`, `hub_lag` and `top_lag` are classes of `node.quality.lags`, -1 for unknown.
+    looked at again, `past` once that was done, empty for never. `doc` orders lists by day, the newest highest. `lag`,
+    `hub_lag` and `top_lag` are classes of `node.quality.lags`, -1 for unknown. The `due_…` columns count what the
+    clocks of a trade want disclosed: all of it, what is done, done in time, and overdue.
     """
 
     __tablename__ = "quality_item"
@@ -52,11 +53,14 @@ class QualityItem(SQLModel, table=True):
     judged: int = Field(default=0, sa_column=_int())
     bad: int = Field(default=0, sa_column=_int())
     ever: int = Field(default=0, sa_column=_int())
-    faulty: bool = Field(default=False)
     due_day: str = Field(sa_column=_text())
     lag: int = Field(default=-1, sa_column=_int())
     hub_lag: int = Field(default=-1, sa_column=_int())
     top_lag: int = Field(default=-1, sa_column=_int())
+    due_owed: int = Field(default=0, sa_column=_int())
+    due_done: int = Field(default=0, sa_column=_int())
+    due_in_time: int = Field(default=0, sa_column=_int())
+    due_late: int = Field(default=0, sa_column=_int())
     doc: int = Field(default=0, sa_column=_big())
     __table_args__ = (
         Index("ix_quality_item_code_key", "code_key"),
@@ -65,17 +69,18 @@ class QualityItem(SQLModel, table=True):
         Index("ix_quality_item_due_day", "due_day"),
         Index("ix_quality_item_trade", "trade"),
         Index("ix_quality_item_place", "log_id", "first_idx"),
-        Index("ix_quality_item_doc", "faulty", "doc"),
+        Index("ix_quality_item_doc", "doc"),
         Index("ix_quality_item_bad", "bad", "doc"),
-        Index("ix_quality_item_division", "division", "faulty", "doc"),
+        Index("ix_quality_item_division", "division", "doc"),
+        Index("ix_quality_item_log_id", "log_id", "doc"),
     )
 
 
 class QualitySum(SQLModel, table=True):
     """How many items of one log, place, category and step were judged by `measure`, and how many of them are not right.
 
-    `measure` is a bit's name, a measure's, `any`, or the name of a lag and its class (`hub_lag.3`), where only `judged`
-    counts.
+    `measure` is a bit's name, a measure's, `any`, the name of a lag and its class (`hub_lag.3`), or of a count of dues;
+    of these two only `judged` counts.
     """
 
     __tablename__ = "quality_sum"

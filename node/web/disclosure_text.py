@@ -94,6 +94,11 @@ TEXT: Final[dict[str, Pair]] = {
         "Facts that their sources had published, imported and signed by nodes here, put together by the project code;"
         " they are no acts of a trade on this system.",
     ),
+    "disclosure_project_both": (
+        "标“导入的事实”的，是其他来源已公布、由本市各节点导入并签名留存的；其余是在本系统内办理的交易所公开的。",
+        "What is marked as imported had been published elsewhere and was imported and signed by nodes here; the rest"
+        " was disclosed by trades held on this system.",
+    ),
     "disclosure_imported": ("导入的事实", "Imported facts"),
     "disclosure_joined_name": ("按项目名称归入", "joined by the project's name"),
     "disclosure_whole_project": ("整个项目", "Whole project"),

@@ -34,6 +34,7 @@ async def test_a_trade_is_late_from_the_day_after_its_term():
         assert await quality.run() == 0, "no record is new, but a day has passed"
         found = sums(bench)
         assert found["owed"] == (1, 1) and found["late_act"] == (1, 1)
+        assert (found["due_owed"], found["due_late"]) == ((1, 0), (1, 0)) and "due_done" not in found
         await bench.desk.act(ANNA, key, "contract", second=BORIS.account)
         await quality.run()
         found = sums(bench)

@@ -202,8 +202,9 @@ def _acts(
 ) -> tuple[ActShown, ...]:
     changed: dict[int, tuple[int, tuple[Change, ...]]] = _changes(public, trade)
     by: dict[int, list[int]] = {}
-    for seq, (target, _) in changed.items():
-        by.setdefault(target, []).append(seq)
+    for seq, (target, changes) in changed.items():
+        if changes:
+            by.setdefault(target, []).append(seq)
     late = set()
     if trade is not None:
         late = {

@@ -56,6 +56,7 @@ async def project(request: web.Request) -> web.Response:
         title=_first(rows, "project_name") or rows[0]["title"],
         facts={name: _first(rows, name) for name in ("category", "owner", "agency", "division_name", "division")},
         sections=by_section(rows),
+        imported=any(not row["trade"] for row in rows),
         trades=list(dict.fromkeys(row["trade"] for row in rows if row["trade"])),
         most=view_projects.MOST if len(rows) >= view_projects.MOST else 0,
         kinds=DISCLOSURE_NAMES,

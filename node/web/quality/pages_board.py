@@ -19,7 +19,7 @@ from node.store.view_counts import COUNT_CAP
 from node.web import board_text, pages
 from node.web.exports import not_understood
 from node.web.i18n import Words, language
-from node.web.keys import CLOCK, STORE
+from node.web.keys import STORE
 from node.web.portal import people
 from node.web.portal_query import CATEGORY_NAMES, Form
 from node.web.portal_text import Pair
@@ -33,8 +33,6 @@ routes = web.RouteTableDef()
 
 @routes.get(BOARD)
 async def quality(request: web.Request) -> web.Response:
-    now_ms = request.app[CLOCK]()
-
     def read(conn: Connection) -> dict[str, Any]:
         nodes = board.nodes(conn)
         wanted, form = asked(request.query, nodes)
@@ -48,7 +46,7 @@ async def quality(request: web.Request) -> web.Response:
             "board": made,
             "covered": _covered(conn, wanted),
             "funnels": [
-                ("quality_funnel_owed", funnel.disclosed(conn, wanted.wanted, now_ms)),
+                ("quality_funnel_owed", funnel.disclosed(conn, wanted.wanted)),
                 ("quality_funnel_mirror", funnel.mirrored(conn, wanted.wanted)),
                 ("quality_funnel_up", funnel.reported(conn, wanted.wanted)),
             ],
@@ -149,7 +147,7 @@ def _places(conn: Connection) -> dict[str, str]:
 
 def _covered(conn: Connection, wanted: Asked) -> tuple[int, list[str]]:
     """How many of the city's districts have anything here, and the names of those that have nothing."""
-    there = {line.name for line in board.board(conn, wanted.wanted, by="place", sort=ANY).by}
+    there = board.divisions(conn, wanted.wanted)
     missing = [name for code, name in CHONGQING.items() if code not in there]
     return len(CHONGQING) - len(missing), missing
 
@@ -173,7 +171,7 @@ def _charts(t: Words, made: Board, found: Mapping[str, Any]) -> dict[str, str]:
         "cells": [
             {
                 "at": [x, y],
-                "share": round(share.good / share.judged * 100, 1),
+                "share": share.good * 1000 // share.judged / 10,  # cut, as the table's
                 "of": share.judged,
                 "url": form.address(RECORDS, **{key: line.name, "step": step, "by": "", "sort": "", "page": ""}),
             }

@@ -34,7 +34,9 @@ function funnel(data, narrow) {
       top: narrow ? `${high * n + 9}%` : 40, height: narrow ? `${high - 12}%` : "78%",
       label: { position: "inside", formatter: (at) => `${at.name} ${at.data.shown.toLocaleString()}`, color: "#fff", textBorderColor: "#00000080", textBorderWidth: 2 },
       tooltip: { ...tip, formatter: (at) => `${at.name}: ${at.data.shown.toLocaleString()}` },
-      data: one.steps.map(([name, number], k) => ({ name, value: number, shown: number, itemStyle: { color: [blue, "#2f629f", "#2e7d4f"][k] } })),
+      // The last one would taper to nothing, as if more were to come: an unseen one of its width stands below it.
+      data: [...one.steps.map(([name, number], k) => ({ name, value: number, shown: number, itemStyle: { color: [blue, "#2f629f", "#2e7d4f"][k] } })),
+        { name: "", value: one.steps.at(-1)[1], shown: 0, itemStyle: { opacity: 0 }, label: { show: false }, tooltip: { show: false }, silent: true }],
     })),
   };
 }
