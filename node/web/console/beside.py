@@ -28,10 +28,16 @@ async def of_trade(request: web.Request, trade: Trade, who: Person) -> dict[str,
             "charges": charges.of_trade(conn, trade.key),
             "purposes": venues.PURPOSES,
             "deposit_states": DEPOSIT_STATES,
+            "takes_bids": _takes_bids(trade, who),
             "may_book": who.may("venue.book"),
         }
 
     return await request.app[STORE].read(read)
+
+
+def _takes_bids(trade: Trade, who: Person) -> bool:
+    rule = trade.package.act(bids.END_OF_BIDDING)
+    return rule is not None and not trade.ended and shell.may_do(who, rule)
 
 
 def _bids(conn: Connection, trade: Trade, lot: str, now_ms: int) -> dict[str, Any]:
