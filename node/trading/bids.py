@@ -202,7 +202,7 @@ def ending_fields(
 ) -> tuple[dict[str, Any], list[str]]:
     """What the form of the act that ends bidding begins with, and for which of these lots: those past their deadline.
 
-    Nothing and no lots where no deadline is over yet, or where nothing came in here: then the clerk knows from elsewhere.
+    Nothing and no lots where no deadline is over yet, or nothing came in here: then the clerk knows from elsewhere.
     """
     over = [lot for lot in lots if _is_over(trade, lot, now_ms)]
     told = counted(conn, trade, over, now_ms=now_ms) if over else {"bids": []}

@@ -1,6 +1,6 @@
 """What a centre charges: by the published tariff, once a deal and payer, with a receipt; nothing else (R26, R27).
 
-What a deal was closed at is read from the acts of its trade. Nobody types it: a sum that could be typed could be too high.
+What a deal was closed at is read from the acts of its trade. A sum that somebody types could be too high.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _asked(trade: Trade, lots: tuple[str, ...]) -> int | None:
 
 
 def payer_of(trade: Trade, lot: str, payer: str) -> Party | None:
-    """Who the trade says the owner or winner of a lot is; several winners by all their names. None where it is silent."""
+    """Who the trade says the owner or winner of a lot is, several by all their names; None where it is silent."""
     facts = trade.facts_of(lot)
     names = ("owner",) if payer == "owner" else WINNERS if payer == "winner" else ()
     told = next((facts[name] for name in names if facts.get(name)), None)

@@ -344,8 +344,8 @@ TEXT: Final[dict[str, Pair]] = {
     "console_deals": ("各标段的成交情况", "The deals of the lots"),
     "console_deals_hint": (
         "金额取自成交确认、结果等环节（含更正），不能在此填写；一并成交的标段为一宗，每方只收一次。",
-        "Sums are those of the confirmation or result, as corrected, and cannot be typed here; lots closed together are "
-        "one deal, and each side is charged once.",
+        "Sums are those of the confirmation or result, as corrected, and cannot be typed here; lots closed together "
+        "are one deal, and each side is charged once.",
     ),
     "console_charge_name": ("收据抬头", "Made out to"),
     "console_charge_name_hint": (

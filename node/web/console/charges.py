@@ -1,4 +1,4 @@
-"""收费: by the published tariff alone. A clerk names the lot; its deal is read from the trade, and no page takes a sum."""
+"""收费: by the published tariff alone. A clerk names the lot; the trade says its deal, and no page takes a sum."""
 
 from __future__ import annotations
 
