@@ -279,8 +279,7 @@ async def test_a_charge_is_made_on_the_result_whatever_is_typed_and_once_for_a_s
     trade = await closed(clerk)
     row = {"id": "w", "zh": "服务费", "en": "Fee", "category": OTHER.category, "payer": "winner", "sort": "per_deal"}
     basis = {"legal_basis": "示例", "effective_from": "2020-01-01", "tag": "S", "document": "示例价〔2020〕1号"}
-    clerk.node.rules._tariff = parse_tariff({"fee": [{**row, **basis, "bands": [{"over": 0, "ppm": 10_000}]}]})
-    clerk.node.rules._stamp = clerk.node.rules._stamp
+    clerk.node.rules.tariff = parse_tariff({"fee": [{**row, **basis, "bands": [{"over": 0, "ppm": 10_000}]}]})
     page = await clerk.get(f"/console/charges?trade={trade}")
     assert "900,000.00" in page and "甲公司" in page and 'name="amount"' not in page
     given = [*FormPage(page).fields, ("payer", "winner"), ("amount", "9亿"), ("base", "1"), ("base_fen", "1")]
