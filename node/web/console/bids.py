@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 from contextlib import closing
 from functools import partial
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final
 
 from aiohttp import web
 from sqlalchemy import Connection
@@ -129,7 +129,7 @@ async def _withdraw(request: web.Request, form: Typed) -> bytes:
     return await request.app[STORE].write(work)
 
 
-def _hashed(file: BinaryIO) -> tuple[bytes, str, int]:
+def _hashed(file: IO[bytes]) -> tuple[bytes, str, int]:
     """Beginning, SHA-256 and size of a file, which is not kept."""
     head, size, digest = b"", 0, hashlib.sha256()
     while piece := file.read(PIECE):
