@@ -23,8 +23,9 @@ from node.domain.rulebook import ActRule
 from node.errors import NotAllowed, NotFound, Refused, Rejected
 from node.store.tables import table
 from node.store.tables_trading import BidReceipt as Receipts
-from node.tlog.note import Ed25519Signer
+from node.tlog.note import Ed25519Signer, parse_note
 from node.wire.bid_receipt import BidReceipt
+from node.wire.bid_receipt import parse as parse_receipt
 from node.wire.ids import uuid7
 
 END_OF_BIDDING = "bids_received"
@@ -79,10 +80,16 @@ def receive(
 ) -> tuple[BidReceipt, bytes]:
     """Take a bid in; gives its receipt and the signed note for the bidder.
 
+    The same file of the same bidder is taken once: handed in again, as by a page that is reloaded, it gets the receipt
+    that it has.
+
     Raises Rejected for a bid that is not encrypted or not well described, Refused when it comes too late, NotFound for
     an unknown lot or receipt.
     """
     form = _checked(bid, trade, now_ms)
+    before = _same(conn, bid)
+    if before is not None:
+        return before
     if bid.replaces:
         _replace(conn, bid, now_ms)
     receipt = BidReceipt(
@@ -184,8 +191,22 @@ def fields_for(rule: ActRule, told: dict[str, Any]) -> dict[str, Any]:
     bids = rule.field("bids")
     if bids is not None:
         known = {column.name for column in bids.columns}
-        found["bids"] = [{name: value for name, value in row.items() if name in known} for row in told["bids"]]
+        # Where an act cannot say that a bid was withdrawn, one that was has no place among those that stand.
+        rows = [row for row in told["bids"] if "withdrawn_at" in known or "withdrawn_at" not in row]
+        found["bids"] = [{name: value for name, value in row.items() if name in known} for row in rows]
     return found
+
+
+def ending_fields(
+    conn: Connection, trade: Trade, rule: ActRule, lots: Iterable[str], *, now_ms: int
+) -> tuple[dict[str, Any], list[str]]:
+    """What the form of the act that ends bidding begins with, and for which of these lots: those past their deadline.
+
+    Nothing and no lots where no deadline is over yet, or nothing came in here: then the clerk knows from elsewhere.
+    """
+    over = [lot for lot in lots if _is_over(trade, lot, now_ms)]
+    told = counted(conn, trade, over, now_ms=now_ms) if over else {"bids": []}
+    return (fields_for(rule, told), over) if told["bids"] else ({}, [])
 
 
 def opened(conn: Connection, trade: Trade, lot: str, *, now_ms: int, sort: str = "bid") -> list[dict[str, Any]]:
@@ -239,6 +260,22 @@ def _require_over(trade: Trade, lot: str, sort: str, now_ms: int) -> None:
             advice_zh="请在截止时间之后办理。",
             advice_en="Come back after the deadline.",
         )
+
+
+def _is_over(trade: Trade, lot: str, now_ms: int) -> bool:
+    try:
+        return now_ms >= deadline_ms(trade, lot)
+    except Refused:
+        return False
+
+
+def _same(conn: Connection, bid: Incoming) -> tuple[BidReceipt, bytes] | None:
+    """The receipt of this very bid, where it is held already."""
+    of = and_(_receipts.c.trade == bid.trade, _receipts.c.lot == bid.lot, _receipts.c.sort == bid.sort)
+    by = and_(_receipts.c.bidder == bid.bidder.name, _receipts.c.uscc == bid.bidder.uscc)
+    what = and_(_receipts.c.digest == bid.digest, _receipts.c.replaces == bid.replaces, _receipts.c.state == "held")
+    note = conn.execute(select(_receipts.c.note).where(and_(of, by, what))).scalar()
+    return (parse_receipt(parse_note(note.encode()).text), note.encode()) if note else None
 
 
 def _replace(conn: Connection, bid: Incoming, now_ms: int) -> None:

@@ -147,6 +147,7 @@ TEXT: Final[dict[str, Pair]] = {
     ),
     "console_bids_none": ("本系统没有收到。", "None was received by this system."),
     "console_bids_count": ("有效 {number} 家，撤回 {withdrawn} 家。", "{number} bidders, {withdrawn} withdrew."),
+    "console_bids_do": ("登记投标回执", "Take bids in"),
     "console_deposits_do": ("登记收退", "Note deposits"),
     "console_charges_do": ("计算与开具", "Compute and make out"),
     "console_bookings": ("场地预订", "Rooms booked"),
@@ -310,11 +311,54 @@ TEXT: Final[dict[str, Pair]] = {
         "登记新的保证金请从交易页进入。",
         "To note a new deposit, begin at the page of its trade.",
     ),
+    # bids
+    "console_bids_take": ("登记投标回执", "Receipts of bids"),
+    "console_bids_lead": (
+        "投标文件在此只计算摘要和大小，不保存；开标前本页只显示刚刚生成的回执，不显示已收多少、何时、何人。",
+        "The file is hashed here and not kept. Before the opening this page shows the receipt just made and nothing of "
+        "other bids, not even how many.",
+    ),
+    "console_bid_add": ("接收投标", "Take a bid in"),
+    "console_bid_sort": ("类别", "Sort"),
+    "console_bid_file": ("已加密的投标文件", "The encrypted file"),
+    "console_bid_file_hint": (
+        "须已加密（CMS 数字信封、国密数字信封或 age），不超过 {most}；未加密的一律不收。",
+        "Encrypted (CMS enveloped data, its SM2 sibling, or age), at most {most}; nothing else is taken.",
+    ),
+    "console_bid_replaces": ("替换的回执号", "Receipt that it replaces"),
+    "console_bid_replaces_hint": (
+        "同一投标人修改投标时填写原回执号。",
+        "Where the same bidder hands in a changed bid.",
+    ),
+    "console_bid_do": ("接收并签发回执", "Take it and sign the receipt"),
+    "console_bid_withdraw": ("撤回投标", "Take a bid back"),
+    "console_bid_number": ("回执号（number）", "Receipt number"),
+    "console_bid_of_hint": (
+        "与投标时填写的一致；当时未填的留空。",
+        "As it was given with the bid; empty where none was.",
+    ),
+    "console_bid_receipt": ("回执", "Receipt"),
+    "console_bid_receipt_back": ("撤回回执", "Receipt of the withdrawal"),
+    "console_bid_receipt_hint": (
+        "请当场打印或下载交给投标人：离开本页后不再显示，也不能再查。",
+        "Print or download it for the bidder now: once you leave this page it is shown to nobody again.",
+    ),
+    "console_bid_receipt_file": ("下载回执文件", "Download the receipt"),
     # charges
     "console_charges_unpaid": ("未缴的收费单", "Charges not paid yet"),
     "console_nothing_to_pay": ("无需缴费", "Nothing to pay"),
-    "console_asking": ("转让底价（仅增值收费）", "Asking price (value-added fee only)"),
-    "console_asking_hint": ("国有产权按增值额收费时填写。", "For state property, where the fee is on what was gained."),
+    "console_asking": ("起始价（底价）", "Asking price"),
+    "console_deals": ("各标段的成交情况", "The deals of the lots"),
+    "console_deals_hint": (
+        "金额取自成交确认、结果等环节（含更正），不能在此填写；一并成交的标段为一宗，每方只收一次。",
+        "Sums are those of the confirmation or result, as corrected, and cannot be typed here; lots closed together "
+        "are one deal, and each side is charged once.",
+    ),
+    "console_charge_name": ("收据抬头", "Made out to"),
+    "console_charge_name_hint": (
+        "留空即用交易中载明的单位。",
+        "Left empty, it is made out to whom the trade names.",
+    ),
     "console_no_tariff": (
         "本节点没有公布的收费标准：不得收费。",
         "No published tariff is held here: nothing may be charged.",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace as dataclass_replace
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from node.domain.fees import parse as parse_tariff
 from node.domain.record import Party
@@ -27,7 +29,12 @@ def _with_bidding() -> dict:
     """The small package with an end of bidding and clocks for deposits."""
     acts = [dict(act) for act in PACKAGE["acts"]]
     until = {"name": "bid_deadline", "zh": "截止", "en": "Until", "type": "moment"}
-    acts[1] = {**acts[1], "fields": [*acts[1]["fields"], until]}
+    asked = {"name": "price", "zh": "底价", "en": "Asked", "type": "money"}
+    acts[1] = {**acts[1], "fields": [*acts[1]["fields"], until, asked]}
+    sums = [{"name": "amount", "zh": "金额", "en": "Amount", "type": "money"}]
+    sums += [{"name": "winners", "zh": "中标人", "en": "Winners", "type": "parties"}]
+    acts = [{**act, "fields": [*act["fields"], *sums]} if act["id"] == "result" else act for act in acts]
+    acts = [{**act, "fields": [*act["fields"], sums[0]]} if act["id"] == "contract" else act for act in acts]
     kinds = {"party": "party", "received_at": "moment", "receipt": "text", "withdrawn_at": "moment"}
     bid = [{"name": name, "zh": name, "en": name, "type": kind} for name, kind in kinds.items()]
     ending = {
@@ -164,6 +171,36 @@ async def test_a_bid_that_is_not_right_is_not_taken(bench, change, error):
     with pytest.raises(error):
         receive(bench, bid(trade, **change), trade)
     assert bench.rows("select count(*) from bid_receipt") == [(0,)]
+
+
+async def test_the_same_file_handed_in_again_has_the_receipt_that_it_has(bench):
+    trade = await noticed(bench)
+    first = receive(bench, bid(trade), trade)
+    bench.clock.forward(seconds=5)
+    assert receive(bench, bid(trade), trade) == first
+    assert receive(bench, bid(trade, "乙公司"), trade)[0].number != first[0].number
+    assert bench.rows("select count(*) from bid_receipt") == [(2,)]
+
+
+async def test_the_end_of_bidding_begins_with_the_lots_whose_deadline_is_over(bench):
+    trade = await noticed(bench)
+    rule = trade.package.act("bids_received")
+    kept, _ = receive(bench, bid(trade), trade)
+    gone, _ = receive(bench, bid(trade, "乙公司", ""), trade)
+    do(bench, bids.withdraw, gone.number, "", trade, node=NODE, custody=CUSTODY, now_ms=bench.clock())
+
+    def begun(rule):
+        return bench.read(bids.ending_fields, trade, rule, ["1", "2"], now_ms=bench.clock())
+
+    assert begun(rule) == ({}, [])
+    bench.clock.forward(days=21)
+    fields, lots = begun(rule)
+    assert (fields["bidders"], len(fields["bids"]), lots) == (1, 2, ["1", "2"])
+    # An act without a column for withdrawals does not list a bid that was taken back as if it stood.
+    columns = [column for column in rule.field("bids").columns if column.name != "withdrawn_at"]
+    narrow = replace(rule, fields=[replace(each, columns=columns) if each.columns else each for each in rule.fields])
+    assert [row["receipt"] for row in begun(narrow)[0]["bids"]] == [kept.number]
+    assert bench.read(bids.ending_fields, trade, rule, [], now_ms=bench.clock()) == ({}, [])
 
 
 async def test_a_bid_at_the_deadline_is_too_late_and_the_moment_before_is_not(bench):
@@ -399,21 +436,86 @@ TARIFF = parse_tariff(
 )
 
 
+async def closed(bench: Bench, lots=("1",), result=None, **notice):
+    """A trade of two lots, some with a result."""
+    key = await bench.begin(lots=2)
+    await bench.notice(key, fields={"bid_deadline": bench.clock() + 21 * DAY, **notice})
+    bench.clock.forward(days=22)
+    told = {"winner": {"name": "甲公司"}, "award_amount": 1, "amount": 200_000_00} if result is None else result
+    for lot in lots:
+        numbers = ["1", "2"] if lot == "both" else [lot]
+        await bench.desk.act(ANNA, key, "opening", lots=numbers, fields={"bids": 3})
+        await bench.desk.act(ANNA, key, "result", lots=numbers, fields=told)
+    return bench.read(register.trade_of, bench.rules.book, key)[0]
+
+
+DEAL = {"day": "2025-11-25", "account": "a", "now_ms": 1}
+
+
 @ON_BOTH
 async def test_a_deal_is_charged_once_by_the_tariff_and_nothing_else_can_be(bench):
-    trade = await noticed(bench)
-    deal = {"day": "2025-11-25", "account": "a", "now_ms": 1}
-    row = do(bench, charges.charge, TARIFF, trade, "1", "winner", Party("甲公司"), 200_000_00, **deal)
+    trade = await closed(bench, ("1", "2"))
+    row = do(bench, charges.charge, TARIFF, trade, "1", "winner", Party("甲公司"), **DEAL)
     assert (row["number"], row["total_fen"], row["tariff"]) == (1, 1000_00, "示例价〔2020〕1号")
-    with pytest.raises(Overtaken):
-        do(bench, charges.charge, TARIFF, trade, "1", "winner", Party("甲公司"), 200_000_00, **deal)
+    assert row["base_fen"] == 200_000_00
+    for name in ("甲公司", "甲公司（分公司）"):
+        with pytest.raises(Overtaken):
+            do(bench, charges.charge, TARIFF, trade, "1", "winner", Party(name, "91350100M000100Y43"), **DEAL)
     with pytest.raises(Refused):
-        do(bench, charges.charge, TARIFF, trade, "1", "owner", Party("业主"), 200_000_00, **deal)
+        do(bench, charges.charge, TARIFF, trade, "1", "owner", Party("业主"), **DEAL)
     with pytest.raises(Refused):
-        do(bench, charges.charge, TARIFF, trade, "1", "winner", Party("甲公司"), 5, **{**deal, "day": "2019-12-31"})
-    assert do(bench, charges.charge, TARIFF, trade, "2", "winner", Party("甲公司"), 5, **deal)["number"] == 2
+        do(bench, charges.charge, TARIFF, trade, "2", "winner", Party("甲公司"), **{**DEAL, "day": "2019-12-31"})
+    assert do(bench, charges.charge, TARIFF, trade, "2", "winner", Party("甲公司"), **DEAL)["number"] == 2
     assert [each["number"] for each in bench.read(charges.unpaid)] == [1, 2]
     do(bench, charges.paid, row["id"], 9)
     with pytest.raises(Overtaken):
         do(bench, charges.paid, row["id"], 9)
     assert [each["number"] for each in bench.read(charges.unpaid)] == [2]
+
+
+async def test_lots_that_one_act_closed_are_one_deal_with_one_charge(bench):
+    trade = await closed(bench, ("both",))
+    do(bench, charges.charge, TARIFF, trade, "1", "winner", Party("甲公司"), **DEAL)
+    with pytest.raises(Overtaken):
+        do(bench, charges.charge, TARIFF, trade, "2", "winner", Party("甲公司"), **DEAL)
+
+
+async def test_without_a_result_or_its_sum_nothing_is_charged_and_the_next_step_is_told(bench):
+    trade = await closed(bench)
+    with pytest.raises(Refused) as refused:
+        do(bench, charges.charge, TARIFF, trade, "2", "winner", Party("甲公司"), **DEAL)
+    assert "结果" in refused.value.advice_zh and "result" in refused.value.advice_en
+    with pytest.raises(NotFound):
+        charges.compute(TARIFF, trade, "9", "winner", day=DEAL["day"])
+    rate = await closed(bench, result={"winner": {"name": "甲公司"}, "award_amount": 1})
+    with pytest.raises(Refused, match="says a sum"):
+        charges.compute(TARIFF, rate, "1", "winner", day=DEAL["day"])
+    assert bench.rows("select count(*) from charge_receipt") == [(0,)]
+
+
+async def test_a_result_before_the_lot_failed_is_no_deal(bench):
+    trade = await closed(bench)
+    voided = replace(
+        trade.package, acts=[replace(act, voids=True) if act.id == "archive" else act for act in trade.package.acts]
+    )
+    await bench.desk.act(ANNA, trade.key, "archive", lots=["1"], fields={})
+    trade = dataclass_replace(bench.read(register.trade_of, bench.rules.book, trade.key)[0], package=voided)
+    with pytest.raises(Refused, match="no result yet"):
+        charges.deal_of(trade, "1")
+
+
+async def test_added_value_counts_from_what_the_notice_asked_of_all_its_lots(bench):
+    one = charges.deal_of(await closed(bench, price=150_000_00), "1")
+    assert (one.amount_fen, one.base_fen, one.lots, one.rule) == (200_000_00, 150_000_00, ("1",), "result")
+    both = charges.deal_of(await closed(bench, ("both",), price=150_000_00), "2")
+    assert (both.base_fen, both.lots) == (150_000_00, ("1", "2"))
+    assert charges.deal_of(await closed(bench), "1").base_fen is None
+
+
+async def test_the_trade_says_who_pays(bench):
+    winners = [{"name": "甲公司", "uscc": "91350100M000100Y43"}, {"name": "乙公司"}]
+    told = {"winner": winners[0], "award_amount": 1, "amount": 5, "winners": winners}
+    trade = await closed(bench, result=told)
+    assert charges.payer_of(trade, "1", "winner") == Party("甲公司、乙公司", "91350100M000100Y43")
+    assert charges.payer_of(trade, "1", "owner").name == trade.facts["owner"]["name"]
+    assert charges.payer_of(trade, "2", "winner") is None and charges.payer_of(trade, "1", "agency") is None

@@ -98,7 +98,12 @@ async def test_no_page_has_a_serious_fault(clerk: Clerk, browser: Browser) -> No
     for path in (*CONSOLE, f"/trades/{trade}", f"/trades/{trade}/candidates", f"/trades/{trade}/print/2"):
         await page.goto(f"{base}/console{path}")
         found += await faults(page, f"/console{path}")
-    for path in (f"/trades/{trade}/withdraw/5", f"/deposits?trade={trade}", f"/charges?trade={trade}"):
+    for path in (
+        f"/trades/{trade}/withdraw/5",
+        f"/deposits?trade={trade}",
+        f"/charges?trade={trade}",
+        f"/trades/{trade}/bids",
+    ):
         await page.goto(f"{base}/console{path}")
         found += await faults(page, f"/console{path}")
     await page.goto(f"{base}/account")

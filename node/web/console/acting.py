@@ -18,7 +18,7 @@ from node.accounts.person import Person
 from node.domain.calendar import day_of
 from node.errors import Malformed, NotFound, Refused, TooLarge
 from node.routing import handing
-from node.trading import templates
+from node.trading import bids, templates
 from node.web import files_shown, session
 from node.web.console import forms, judging, keeping, loaded, sent, sheets, shell, subjects
 from node.web.console.inputs import Note
@@ -115,9 +115,22 @@ async def show(request: web.Request, who: Person, about: Subject) -> web.Respons
             key="" if about.trade else shell.desk(request).new_key(),
             expect=about.trade.next_seq if about.trade else 0,
         )
+        await _with_bids(request, about, begun)
     if request.query.get("format") == "xlsx":
         return _template(request, about, begun)
     return _page(request, who, about, begun, {}, draft=draft)
+
+
+async def _with_bids(request: web.Request, about: Subject, begun: Sent) -> None:
+    """Into the form that ends bidding: the bids that came in here, for the lots whose deadline is over."""
+    trade = about.trade
+    if trade is None or about.rule.id != bids.END_OF_BIDDING:
+        return
+    work = partial(bids.ending_fields, trade=trade, rule=about.rule, lots=about.lots, now_ms=shell.now_ms(request))
+    values, lots = await request.app[STORE].read(work)
+    begun.raw |= forms.fill(about.fields, values)
+    if values and set(lots) != set(about.lots):
+        begun.lots = lots
 
 
 async def take(request: web.Request, who: Person, about: Subject) -> web.Response:

@@ -28,6 +28,7 @@ async def of_trade(request: web.Request, trade: Trade, who: Person) -> dict[str,
             "charges": charges.of_trade(conn, trade.key),
             "purposes": venues.PURPOSES,
             "deposit_states": DEPOSIT_STATES,
+            "takes_bids": _takes_bids(trade, who),
             "may_book": who.may("venue.book"),
         }
 
@@ -42,6 +43,11 @@ def _may_be_told(trade: Trade, row: dict[str, Any], now_ms: int) -> bool:
         return now_ms >= bids.deadline_ms(trade, row["lot"])
     except Refused:
         return False
+
+
+def _takes_bids(trade: Trade, who: Person) -> bool:
+    rule = trade.package.act(bids.END_OF_BIDDING)
+    return rule is not None and not trade.ended and shell.may_do(who, rule)
 
 
 def _bids(conn: Connection, trade: Trade, lot: str, now_ms: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""收费: by the published tariff alone. A clerk names the deal; the sum is computed, and no page takes one."""
+"""收费: by the published tariff alone. A clerk names the lot; the trade says its deal, and no page takes a sum."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from node.accounts.person import Person
 from node.domain.calendar import day_of
 from node.domain.engine import Trade
 from node.domain.fees import Charge
-from node.errors import Refused, Rejected
+from node.errors import NodeError, NotFound, Refused, Rejected
 from node.trading import charges
 from node.web import session
 from node.web.console import loaded, shell
-from node.web.console.inputs import UNITS
+from node.web.console.inputs import Note
 from node.web.console.typed import Typed
 from node.web.keys import AUDIT, STORE
 from node.web.portal_text import Pair
@@ -47,40 +47,40 @@ async def charge(request: web.Request) -> web.Response:
             await request.app[STORE].write(work)
             return await _noted(request, who, form, "noted", form["charge"])
         computed = await _compute(request, form)
-        if form["do"] == "make" and computed is not None:
+        if form["do"] == "make":
             return await _noted(request, who, form, "charged", await _make(request, who, form))
-    except (Refused, Rejected) as error:
+    except (NotFound, Refused, Rejected) as error:
+        if isinstance(error, NotFound) and not form["lot"]:
+            raise  # a receipt, not a lot, that is not there
         form.refuse(error, {})
+        form.notes = {name: _said(error) if note.en == error.detail else note for name, note in form.notes.items()}
     return await _page(request, who, form, computed)
 
 
-async def _compute(request: web.Request, form: Typed) -> list[Charge] | None:
-    """What the tariff asks for; None with notes where the form says too little. Raises Refused."""
-    amount, base = form.read("money", "amount"), form.read("money", "base", required=False)
-    if form.notes:
-        return None
+async def _compute(request: web.Request, form: Typed) -> list[Charge]:
+    """What the tariff asks for. Raises NotFound, Refused."""
     trade, _ = await loaded.load_key(request, form["trade"])
     rules, day = shell.desk(request).rules, day_of(shell.now_ms(request))
-    return charges.compute(rules.tariff, trade, form["lot"], form["payer"], amount, day=day, base_fen=base)
+    return charges.compute(rules.tariff, trade, form["lot"], form["payer"], day=day)
 
 
 async def _make(request: web.Request, who: Person, form: Typed) -> str:
     trade, _ = await loaded.load_key(request, form["trade"])
+    said = charges.payer_of(trade, form["lot"], form["payer"])
+    party = form.party() if form["name"] or said is None else said
+    if form.notes:
+        raise Rejected("a charge names its payer", zh="请填写缴费单位", field="name")
     work = partial(
         charges.charge,
         tariff=shell.desk(request).rules.tariff,
         trade=trade,
         lot=form["lot"],
         payer=form["payer"],
-        party=form.party(),
-        amount_fen=form.read("money", "amount"),
+        party=party,
         day=day_of(shell.now_ms(request)),
         account=who.account,
         now_ms=shell.now_ms(request),
-        base_fen=form.read("money", "base", required=False),
     )
-    if form.notes:
-        raise Rejected("a charge names its payer", zh="请填写缴费单位", field="name")
     row: dict[str, Any] = await request.app[STORE].write(work)
     return str(row["id"])
 
@@ -106,21 +106,30 @@ async def _page(request: web.Request, who: Person, form: Typed, computed: list[C
         trade=trade,
         form=form,
         computed=computed,
-        begun=_begun(trade) if trade else {},
+        deals=_deals(trade) if trade else [],
         rows=await request.app[STORE].read(read),
         payers=PAYERS,
-        units=list(UNITS),
         tariff=shell.desk(request).rules.tariff.fee,
         may=who.may(DO),
     )
 
 
-def _begun(trade: Trade) -> dict[str, str]:
-    """What the form begins with: owner and amount as the trade says them."""
-    owner, facts = trade.facts.get("owner") or {}, trade.facts
-    amount = next((facts[name] for name in ("result.amount", "confirmation.price") if facts.get(name)), 0)
-    return {
-        "name": str(owner.get("name", "")) if isinstance(owner, dict) else "",
-        "uscc": str(owner.get("uscc", "")) if isinstance(owner, dict) else "",
-        "amount": f"{amount // 100}.{amount % 100:02d}" if amount else "",
-    }
+def _deals(trade: Trade) -> list[dict[str, Any]]:
+    """Each lot with its deal and who would pay, to read and not to type; `why` where there is none, and what to do."""
+    found = []
+    for lot in trade.lots:
+        row: dict[str, Any] = {"lot": lot, "deal": None, "why": None, "payers": {}, "act": None}
+        try:
+            row["deal"] = deal = charges.deal_of(trade, lot)
+            row["act"] = shell.act_name(trade.package, deal.rule)
+            row["payers"] = {payer: charges.payer_of(trade, lot, payer) for payer in PAYERS}
+        except Refused as error:
+            row["why"] = _said(error).pair
+        found.append(row)
+    return found
+
+
+def _said(error: NodeError) -> Note:
+    """What was refused, and what to do next."""
+    end = "" if error.detail.endswith(".") else "."
+    return Note(f"{error.zh}。{error.advice_zh}", f"{error.detail}{end} {error.advice_en}")

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from node.web.console import (
     acting,
+    bids,
     charges,
     deposits,
     drafts,
@@ -26,6 +27,7 @@ routes: list[web.AbstractRouteDef] = [
     *drafts.routes,
     *venues.routes,
     *deposits.routes,
+    *bids.routes,
     *charges.routes,
     *failures.routes,
     *imports.routes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import AsyncIterator
@@ -13,10 +14,12 @@ import pytest
 from openpyxl import load_workbook
 
 from node.domain.acts import Attached
+from node.domain.fees import parse as parse_tariff
 from node.rules import load_packaged
 from node.store.logs import all_logs
 from node.trading import loading
 from node.web.console import sheets
+from node.wire.bid_receipt import open_bid_receipt
 from tests.scenarios.net import Net
 from tests.web.console.walking import POSTS, Clerk, FormPage, problems
 from tests.web.persons import PASSWORD, Clock, serving
@@ -288,9 +291,100 @@ async def test_deposits_come_and_go_and_charges_follow_the_tariff_alone(world: A
     back = [token, ("trade", trade), ("deposit", deposit[1]), ("version", "1"), ("do", "return")]
     await clerk.send(path, back)
     assert "已退还" in await clerk.get(f"{path}?trade={trade}")
-    charge = [token, ("trade", trade), ("lot", "1"), ("payer", "owner"), ("name", "甲公司"), ("amount", "100万")]
+    charge = [token, ("trade", trade), ("lot", "1"), ("payer", "winner"), ("name", "甲公司"), ("amount", "100万")]
     await clerk.send("/console/charges", [*charge, ("do", "make")], 400)
-    assert "公布的收费标准中没有" in clerk.page
+    assert "尚无成交确认或结果" in clerk.page and "请先在交易页办理" in clerk.page
+
+
+async def closed(clerk: Clerk) -> str:
+    trade = await clerk.register(OTHER, project_name="示例项目", **VOLUNTARY)
+    await clerk.act(trade, OTHER, "notice", bid_deadline=clerk.moment(22))
+    await clerk.forward(22.1)
+    await clerk.act(trade, OTHER, "bids_received", bidders=3)
+    await clerk.act(trade, OTHER, "result", winners=[{"name": "甲公司"}], amount=900_000_00)
+    return trade
+
+
+async def test_a_charge_is_made_on_the_result_whatever_is_typed_and_once_for_a_side(world: Any) -> None:
+    clerk = await world()
+    trade = await closed(clerk)
+    row = {"id": "w", "zh": "服务费", "en": "Fee", "category": OTHER.category, "payer": "winner", "sort": "per_deal"}
+    basis = {"legal_basis": "示例", "effective_from": "2020-01-01", "tag": "S", "document": "示例价〔2020〕1号"}
+    clerk.node.rules.tariff = parse_tariff({"fee": [{**row, **basis, "bands": [{"over": 0, "ppm": 10_000}]}]})
+    page = await clerk.get(f"/console/charges?trade={trade}")
+    assert "900,000.00" in page and "甲公司" in page and 'name="amount"' not in page
+    given = [*FormPage(page).fields, ("payer", "winner"), ("amount", "9亿"), ("base", "1"), ("base_fen", "1")]
+    given = [each for each in given if each != ("payer", "owner")]
+    await clerk.send("/console/charges", [*given, ("do", "make")])
+    page = await clerk.get(f"/console/charges?trade={trade}")
+    assert "9,000.00" in page and "甲公司" in page
+    typed = [(name, "另一公司" if name == "name" else text) for name, text in given]
+    await clerk.send("/console/charges", [*typed, ("do", "make")], 400)
+    assert "已向该方计收" in clerk.page
+
+
+async def bid(clerk: Clerk, path: str, content: bytes, status: int = 200, **fields: str) -> str:
+    """The form with a file, as a browser sends it; gives the receipt shown."""
+    form = aiohttp.FormData()
+    given = {"csrf": clerk.browser.token(await clerk.get(path)), "lot": "1", "do": "receive", **fields}
+    for name, text in given.items():
+        form.add_field(name, text)
+    form.add_field("file", content, filename="bid.age", content_type="application/octet-stream")
+    cookie = "; ".join(f"{name}={value}" for name, value in clerk.browser.cookies.items())
+    async with clerk.browser.client.post(path, data=form, headers={"Cookie": cookie}) as answer:
+        clerk.page = await answer.text()
+        assert answer.status == status, problems(clerk.page) or clerk.page[:2000]
+    return dict(FormPage(clerk.page.split('enctype="multipart')[0].rpartition("<form")[0]).fields).get("receipt", "")
+
+
+async def test_a_bid_comes_in_its_receipt_is_shown_once_and_the_end_of_bidding_knows_it(world: Any) -> None:
+    clerk = await world()
+    trade = await clerk.register(OTHER, project_name="示例项目", **VOLUNTARY)
+    await clerk.act(trade, OTHER, "notice", bid_deadline=clerk.moment(22))
+    path = f"/console/trades/{trade}/bids"
+    logged = await clerk.node.store.read(all_logs)
+    sealed = b"age-encryption.org/v1\n-> X25519 abc" + bytes(300)
+    await bid(clerk, path, b"%PDF-1.7 open", 400, name="甲公司")
+    assert "未加密" in clerk.page and "请用投标工具加密" in clerk.page and 'value="甲公司"' in clerk.page
+    await bid(clerk, path, sealed, 400, name="")
+    note = (await bid(clerk, path, sealed, name="甲公司", uscc="91350100M000100Y43")).strip() + "\n"
+    receipt, _ = open_bid_receipt(note.encode(), [clerk.node.keys.custody.verifier])
+    assert (receipt.bidder, receipt.size, receipt.form) == ("甲公司", len(sealed), "age")
+    assert receipt.digest == hashlib.sha256(sealed).hexdigest()
+    other = open_bid_receipt(
+        ((await bid(clerk, path, sealed, name="乙公司")).strip() + "\n").encode(),
+        [clerk.node.keys.custody.verifier],
+    )[0]
+    assert "甲公司" not in clerk.page  # only the receipt just made
+    for page in (path, f"/console/trades/{trade}", f"{path}?receipt={receipt.number}"):
+        told = (await clerk.get(page)).replace(f"receipt={receipt.number}", "")  # its own address
+        assert not any(each in told for each in ("甲公司", "乙公司", receipt.number, other.number)), page
+    # The size of the log tells nobody that a bid came.
+    assert await clerk.node.store.read(all_logs) == logged
+    token = ("csrf", clerk.browser.token(await clerk.get(path)))
+    await clerk.send(path, [token, ("do", "file"), ("receipt", note.replace("\n", "\r\n"))], 200)
+    assert clerk.page == note and "attachment" in clerk.browser.last.headers["Content-Disposition"]
+    await clerk.send(path, [token, ("do", "file"), ("receipt", note.replace("甲", "丙"))], 400)
+    await clerk.send(path, [token, ("do", "withdraw"), ("number", receipt.number), ("of", "")], 400)
+    assert "没有该投标" in clerk.page
+    await clerk.send(path, [token, ("do", "withdraw"), ("number", other.number), ("of", "")], 200)
+    assert "state withdrawn" in clerk.page
+    await clerk.forward(22.1)
+    await bid(clerk, path, sealed, 400, name="丙公司")
+    assert "已过截止时间" in clerk.page
+    shown = dict(FormPage(await clerk.get(f"/console/trades/{trade}/bids_received")).fields)
+    assert shown["f.bidders"] == "1" and shown["f.bids.0.party.name"] == "甲公司"
+    assert shown["f.bids.0.receipt"] == receipt.number and "乙公司" not in clerk.page
+
+
+async def test_bids_are_taken_by_the_posts_of_their_act_with_the_forms_token_alone(world: Any) -> None:
+    clerk = await world()
+    trade = await clerk.register(OTHER, project_name="示例项目", **VOLUNTARY)
+    path = f"/console/trades/{trade}/bids"
+    await clerk.send(path, [("do", "withdraw"), ("number", "1")], 403)
+    await clerk.get(f"/console/trades/{'0' * 32}/bids", 404)
+    for account in ("zhao.min", "wang.fang"):
+        await (await world(account)).get(path, 403)
 
 
 async def test_the_register_is_asked_by_its_address_and_goes_home_as_a_table(world: Any) -> None:
