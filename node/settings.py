@@ -123,6 +123,7 @@ class Settings(BaseModel):
     max_log_requests_per_s: float = Field(default=50, gt=0)
     max_concurrent_uploads: int = Field(default=16, gt=0)
     upload_wait_s: float = Field(default=10, ge=0)
+    trusted_proxies: tuple[str, ...] = ()
     max_connections: int = Field(default=800, gt=0)
     uplink_url: str = ""
     uplink_folder: str = ""
@@ -179,6 +180,7 @@ class Settings(BaseModel):
         "attachment_types",
         "attachment_scan_command",
         "intake_senders",
+        "trusted_proxies",
         mode="before",
     )
     @classmethod

@@ -7,6 +7,7 @@ down log-ins alone.
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -154,6 +155,8 @@ class Accounts:
         """Take a new password. All sessions of the account end, this one too. Raises WrongLogin, Rejected."""
         known, secrets = await self._confirm(person, old, code)
         self._require(new, known)
+        if hmac.compare_digest(new.encode(), old.encode()):
+            raise Rejected("the new password is the old one", zh="新密码不得与原密码相同", field="new")
         await self._set_credentials(person, known, new, secrets)
         await self._audit.note(person, "password.change", person.account)
 
@@ -172,7 +175,9 @@ class Accounts:
                 advice_zh="请核对手机时间与本机时间，输入当前显示的六位数字。",
                 advice_en="Compare the clocks, then type the six digits that are shown now.",
             )
-        await self._set_credentials(person, known, password, Secrets(secrets.seed, secret))
+        # A first password that somebody else has seen stays to be changed.
+        made = Secrets(secrets.seed, secret)
+        await self._set_credentials(person, known, password, made, must_change=known.must_change)
         await self._audit.note(person, "totp.on" if secret else "totp.off", person.account)
 
     async def close(self, person: Person, password: str, *, code: str = "") -> None:
@@ -268,9 +273,13 @@ class Accounts:
     async def reset(self, account: str, password: str, *, by: Person | None = None) -> None:
         """A new password for who has forgotten it: with a new key, without one-time codes, to be changed at log-in.
 
-        The old key was locked under the old password; what it signed stays as it is. Raises NotFound, Rejected.
+        The old key was locked under the old password; what it signed stays as it is. `by` None is the operator, who
+        alone resets a party's account: whoever makes a new key for a bidder could sign as he does. Nobody resets his
+        own, for that would go around the old password. Raises NotFound, Refused, Rejected.
         """
         row = await self._store.read(partial(_row, account=account))
+        if by is not None:
+            _require_mine(row, by)
         rules.require(password, least=self._settings.password_min_chars, about=(row.name, row.org_name))
         secrets = passwords.new_secrets()
         verifier, locked = await self._work(partial(passwords.protect, account, password, secrets, cost=self._cost))
@@ -425,7 +434,9 @@ class Accounts:
         await self._store.write(partial(tries.succeed, keys=counted))
         return known, secrets
 
-    async def _set_credentials(self, person: Person, known: Known, password: str, secrets: Secrets) -> None:
+    async def _set_credentials(
+        self, person: Person, known: Known, password: str, secrets: Secrets, *, must_change: bool = False
+    ) -> None:
         protect = partial(passwords.protect, known.account, password, secrets, cost=self._cost)
         verifier, locked = await self._work(protect)
         secret_ms = max(self._clock(), known.secret_ms + 1)
@@ -433,7 +444,7 @@ class Accounts:
 
             def change(conn: Connection) -> None:
                 made = {"verifier": verifier, "locked": locked, "secret_ms": secret_ms}
-                self._set(conn, _row(conn, known.account), must_change=False, **made)
+                self._set(conn, _row(conn, known.account), must_change=must_change, **made)
                 sessions.end_all(conn, known.account)
 
             await self._store.write(change)

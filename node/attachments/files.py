@@ -111,6 +111,13 @@ class Files:
                 if coming.by:
                     await asyncio.to_thread(self.shelf.discard, piece)
                     raise
+                before = await self.store.read(partial(rows.find, sha256=sha256))
+                if before is not None and before.state == rows.HELD:
+                    # Held under a name that is taken in: what others call it changes nothing about it.
+                    await asyncio.to_thread(self.shelf.discard, piece)
+                    tried = partial(rows.note_try, sha256=sha256, node=coming.node)
+                    await self.store.write(partial(tried, next_ms=2**53, error=f"refused: {refused.detail}"))
+                    raise
                 # Another node has taken it in: that it is not here has to be seen, and why.
                 media_type, reason = coming.claimed, refused.detail
             note = partial(rows.put, sha256=sha256, size=coming.size, media_type=media_type, node=coming.node)

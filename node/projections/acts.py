@@ -6,18 +6,21 @@ that this works for acts of a package that this node does not hold.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from node.domain.acts import DISCLOSURE_NAMES, Act
 from node.domain.record import Document
+from node.errors import Malformed
 from node.projections.shape import Place, Projection, Row, address, integer, search, text
 from node.store.tables import TradeView, table
 from node.store.tables_trading import ActView
 
 _BEIJING = timedelta(hours=8)
 _MAX_LOTS = 200
+_KEY = re.compile(r"[0-9a-f]{32}")
 
 OWNER, AGENCY = ("owner",), ("agency",)
 WINNERS = ("winners", "winner", "supplier", "suppliers", "transferee", "grantee", "buyer", "parties")
@@ -34,7 +37,10 @@ def title(document: Document[Any]) -> str:
 
 
 def row(place: Place, document: Document[Any]) -> Row:
+    """Raises Malformed for a trade whose key is of no form: whoever reads on relies on it."""
     act: Act = document.body
+    if _KEY.fullmatch(act.trade) is None:
+        raise Malformed("the key of a trade has 32 hex digits", field="trade")
     return place.key() | {
         "kind": place.kind,
         "trade": text(act.trade, 64),

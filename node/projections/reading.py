@@ -126,9 +126,17 @@ def _read_main(
             withdrawn = document.status == "withdrawn"
             # A kind without a projection has its own page and stands in no list.
             shown = PROJECTIONS.get(header.kind, ())
-            rows = {
-                each.table.name: each.row(place, document) for each in shown if each.keeps_withdrawn or not withdrawn
-            }
+            # What is public by its kind but was closed by its publisher stands in no list.
+            closed = kind.sections["main"][1] == "public" != main.audience
+            rows = (
+                {}
+                if closed
+                else {
+                    each.table.name: each.row(place, document)
+                    for each in shown
+                    if each.keeps_withdrawn or not withdrawn
+                }
+            )
             reading.title = shown[0].title(document) if shown and public else kind.zh
         except Malformed as error:
             reading.fault = ("payload-unreadable", error.detail)

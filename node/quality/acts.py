@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -56,10 +57,10 @@ def take(conn: Connection, trades: set[str], rules: Rules, yardstick: Yardstick,
         new: dict[Key, Row | None] = dict.fromkeys(old)
         for node in loading.holders(conn, key):
             for row in _of_node(conn, key, node, rules, yardstick, now_ms):
-                new[row["log_id"], row["record_id"]] = row
-        for place, row in new.items():
-            if row is not None and place in old:
-                row |= {name: old[place][name] for name in ("hub_lag", "top_lag")}
+                place = (row["log_id"], row["record_id"])
+                if place in old:
+                    row |= {name: old[place][name] for name in ("hub_lag", "top_lag")}
+                new[place] = row
         put(conn, old, new)
 
 
@@ -130,7 +131,7 @@ def _whole(trade: Trade, acts: Sequence[Recorded], log_id: int, calendar: Calend
     name = public.document.body.context.get("project_name")
     return empty(
         log_id=log_id,
-        record_id=bytes.fromhex(trade.key) if len(trade.key) == 32 else trade.key.encode()[:16],
+        record_id=hashlib.sha256(trade.key.encode()).digest()[:16],
         idx=last.index,
         first_idx=last.index,
         version=last.version,

@@ -8,6 +8,7 @@ come back down as verdicts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, select
 
@@ -72,13 +73,13 @@ def verdicts(conn: Connection) -> Mapping[str, int]:
     return {state: number for state, number in conn.execute(statement)}
 
 
-def _sum(conn: Connection, wanted: Wanted, which: list[object]) -> int:
+def _sum(conn: Connection, wanted: Wanted, which: Sequence[Any]) -> int:
     parts = list(which)
     parts += [sums.c.log_id.in_(wanted.logs)] if wanted.node else []
     for name in ("division", "category", "step"):
         if value := getattr(wanted, name):
             parts.append(sums.c[name] == value)
-    return int(conn.execute(select(func.sum(sums.c.judged)).where(*parts)).scalar() or 0)  # type: ignore[arg-type] # parts of a condition
+    return int(conn.execute(select(func.sum(sums.c.judged)).where(*parts)).scalar() or 0)
 
 
 def _buckets(lag: str) -> list[str]:

@@ -40,7 +40,8 @@ def after(
         which.append(tuple_(*order) < place)
     statement = select(items, _log.c.origin).join(_log, _log.c.id == items.c.log_id).where(and_(*which))
     rows = conn.execute(statement.order_by(*(column.desc() for column in order)).limit(limit)).mappings().all()
-    return [dict(row) for row in rows], place_of(rows[-1]) if len(rows) == limit else None
+    found = [dict(row) for row in rows]
+    return found, place_of(found[-1]) if len(found) == limit else None
 
 
 def _of(wanted: Wanted) -> Sequence[Any]:

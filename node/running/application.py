@@ -25,6 +25,7 @@ from node.web import (
     pages,
     portal,
     problems,
+    proxies,
     records_api,
     routing_pages,
     rules_pages,
@@ -54,7 +55,13 @@ def build(
     `worker` is this process's number, from 1, and how many processes answer for the node.
     """
     app = web.Application(
-        middlewares=[ops.measure, problems.middleware(pages.error_page), doors.middleware, session.middleware],
+        middlewares=[
+            proxies.middleware(node.settings.trusted_proxies),
+            ops.measure,
+            problems.middleware(pages.error_page),
+            doors.middleware,
+            session.middleware,
+        ],
         client_max_size=node.settings.max_body_bytes,
     )
     app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock

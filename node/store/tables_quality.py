@@ -27,7 +27,8 @@ class QualityItem(SQLModel, table=True):
     `node.quality.measures.BITS`: what could be judged, what is not right now, and what of the content was not right in
     any version. `code_key`, `name_key` and `same_key` are 63 bits of the hashes by which records belong together
     (project and section code, project name, whole content), 0 for none. `due_day` is the ISO day after which it must be
-    looked at again, `past` once that was done, empty for never. `doc` orders lists by day, the newest highest. `lag`, `hub_lag` and `top_lag` are classes of `node.quality.lags`, -1 for unknown.
+    looked at again, `past` once that was done, empty for never. `doc` orders lists by day, the newest highest.
+    `lag`, `hub_lag` and `top_lag` are classes of `node.quality.lags`, -1 for unknown.
     """
 
     __tablename__ = "quality_item"

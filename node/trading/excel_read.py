@@ -23,7 +23,10 @@ from node.trading import values
 from node.trading.excel import CODE, EXPLAINED, LOTS, MAX_ROWS, NUMBER, TITLE, TRADE, Layout, Sheet, column_of
 
 MAX_BYTES = 20 << 20
-MAX_OPEN_BYTES = 128 << 20
+MAX_OPEN_BYTES = 64 << 20
+MAX_STRINGS_BYTES = 8 << 20
+EMPTY_ROWS = 1000
+"""So many rows may stand empty between those that hold something."""
 MAX_MEMBERS = 1000
 MAX_SUB_ROWS = 20_000
 MAX_COLUMNS = 400
@@ -104,7 +107,7 @@ class ActRow:
 
 def read(data: bytes, shape: Layout) -> list[ActRow]:
     """The rows of a filled template. Raises Malformed, TooLarge for a file that is none, or of another act."""
-    _check(data)
+    check(data)
     try:
         book = load_workbook(BytesIO(data), read_only=True, data_only=False, keep_links=False)
     except Exception as error:  # a broken file fails in many ways deep inside the library
@@ -150,7 +153,11 @@ def _rows(sheet: Any, shape: Sheet, limit: int) -> Iterator[Typed]:
     """Rows that hold something. The first row is the header."""
     columns: list[FieldRule | None] = []
     count = 0
-    for index, cells in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS), 1):
+    most = limit + EMPTY_ROWS
+    for index, cells in enumerate(sheet.iter_rows(max_row=most + 1, max_col=MAX_COLUMNS), 1):
+        # A row may call itself the millionth; all before it would be made up.
+        if index > most:
+            raise TooLarge(f"{shape.name} goes on beyond row {most}", zh=f"“{shape.name}”超过 {most} 行，请删去空行")
         if index == 1:
             columns = [column_of(shape, _plain(cell)) for cell in cells]
             _require_columns(columns, shape)
@@ -221,13 +228,17 @@ def _plain(cell: Any) -> str:
             return str(other)
 
 
-def _check(data: bytes) -> None:
+def check(data: bytes) -> None:
+    """Refuse a workbook that would cost more to read than it can hold. Raises TooLarge, Malformed."""
     if len(data) > MAX_BYTES:
         raise TooLarge(f"a workbook has at most {MAX_BYTES} bytes", zh="文件过大，请分批导入", field="file")
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             members = archive.infolist()
             if len(members) > MAX_MEMBERS or sum(each.file_size for each in members) > MAX_OPEN_BYTES:
+                raise TooLarge("the workbook is too large when unpacked", zh="文件解压后过大", field="file")
+            # Read as a whole, an object for each: empty ones cost a hundred times their bytes.
+            if any(each.file_size > MAX_STRINGS_BYTES for each in members if "sharedStrings" in each.filename):
                 raise TooLarge("the workbook is too large when unpacked", zh="文件解压后过大", field="file")
             for each in members:
                 if each.filename.endswith((".xml", ".rels")):

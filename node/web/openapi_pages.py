@@ -247,7 +247,7 @@ TABLE: tuple[Operation, ...] = (
         (
             *_QUALITY,
             _pick("by", "lines are nodes or places · 按节点或区划", BY),
-            _pick("sort", "ranked by · 排名依据", RANKS),
+            _pick("sort", "ranked by · 排名依据", dict.fromkeys(RANKS)),
             _LANG,
         ),
         browser=True,

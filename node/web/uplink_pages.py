@@ -144,7 +144,7 @@ def _address(wanted: Filter, **changes: str | int) -> str:
 
 
 def _page(text: str) -> int:
-    return min(int(text), 100_000) if text.isdigit() and int(text) else 1
+    return min(int(text), 100_000) if text.isascii() and text.isdigit() and len(text) < 16 and int(text) else 1
 
 
 def _zh(standard: Any, name: str) -> str:

@@ -168,3 +168,19 @@ def test_secrets_do_not_show() -> None:
     who = Person("a@1", "甲", "service", frozenset({"venue"}), secrets=Secrets(b"s" * 32))
     assert "ssss" not in repr(who) and who.role_for("venue.book") == "venue"
     assert AccountPerson.__struct_config__.frozen
+
+
+async def test_an_administrator_resets_colleagues_but_neither_parties_nor_himself(world: World) -> None:
+    node, _ = world
+    await node.accounts.add("root", "管理员", ["administrator"], PASSWORD)
+    await node.accounts.add("firm", "某公司", ["bidder"], PASSWORD, org="91350100M000100Y43")
+    boss = (await node.accounts.log_in("root", PASSWORD)).person
+    for account in (f"firm@{NAME.partition('@')[2]}", boss.account):
+        with pytest.raises(Refused):
+            await node.accounts.reset(account, "a long password, known to another", by=boss)
+    await node.accounts.reset(NAME, "another long password", by=boss)
+    person = (await node.accounts.log_in("wang.fang", "another long password")).person
+    with pytest.raises(Rejected, match="the old one"):
+        await node.accounts.change_password(person, "another long password", "another long password")
+    await node.accounts.set_totp(person, "another long password", b"", "")
+    assert (await node.accounts.log_in("wang.fang", "another long password")).person.must_change

@@ -209,3 +209,26 @@ def test_what_is_no_value_is_refused_in_both_languages(kind, text):
     with pytest.raises(Rejected) as refused:
         values.read(rule, text)
     assert refused.value.field == "a" and "甲" in refused.value.zh
+
+
+def test_a_workbook_that_would_never_end_is_refused(bench):
+    shape = shape_of(bench, "register")
+    data, out = template(shape), BytesIO()
+    with zipfile.ZipFile(BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for each in old.namelist():
+            content = old.read(each)
+            if each.startswith("xl/worksheets/sheet"):
+                content = content.replace(
+                    b"</sheetData>", b'<row r="99999999"><c r="A99999999" t="n"><v>1</v></c></row></sheetData>'
+                )
+            new.writestr(each, content)
+    with pytest.raises(TooLarge):
+        excel_read.read(out.getvalue(), shape)
+
+
+def test_a_workbook_of_empty_texts_is_refused_before_it_is_read(bench):
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("xl/sharedStrings.xml", b"<sst>" + b"<si/>" * 2_000_000 + b"</sst>")
+    with pytest.raises(TooLarge):
+        excel_read.check(out.getvalue())

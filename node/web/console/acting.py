@@ -6,6 +6,7 @@ preview is the draft's page (`drafts.py`), so that a reload repeats nothing.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -283,7 +284,9 @@ async def _filled(
         missing = Note("请先选择已填写的 Excel 文件。", "Choose the filled Excel file first.")
         return _page(request, who, about, got, {"": [missing]}, draft=draft, status=400)
     with closing(file.file) as opened:
-        read = sheets.read(opened.read(sheets.MAX_BYTES + 1), about.template, about.fields)
+        data = opened.read(sheets.MAX_BYTES + 1)
+        # A workbook may take seconds: others are answered meanwhile.
+        read = await asyncio.to_thread(sheets.read, data, about.template, about.fields)
     got.raw = read.raw
     _, notes = await judging.judged(request, about, got)
     bad = any(note.severity == "refuse" for each in notes.values() for note in each)

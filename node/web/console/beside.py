@@ -22,7 +22,7 @@ async def of_trade(request: web.Request, trade: Trade, who: Person) -> dict[str,
 
     def read(conn: Connection) -> dict[str, Any]:
         return {
-            "deposits": deposits.of_trade(conn, trade.key),
+            "deposits": [row for row in deposits.of_trade(conn, trade.key) if _may_be_told(trade, row, now)],
             "bids": [_bids(conn, trade, number, now) for number in trade.lots],
             "bookings": venues.of_trade(conn, trade.key),
             "charges": charges.of_trade(conn, trade.key),
@@ -38,6 +38,16 @@ async def of_trade(request: web.Request, trade: Trade, who: Person) -> dict[str,
 def _takes_bids(trade: Trade, who: Person) -> bool:
     rule = trade.package.act(bids.END_OF_BIDDING)
     return rule is not None and not trade.ended and shell.may_do(who, rule)
+
+
+def _may_be_told(trade: Trade, row: dict[str, Any], now_ms: int) -> bool:
+    """Who has paid a deposit for a bid tells who bids: until the deadline that is nobody's business."""
+    if row["purpose"] != "bid" or row["lot"] not in trade.lots:
+        return True
+    try:
+        return now_ms >= bids.deadline_ms(trade, row["lot"])
+    except Refused:
+        return False
 
 
 def _bids(conn: Connection, trade: Trade, lot: str, now_ms: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from node.uplink import held, status
 from node.uplink.status import Filter
 from node.web import session
 from node.web.console import shell
+from node.web.console.sent import number_of
 from node.web.keys import AUDIT, CLOCK, STORE
 from node.web.portal import people
 from node.web.portal_people import People, trouble
@@ -78,7 +79,8 @@ async def retry(request: web.Request) -> web.Response:
     if given.get("do") == "all":
         work = partial(status.retry, now_ms=now, wanted=Filter(state="failed"))
     else:
-        work = partial(status.retry, now_ms=now, ids=[int(one)] if one.isdigit() and len(one) < 16 else [])
+        number = number_of(one)
+        work = partial(status.retry, now_ms=now, ids=[number] if number else [])
     count = await request.app[STORE].write(work)
     await request.app[AUDIT].note(who, "uplink.retry", one or "all", str(count), permission=RETRY)
     raise web.HTTPSeeOther("/console/failures?done=retried")

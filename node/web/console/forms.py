@@ -130,7 +130,7 @@ def drop_line(raw: Raw, path: str) -> dict[str, str]:
     kept = {}
     for name, text in raw.items():
         words = name[len(base) + 1 :].split(".") if base and name.startswith(f"{base}.") else []
-        if words and words[0].isdigit() and int(words[0]) >= gone:
+        if words and words[0].isascii() and words[0].isdigit() and int(words[0]) >= gone:
             if int(words[0]) == gone:
                 continue
             name = ".".join([base, str(int(words[0]) - 1), *words[1:]])

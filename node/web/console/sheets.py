@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -23,11 +22,12 @@ from openpyxl.worksheet.worksheet import Worksheet
 from node.domain.rulebook import FieldRule
 from node.errors import Malformed, TooLarge
 from node.importing.sheets import cell_text
+from node.trading import excel_read
 from node.web.console.forms import MAX_LINES, PARTY, Raw, Tables, choices_of
 from node.web.console.inputs import UNITS
 from node.web.exports import defuse
 
-MAX_BYTES, MAX_UNPACKED = 4 << 20, 64 << 20
+MAX_BYTES = 4 << 20
 MAX_ROWS, MAX_COLUMNS = 2000, 100
 FIRST, HEAD = "填写", 3
 """Name of the first sheet, and in each sheet the row of the headers: filling begins under it."""
@@ -103,10 +103,8 @@ def read(data: bytes, act: str, rules: Sequence[FieldRule]) -> Sheet:
 
 def _cells(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
     """The cells of each sheet, as many as a template can have: a lone cell far out costs no memory."""
+    excel_read.check(data)
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as parts:
-            if sum(part.file_size for part in parts.infolist()) > MAX_UNPACKED:
-                raise TooLarge(f"a workbook of more than {MAX_UNPACKED} bytes unpacked", zh="工作簿过大")
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         return {
             sheet.title: list(sheet.iter_rows(max_row=MAX_ROWS, max_col=MAX_COLUMNS, values_only=True))

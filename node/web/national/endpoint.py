@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 from sqlalchemy import Connection
 
+from node.errors import Malformed
 from node.settings import Settings
 from node.uplink import held
 from node.web.gate import Gate
-from node.web.keys import CLOCK, STORE
+from node.web.keys import CLOCK, SETTINGS, STORE
 from node.web.national import receiver
 from node.web.national.faults import Faults, parse
 from node.web.national.receiver import Refusal, Registered
@@ -31,7 +33,7 @@ def setup(app: web.Application, settings: Settings) -> None:
         each.system_no: Registered(each.system_no, each.secret, each.platform_code) for each in settings.intake_senders
     }
     app[FAULTS] = parse(settings.intake_faults)
-    app[GATE] = Gate("uploads of records", 16, waiting=256, wait_s=settings.upload_wait_s)
+    app[GATE] = Gate("uploads of records", 16, each=4, waiting=256, wait_s=settings.upload_wait_s)
     app.add_routes(routes)
 
 
@@ -39,8 +41,8 @@ def setup(app: web.Application, settings: Settings) -> None:
 @routes.post(UPLOAD + "/UploadData_G_V4")
 async def upload(request: web.Request) -> web.Response:
     """Take one upload; told to, go wrong first."""
+    form = await _form(request)
     async with request.app[GATE].enter(request.remote or ""):
-        form = await request.clone(client_max_size=MAX_FORM_BYTES).post()
         validation, data = (str(form.get(name, "")).encode() for name in ("validation", "data"))
         faults = request.app[FAULTS]
         if faults.delay_ms:
@@ -65,7 +67,7 @@ async def upload(request: web.Request) -> web.Response:
 @routes.post(UPLOAD + "/keys")
 async def keys(request: web.Request) -> web.Response:
     """The keys of what is held of the sender, for its daily reconciliation."""
-    form = await request.clone(client_max_size=MAX_FORM_BYTES).post()
+    form = await _form(request)
     try:
         validation = str(form.get("validation", "")).encode()
         sender = receiver.identify(validation, request.app[SENDERS], request.app[CLOCK]())
@@ -73,6 +75,15 @@ async def keys(request: web.Request) -> web.Response:
         return _answer(str(refusal))
     found = await request.app[STORE].read(partial(receiver.keys, sender=sender, after=str(form.get("after", ""))))
     return web.json_response({"STATUS": "1", "KEYS": found})
+
+
+async def _form(request: web.Request) -> Mapping[str, Any]:
+    """What was posted, read before any place is taken. Raises Malformed; a sender who falls silent is let go."""
+    try:
+        async with asyncio.timeout(request.app[SETTINGS].request_timeout_s):
+            return await request.clone(client_max_size=MAX_FORM_BYTES).post()
+    except (ValueError, LookupError, AssertionError) as error:
+        raise Malformed(f"no form: {type(error).__name__}", zh="不是可读取的表单") from None
 
 
 def _take(conn: Connection, sender: Registered, data: bytes, now_ms: int) -> None:
