@@ -162,11 +162,11 @@ TABLE: tuple[Operation, ...] = (
         problems=(400, 404, 503),
     ),
     _page(
-        "/rules/{name:.+}",
+        "/rules/{rule:.+}",
         "rulePage",
         "A rule package or table · 规则包或规则表",
         "each row with its clause · 每条附依据",
-        in_path("name", "`<id>@<version>` · 编号与版本", string()),
+        in_path("rule", "`<id>@<version>` · 编号与版本", string()),
         problems=(404, 503),
     ),
 )

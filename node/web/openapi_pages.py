@@ -210,7 +210,7 @@ TABLE: tuple[Operation, ...] = (
     _page("/open-data", "openDataPage", "Open data · 开放数据", "daily dumps with their hashes · 每日数据包"),
     Operation(
         "get",
-        "/open-data/{name}",
+        "/open-data/{file}",
         "openDataFile",
         "A file of a daily dump · 数据包文件",
         FILES,
@@ -221,7 +221,7 @@ TABLE: tuple[Operation, ...] = (
             )
         },
         (404, 503),
-        (in_path("name", "file name · 文件名", string(pattern=NAME.pattern)),),
+        (in_path("file", "file name · 文件名", string(pattern=NAME.pattern)),),
         browser=True,
     ),
     _page(

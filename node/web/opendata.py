@@ -36,9 +36,9 @@ async def open_data(request: web.Request) -> web.Response:
     return pages.render(request, "opendata/page.html", dumps=dumps, held=held, prefix=settings.ocds_prefix)
 
 
-@routes.get("/open-data/{name}")
+@routes.get("/open-data/{file}")
 async def download(request: web.Request) -> web.StreamResponse:
-    name = request.match_info["name"]
+    name = request.match_info["file"]
     path = request.app[SETTINGS].dumps / name
     # The name is one of ours or nothing: no other file of the machine can be named.
     if NAME.fullmatch(name) is None or not await asyncio.to_thread(path.is_file):

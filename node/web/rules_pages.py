@@ -62,10 +62,10 @@ async def compare(request: web.Request) -> web.Response:
     return pages.render(request, "rules/diff.html", old=old, new=new, changes=changes, address=_address)
 
 
-@routes.get("/rules/{name:.+}")
+@routes.get("/rules/{rule:.+}")
 async def one(request: web.Request) -> web.Response:
     records = await _records(request)
-    body = records.find(_name(request.match_info["name"]))
+    body = records.find(_name(request.match_info["rule"]))
     shown: dict[str, Any] = {"line": _line(records, body), "versions": _versions(records, body)}
     if isinstance(body, RuleTable):
         return pages.render(request, "rules/table.html", table=_table(body), limit=MAX_ROWS, **shown)

@@ -71,6 +71,8 @@ GOOD_QUERY: dict[str, tuple[str, ...]] = {
     "to": ("2025-03-20", "2025-02-30", ""),
     "getConsistency.from": ("1", "3", "14"),
     "getConsistency.to": ("14", "16"),
+    "rulesDiff.from": ("construction@1", "mining@1"),
+    "rulesDiff.to": ("construction@1", "land@1"),
     "min": ("50万", "1", ""),
     "max": ("1.2亿", "1", ""),
     "order": ("date", "amount", ""),
@@ -326,6 +328,7 @@ async def _fuzz(node: Served) -> Fuzz:
         "section": ("main", "employment", "none"),
         "version": ("1", "2", "0"),
         "name": ("mark.svg",),
+        "rule": ("construction@1", "none@1"),
     }
 
     def read(conn: Any) -> tuple[int, bytes, list[bytes]]:
