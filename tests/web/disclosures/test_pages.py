@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from node.domain.record import Document, Draft, Party, Source
 from node.domain.trades import TradeCandidates
+from node.web import openapi
 from tests.scenarios.net import Net, result
 from tests.scenarios.test_trades import ANNA, BORIS, registration
 from tests.trading.bench import DAY
+
+# What the interface's description says of the answer, held against every answer of these tests.
+SHAPE = Draft202012Validator({"$ref": "#/components/schemas/Trade", "components": openapi.document("")["components"]})
 
 
 @pytest.fixture
@@ -49,7 +54,9 @@ async def noticed(east):
 async def told(east, trade):
     status, body = await east.get(f"/api/trades/{trade}")
     assert status == 200
-    return json.loads(body)
+    told = json.loads(body)
+    SHAPE.validate(told)
+    return told
 
 
 async def test_a_change_is_shown_against_what_it_changed_field_by_field(east):
