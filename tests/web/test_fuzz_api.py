@@ -34,7 +34,7 @@ from node.web.problems import PROBLEM_TYPE
 from node.wire import pack, paths
 from tests.web.api_node import EAST, HUB, NOW_MS, UNREADABLE, Served, policy_note, served
 
-SEED = int(os.environ.get("GGZY_FUZZ_SEED", "20251123"))
+SEED = int(os.environ.get("GGZY_FUZZ_SEED", "20261128"))
 ROUNDS = int(os.environ.get("GGZY_FUZZ_ROUNDS", "20"))
 DOCUMENT = openapi.document("")
 ORIGIN = f"{EAST}/1"
@@ -71,6 +71,10 @@ GOOD_QUERY: dict[str, tuple[str, ...]] = {
     "to": ("2025-03-20", "2025-02-30", ""),
     "getConsistency.from": ("1", "3", "14"),
     "getConsistency.to": ("14", "16"),
+    "measure": ("any", "coverage", ""),
+    "step": ("notice", ""),
+    "node": ("",),
+    "all": ("1", ""),
     "rulesDiff.from": ("construction@1", "mining@1"),
     "rulesDiff.to": ("construction@1", "land@1"),
     "min": ("50万", "1", ""),
