@@ -12,6 +12,7 @@ import pytest
 
 from node.domain.record import Draft, Outcome
 from node.importing.run import import_rows
+from node.rules import Rules
 from node.settings import build
 from node.store import view_record, views
 from node.store.views import CreditQuery, TradeQuery
@@ -36,6 +37,8 @@ FILES = [
     ("expert-class", "codes/expert_classification_2010.csv"),
     ("division", "codes/chongqing_districts.csv"),
 ]
+
+RULES = Rules.packaged()
 
 
 def read(path):
@@ -72,7 +75,7 @@ async def test_real_rows_reach_their_pages(kind, name, tmp_path):
     people = People(build(tmp_path, dict(settings)), None)
     for put in puts.values():
         history = world.store.read_now(lambda conn, at=put.record_id: view_record.record(conn, at))
-        page = page_of(history, history.version(None), people, asked="")
+        page = page_of(history, history.version(None), people, RULES.book, asked="")
         assert page["fields"] and page["title"]
         assert all(label != (meaning, meaning) for (label, meaning), _ in page["flags"])
 

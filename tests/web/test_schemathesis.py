@@ -26,7 +26,8 @@ def _operations() -> set[str]:
 # What wants a person's session, or something that this node does not hold: tests/web/test_files_api.py,
 # tests/web/disclosures, tests/web/test_rules_pages.py and tests/opendata look at their answers.
 ELSEWHERE = frozenset(
-    "beginUpload goOnUploading giveUpUpload getFile getTrade tradePage projectPage openDataFile rulePage rulesDiff".split()
+    "beginUpload goOnUploading giveUpUpload getFile openDataFile".split()
+    + "getTrade tradePage projectPage rulePage rulesDiff".split()
 )
 
 
