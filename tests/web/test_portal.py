@@ -23,9 +23,10 @@ from node.rules import Rules
 from node.settings import build
 from node.store import peers
 from node.store.tables import Log, table
+from node.trusted import Trusted
 from node.web import exports, pages, portal, portal_columns, problems, texts
 from node.web.i18n import Words
-from node.web.keys import CLOCK, RULES, SETTINGS, STORE
+from node.web.keys import CLOCK, RULES, SETTINGS, STORE, TRUSTED
 from node.web.portal_labels import LABELS
 from node.web.portal_text import TEXT
 from tests.projections.world import EAST, FLAGGED, HUB, NOW_MS, World, behaviour, result, score
@@ -52,6 +53,7 @@ async def client(world, tmp_path):
     app[STORE], app[CLOCK], app[RULES] = world.store, lambda: NOW_MS + 3_600_000, Rules.packaged()
     app[SETTINGS] = build(tmp_path, dict(SETTINGS_OF_HUB))
     app[RULES] = Rules.packaged()
+    app[TRUSTED] = Trusted(world.store, SETTINGS_OF_HUB["name"], lambda: NOW_MS)
     pages.setup(app)
     app.add_routes(exports.routes)
     app.add_routes(portal.routes)
