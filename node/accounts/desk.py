@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
-from node.accounts import codes, passwords, register, rules, sessions, tries
+from node.accounts import bounds, codes, passwords, register, rules, sessions, tries
 from node.accounts.audit import Audit
 from node.accounts.needs import Opens, Publishes
 from node.accounts.newcomers import let_in
@@ -24,6 +24,7 @@ from node.accounts.passwords import Cost, Secrets
 from node.accounts.person import Person
 from node.accounts.records import draft_of, draft_of_change
 from node.accounts.register import Known, accounts
+from node.accounts.tries import Bound, Reserved
 from node.clock import Clock
 from node.domain import posts
 from node.domain.accounts import AccountCredentials, check_login, short_name
@@ -102,19 +103,14 @@ class Accounts:
         login = login.strip().lower()[:120]
         known = await self._store.read(partial(register.named, login=login, me=self._me, node_of=self._node_of))
         name = known.account if known is not None else login
-        now_ms = self._clock()
-        counted = await self._store.read(partial(_bounds, account=name, address=address, device=device, now_ms=now_ms))
-        if (wait_ms := await self._store.read(partial(tries.wait_ms, keys=counted, now_ms=now_ms))) > 0:
-            raise _too_often(wait_ms)
-        secrets = await self._check(known, password)
-        if known is None or secrets is None or not await self._use_code(known.account, secrets, code):
-            await self._store.write(partial(tries.fail, keys=counted, now_ms=now_ms))
+        reserved = await self._reserve(
+            partial(_bounds, account=name, address=address, device=device, now_ms=self._clock())
+        )
+        secrets = await self._check(known, password, code, reserved)
+        if known is None or secrets is None:
             raise WrongLogin()
         work = partial(self._begin, known=known, secrets=secrets, address=address, agent=agent, device=device)
-        token, device = await self._store.write(partial(work, counted=counted))
-        person = self._person(known, secrets, sessions.digest(token), address)
-        await self._audit.note(person, "log-in", person.account)
-        return LoggedIn(token, device, person)
+        return await self._store.write(partial(work, reserved=reserved))
 
     async def person(self, token: bytes, address: str = "") -> Person | None:
         """Who a session's token belongs to; None when it has ended: idle, too old, or by a change of the account."""
@@ -136,8 +132,12 @@ class Accounts:
         return self._person(known, sessions.open_key(row, token), row.id, address)
 
     async def log_out(self, person: Person) -> None:
-        await self._store.write(partial(sessions.end, session=person.session))
-        await self._audit.note(person, "log-out", person.account)
+        def end(conn: Connection) -> None:
+            # Sent twice, it ends and is written down once.
+            if sessions.end(conn, person.session):
+                self._audit.gather(conn, person, "log-out", person.account)
+
+        await self._store.write(end)
 
     async def sessions(self, person: Person) -> list[Row[Any]]:
         """The person's sessions at this node."""
@@ -146,8 +146,12 @@ class Accounts:
 
     async def end_session(self, person: Person, session: bytes) -> None:
         """End another session of the same person."""
-        await self._store.write(partial(sessions.end, session=session, account=person.account))
-        await self._audit.note(person, "session.end", person.account)
+
+        def end(conn: Connection) -> None:
+            if sessions.end(conn, session, person.account):
+                self._audit.gather(conn, person, "session.end", person.account)
+
+        await self._store.write(end)
 
     # --- one's own account --------------------------------------------------------------------------------------------
 
@@ -200,11 +204,13 @@ class Accounts:
         by: Person | None = None,
         own: bool = False,
         must_change: bool = False,
+        address: str = "",
     ) -> str:
         """Make an account of this node; gives its full name. `own` is true for a party that registers itself.
 
-        Raises Rejected for a name or password that is not taken, Refused for roles that exclude each other or are not
-        of this node, Conflict when the name is taken.
+        `address` is where it does so from. Raises Rejected for a name or password that is not taken, Refused for roles
+        that exclude each other or are not of this node, Conflict when the name is taken, DailyLimit when as many have
+        registered as may in a day.
         """
         account = f"{check_login(login)}@{short_name(self._me)}"
         realm = posts.realm_of(roles)
@@ -214,13 +220,18 @@ class Accounts:
         name = _named(name)
         rules.require(password, least=self._settings.password_min_chars, about=(login, name, org_name))
         secrets = passwords.new_secrets()
+        maker = Person(account, name, "party", frozenset(roles), org=org, secrets=secrets, address=address)
+        if own:
+            # Asked before the costly part too; what counts is the answer in the transaction that makes the account.
+            await self._store.read(partial(self._require_room, address=address))
         verifier, locked = await self._work(partial(passwords.protect, account, password, secrets, cost=self._cost))
         now_ms = self._clock()
+        held = " ".join(sorted(posts.check(roles, realm)))
         row = {
             "account": account,
             "name": name,
             "realm": realm,
-            "roles": " ".join(sorted(posts.check(roles, realm))),
+            "roles": held,
             "org": org,
             "org_name": org_name[:MAX_NAME],
             "sectors": " ".join("".join(sector.split()) for sector in sectors),
@@ -235,11 +246,26 @@ class Accounts:
             "made_ms": now_ms,
             "changed_ms": now_ms,
         }
-        await self._store.write(partial(_add, row=row))
+
+        def make(conn: Connection) -> None:
+            _add(conn, row)
+            if own:
+                self._count_registered(conn, address)
+                self._audit.gather(conn, maker, "account.register", account, held)
+
+        await self._store.write(make)
         await self.tell()
-        maker = Person(account, name, "party", frozenset(roles), org=org, secrets=secrets) if own else by
-        await self._audit.note(maker, "account.register" if own else "account.add", account, " ".join(sorted(roles)))
+        if not own:
+            await self._audit.note(by, "account.add", account, held)
         return account
+
+    def _count_registered(self, conn: Connection, address: str) -> None:
+        each, all_ = self._settings.max_registrations_per_address, self._settings.max_registrations_per_day
+        bounds.registered(conn, address, self._clock(), each=each, all_=all_)
+
+    def _require_room(self, conn: Connection, address: str) -> None:
+        each, all_ = self._settings.max_registrations_per_address, self._settings.max_registrations_per_day
+        bounds.require_room(conn, address, self._clock(), each=each, all_=all_)
 
     async def set_roles(self, account: str, roles: Collection[str], *, by: Person | None = None) -> None:
         """Give an account of this node other roles of its realm. Raises NotFound, Refused."""
@@ -251,6 +277,7 @@ class Accounts:
             if not held:
                 raise Rejected("an account needs a role", zh="请至少选择一个角色", field="roles")
             self._set(conn, row, roles=" ".join(sorted(held)))
+            self._count_change(conn, row.account, row.realm)
 
         await self._store.write(change)
         await self.tell()
@@ -365,7 +392,21 @@ class Accounts:
         finally:
             self._waiting -= 1
 
-    async def _check(self, known: Known | None, password: str) -> Secrets | None:
+    async def _check(self, known: Known | None, password: str, code: str, reserved: Reserved) -> Secrets | None:
+        """What the password opens, with the one-time code where it is in use; None when one of them is wrong.
+
+        A try that cannot be made now (Overloaded) is taken back.
+        """
+        try:
+            secrets = await self._opened(known, password)
+        except Overloaded:
+            await self._store.write(partial(tries.release, reserved=reserved))
+            raise
+        if known is None or secrets is None or not await self._use_code(known.account, secrets, code):
+            return None
+        return secrets
+
+    async def _opened(self, known: Known | None, password: str) -> Secrets | None:
         credentials = await self._credentials(known)
         if known is None or credentials is None or not known.active:
             await self._work(partial(passwords.waste, password, self._cost))
@@ -411,28 +452,44 @@ class Accounts:
         address: str,
         agent: str,
         device: bytes,
-        counted: Sequence[tries.Bound],
-    ) -> tuple[bytes, bytes]:
+        reserved: Reserved,
+    ) -> LoggedIn:
         now_ms = self._clock()
-        tries.succeed(conn, counted)
+        tries.succeed(conn, reserved)
         device = sessions.remember_device(conn, known.account, device, now_ms)
         token = sessions.begin(conn, known.account, known.stamp, secrets, self.limits, now_ms, address, agent)
-        return token, device
+        person = self._person(known, secrets, sessions.digest(token), address)
+        # In the same transaction: nobody is logged in without a trace, whatever becomes of this process.
+        self._audit.gather(conn, person, "log-in", person.account)
+        return LoggedIn(token, device, person)
 
     async def _confirm(self, person: Person, password: str, code: str) -> tuple[Known, Secrets]:
         """The account of a person who gives the password again. Raises WrongLogin, RateLimited."""
-        now_ms = self._clock()
         # Whoever sits at a session left open must not guess either; the session is the device here.
         counted = tries.bounds(person.account, person.address, f"session {person.session.hex()}")
-        if (wait_ms := await self._store.read(partial(tries.wait_ms, keys=counted, now_ms=now_ms))) > 0:
-            raise _too_often(wait_ms)
+        reserved = await self._reserve(lambda conn: counted)
         known = await self._store.read(partial(register.find, account=person.account, node_of=self._node_of))
-        secrets = await self._check(known, password)
-        if known is None or secrets is None or not await self._use_code(person.account, secrets, code):
-            await self._store.write(partial(tries.fail, keys=counted, now_ms=now_ms))
+        secrets = await self._check(known, password, code, reserved)
+        if known is None or secrets is None:
             raise WrongLogin()
-        await self._store.write(partial(tries.succeed, keys=counted))
+        await self._store.write(partial(tries.succeed, reserved=reserved))
         return known, secrets
+
+    async def _reserve(self, counted: Callable[[Connection], Sequence[Bound]]) -> Reserved:
+        """Count a try before it is made. Raises RateLimited with the seconds to wait."""
+
+        def look(conn: Connection) -> int:
+            return tries.wait_ms(conn, counted(conn), self._clock())
+
+        def work(conn: Connection) -> Reserved | int:
+            return tries.reserve(conn, counted(conn), self._clock())
+
+        # Who has to wait is told so without a write: a storm of tries must not keep the writer busy.
+        found: Reserved | int = await self._store.read(look)
+        found = found or await self._store.write(work)
+        if isinstance(found, int):
+            raise _too_often(found)
+        return found
 
     async def _set_credentials(
         self, person: Person, known: Known, password: str, secrets: Secrets, *, must_change: bool = False
@@ -445,17 +502,29 @@ class Accounts:
             def change(conn: Connection) -> None:
                 made = {"verifier": verifier, "locked": locked, "secret_ms": secret_ms}
                 self._set(conn, _row(conn, known.account), must_change=must_change, **made)
+                self._count_change(conn, known.account, known.realm)
                 sessions.end_all(conn, known.account)
 
             await self._store.write(change)
             await self.tell()
             return
+        await self._store.write(partial(self._count_change, account=known.account, realm=known.realm))
         credentials = AccountCredentials(verifier, locked)
         draft = draft_of_change(known, credentials, secret_ms, self._settings.title, secrets.private)
         (outcome,) = await self._publisher.publish([draft])
         if outcome.error is not None:
             raise outcome.error
         await self._store.write(partial(sessions.end_all, account=known.account))
+
+    def _count_change(self, conn: Connection, account: str, realm: str) -> None:
+        """Each change is a record, and everybody may register as a party. Raises DailyLimit."""
+        if realm == "party":
+            each, all_ = self._settings.max_account_changes_per_day, self._settings.max_party_changes_per_day
+            bounds.changed(conn, account, self._clock(), each=each, all_=all_)
+
+    def knows_key(self, conn: Connection, account: str, public: str) -> bool:
+        """Whether the account has, or had, this public key (hex)."""
+        return register.has_key(conn, account, public, self._node_of)
 
     def _require(self, password: str, known: Known) -> None:
         about = (known.account.partition("@")[0], known.name, known.org_name)

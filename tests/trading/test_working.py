@@ -244,17 +244,18 @@ def test_four_eyes_are_two_persons_and_see_what_is_published(bench):
     made = do(bench, drafts.save, "anna", "f", {"a": "1"}, now_ms=1)
     do(bench, drafts.submit, made.id, "anna", 1, now_ms=2)
     with pytest.raises(NotAllowed):
-        do(bench, drafts.decide, made.id, "anna", 2, approve=True, now_ms=3)
+        do(bench, drafts.decide, made.id, "anna", 2, approval=APPROVAL, now_ms=3)
     with pytest.raises(NotAllowed):
         bench.read(drafts.approved, made.id, "anna", 2)
     assert [each.id for each in bench.read(drafts.waiting, "boris")] == [made.id]
     assert bench.read(drafts.waiting, "anna") == []
     with pytest.raises(Refused):
-        do(bench, drafts.decide, made.id, "boris", 2, approve=False, now_ms=3)
-    seen = do(bench, drafts.decide, made.id, "boris", 2, approve=True, now_ms=3)
-    assert bench.read(drafts.approved, made.id, "anna", seen.version).second == "boris"
+        do(bench, drafts.decide, made.id, "boris", 2, approval=None, now_ms=3)
+    seen = do(bench, drafts.decide, made.id, "boris", 2, approval=APPROVAL, now_ms=3)
+    kept = bench.read(drafts.approved, made.id, "anna", seen.version)
+    assert (kept.second, kept.approval) == ("boris", APPROVAL)
     changed = do(bench, drafts.save, "anna", "f", {"a": "2"}, draft=made.id, version=seen.version, now_ms=4)
-    assert (changed.state, changed.second) == ("open", "")
+    assert (changed.state, changed.second, changed.approval) == ("open", "", None)
     with pytest.raises(NotAllowed):
         bench.read(drafts.approved, made.id, "anna", changed.version)
     do(bench, drafts.finish, made.id, "anna", now_ms=5)

@@ -11,7 +11,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from node import provision
 from node.app import Node, build
-from node.domain.acts import Act, Hand
+from node.domain.acts import Act
+from node.domain.hands import Hand
 from node.domain.record import Document, Draft, Source
 from node.publishing.publish import Publisher
 from node.wire.trust import Member
