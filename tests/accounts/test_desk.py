@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from node.accounts import register, sessions
 from node.accounts.desk import Accounts, WrongLogin
 from node.accounts.passwords import Secrets

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from node.domain.fees import parse as parse_tariff
+from node.domain.hands import Approval
 from node.domain.record import Party
 from node.domain.rulebook import parse
 from node.errors import BadSignature, Malformed, NotAllowed, NotFound, Overtaken, Refused, Rejected, TooLarge
@@ -20,6 +21,7 @@ from tests.publishing.made import signer
 from tests.trading.bench import ANNA, DAY, NODE, PACKAGE, Bench, few_rules, open_bench
 
 HOUR = 3_600_000
+APPROVAL = Approval(account="boris", role="publication", author="anna", at=3, act="00" * 32)
 CUSTODY = signer(f"{NODE}/custody")
 AGE = b"age-encryption.org/v1\n-> X25519 abc"
 CMS = bytes.fromhex("3082010006092a864886f70d010703a0")
