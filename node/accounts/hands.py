@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
-import msgspec
 from sqlalchemy import Connection
 
 from node.accounts import register
-from node.domain import sections
 from node.domain.accounts import AuditBatch
 from node.domain.hands import Hand, Stated
 from node.errors import Malformed
 from node.store import payloads
+from node.wire import hand_check
 from node.wire import payload as payload_bytes
 from node.wire.document import decode
 
@@ -34,16 +33,13 @@ here, or the record says that somebody else did it; `other_bytes` no signature o
 `other_approval` names a second pair of eyes whose signature is not under this act.
 """
 BAD: Final[frozenset[Finding]] = frozenset({"other_key", "other_bytes", "other_approval"})
-RULES: Final = frozenset({"rule.package", "rule.table"})
 BATCH: Final = "audit.batch"
-KINDS: Final = frozenset({"trade.act", "trade.step", "audit.act", "supervise.order", BATCH}) | RULES
+KINDS: Final = frozenset({"trade.act", "trade.step", "audit.act", "supervise.order", BATCH}) | hand_check.RULES
 """Kinds under which persons sign. In a batch of the audit trail each entry carries a hand of its own."""
 # The worst of several comes first.
 _WORST: Final[tuple[Finding, ...]] = (
     *("other_bytes", "other_key", "other_approval", "unsigned", "partial", "unknown", "verified_main", "verified"),
 )
-
-_hands = msgspec.msgpack.Decoder(Hand)
 
 
 def finding(conn: Connection, stated: Stated, hand: Hand, node_of: register.NodeOf) -> Finding:
@@ -53,19 +49,19 @@ def finding(conn: Connection, stated: Stated, hand: Hand, node_of: register.Node
     if hand.version == 2 and hand.inner and stated.inner is None:
         return "partial"
     body = _body(stated)
-    # Version 1 signed rules themselves, and not the document around them.
-    old = hand.version == 1 and stated.kind in RULES and body is not None
-    if not hand.signs(Stated(stated.kind, stated.key, payload_bytes.encode(body)) if old else stated):
+    if not hand_check.signs(hand, stated, body):
         return "other_bytes"
     if stated.kind in ("audit.act", "supervise.order") and getattr(body, "account", "") != hand.account:
         return "other_key"
-    approved: Finding = "verified"
-    if hand.version == 2 and (hand.second or hand.approval is not None):
-        approved = _approval(conn, stated, body, hand, node_of)
     whose = _key(conn, hand.account, hand.public, node_of)
-    if whose == "verified" and hand.version == 1:
-        whose = "verified_main"
-    return worst([whose, approved])
+    if hand.version == 1:
+        return "verified_main" if whose == "verified" else whose
+    if not hand.second and hand.approval is None:
+        return whose
+    if hand.approval is None or not hand_check.approved(hand, stated, body):
+        return worst([whose, "other_approval"])
+    second = _key(conn, hand.approval.account, hand.approval.public, node_of)
+    return worst([whose, "other_approval" if second == "other_key" else second])
 
 
 def findings_of(conn: Connection, batch: AuditBatch, node_of: register.NodeOf) -> list[Finding]:
@@ -98,31 +94,14 @@ def finding_at(conn: Connection, kind: str, log_id: int, index: int, node_of: re
         if kind == BATCH:
             return worst(findings_of(conn, document.body, node_of)) if document.body.entries else None
         assert hand is not None
-        signed = _hands.decode(hand[1])
-    except (Malformed, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        signed = hand_check.open_hand(hand[1])
+    except Malformed:
         return "other_bytes"
     return finding(conn, Stated(kind, document.key, main[1], None if inner is None else inner[1]), signed, node_of)
 
 
 def worst(found: Iterable[Finding]) -> Finding:
     return min(found, key=_WORST.index)
-
-
-def _approval(conn: Connection, stated: Stated, body: Any, hand: Hand, node_of: register.NodeOf) -> Finding:
-    given = hand.approval
-    if given is None or given.account != hand.second or given.author != hand.account or hand.second == hand.account:
-        return "other_approval"
-    if stated.kind not in ("trade.act", "trade.step") or body is None or not given.signs():
-        return "other_approval"
-    try:
-        kept = {} if stated.inner is None else msgspec.msgpack.decode(stated.inner, type=dict[str, Any])
-        act = msgspec.structs.replace(body, fields=sections.join(body.fields, kept))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return "other_approval"
-    if not given.covers(act):
-        return "other_approval"
-    whose = _key(conn, given.account, given.public, node_of)
-    return "other_approval" if whose == "other_key" else whose
 
 
 def _key(conn: Connection, account: str, public: str, node_of: register.NodeOf) -> Finding:
