@@ -125,7 +125,7 @@ def discard(conn: Connection, draft: str, account: str) -> None:
 def submit(conn: Connection, draft: str, account: str, version: int, *, now_ms: int) -> Draft:
     """Hand it to a second person. Raises Overtaken, NotFound."""
     before = _own(conn, draft, account)
-    if before.state not in (OPEN, RETURNED):
+    if before.state not in (OPEN, RETURNED, APPROVED):
         raise Refused(f"this draft is {before.state}", zh="该草稿已提交或已发布", field="draft")
     _move(conn, before, version, {"state": WAITING, "second": "", "note": "", "approval": "", "changed_ms": now_ms})
     return load(conn, draft, account)

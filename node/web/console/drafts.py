@@ -141,7 +141,8 @@ async def _page(request: web.Request, who: Person, draft: Draft, wrong: list[Not
         mine=mine,
         needs_second=needs_second,
         may_publish=mine and not refusing and _may(who, about) and _seen(draft, needs_second),
-        may_submit=mine and not refusing and draft.state in ("open", "returned"),
+        # What was approved and cannot be published so has to be looked at once more.
+        may_submit=mine and not refusing and (draft.state in ("open", "returned") or bool(wrong)),
         may_review=not mine and draft.state == "waiting" and who.may("trade.second"),
         posts=shell.posts_of(about.rule),
         right_post=_may(who, about),
