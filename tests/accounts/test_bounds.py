@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from node.accounts import bounds, desk, passwords, tries
+from node.accounts import bounds, checking, passwords, tries
 from node.accounts.bounds import DailyLimit
 from node.accounts.desk import WrongLogin
 from node.app import Node
@@ -159,7 +159,7 @@ async def test_guesses_at_once_count_as_many_and_no_more_are_looked_at(
         looked.append(given)
         return real(*given, **more)
 
-    monkeypatch.setattr(desk.passwords, "unprotect", unprotect)
+    monkeypatch.setattr(passwords, "unprotect", unprotect)
     guesses = [node.accounts.log_in("wang.fang", f"guess {n}", address=AWAY) for n in range(40)]
     found = await asyncio.gather(*guesses, return_exceptions=True)
     assert len(looked) == 6, "five are free, the sixth sets the wait"
@@ -209,7 +209,7 @@ async def test_guesses_at_a_session_left_open_are_counted_at_once_too(world: Wor
 
 async def test_a_try_that_could_not_be_made_is_taken_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     node, _client, _clock = world
-    monkeypatch.setattr(desk, "WAITING", 0)
+    monkeypatch.setattr(checking, "WAITING", 0)
     for _ in range(20):
         with pytest.raises(Overloaded) as error:
             await node.accounts.log_in("wang.fang", PASSWORD, address=HOME)
