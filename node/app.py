@@ -12,6 +12,7 @@ import structlog
 from node import keyring, tiers
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
+from node.accounts.gathered import Limits
 from node.accounts.orders import Ordering
 from node.accounts.passwords import Cost
 from node.attachments.carry import Carried
@@ -118,7 +119,14 @@ class Node:
             on_signed=self.mark.note,
             on_publish=self.news.set,
         )
-        self.audit = Audit(self.publisher, clock, node=settings.name, title=settings.title)
+        self.audit = Audit(
+            self.store,
+            self.publisher,
+            clock,
+            node=settings.name,
+            title=settings.title,
+            limits=Limits(settings.max_acts_per_hour, settings.max_party_acts_per_hour),
+        )
         self.ordering = Ordering(self.publisher, self.audit, clock, node=settings.name, department=settings.department)
         self.accounts = Accounts(
             settings, self.store, self.publisher, self.sealer, self.trusted, self.audit, clock, cost=password_cost
@@ -158,6 +166,7 @@ class Node:
             warn=warnings_for(settings.title, settings.division, settings.url),
             check_files=self.attachments.files.require,
             four_eyes=settings.four_eyes,
+            knows_key=self.accounts.knows_key,
         )
         self.migration = Migration(
             self.store, self.publisher, self.rules, load_legacy(), clock, self.projector.run, node=settings.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any
 
@@ -12,6 +11,7 @@ from node.accounts.audit import Audit
 from node.accounts.needs import Publishes
 from node.accounts.person import Person
 from node.clock import Clock
+from node.domain.hands import Stated
 from node.domain.record import Amendment, Document, Source
 from node.domain.supervision import MEASURES, Order
 from node.errors import NotAllowed, Rejected
@@ -75,7 +75,7 @@ class Ordering:
         _check(order)
         key = f"{self._node}/{order.number}"
         main = Document(key, order, Source(self._department))
-        hand = person.sign(hashlib.sha256(payloads.encode(main)).digest(), permission)
+        hand = person.sign(Stated("supervise.order", key, payloads.encode(main)), permission)
 
         def first(known: Document[Any] | None) -> Document[Any]:
             if known is not None:

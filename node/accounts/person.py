@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from node.accounts.passwords import Secrets
-from node.domain import posts
-from node.domain.acts import HAND, Hand
+from node.domain import hands, posts
+from node.domain.acts import Act
+from node.domain.hands import Approval, Hand, Stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +42,20 @@ class Person:
         """The role by which this person has a permission; empty without it."""
         return posts.role_for(self.roles, permission)
 
-    def sign(self, digest: bytes, permission: str = "", *, second: str = "") -> Hand:
-        """The person's signature over `HAND` and a SHA-256 digest, in the role that has `permission`.
+    def sign(self, stated: Stated, permission: str = "", *, approval: Approval | None = None) -> Hand:
+        """The person's hand under what is stated, in the role that has `permission`.
 
-        `second` is the account of the other pair of eyes. Raises ValueError for what is no such digest.
+        `approval` is that of the other pair of eyes. Raises ValueError when the key is not at hand.
         """
-        if len(digest) != 32:
-            raise ValueError("a person signs a SHA-256 digest of 32 bytes")
+        role = self.role_for(permission) or " ".join(sorted(self.roles))
+        return hands.sign(self._key, self.account, role, stated, approval)
+
+    def approve(self, act: Act, author: str, at: int) -> Approval:
+        """The person's approval of an act that `author` is to publish (`trade.second`). Raises ValueError likewise."""
+        return hands.approve(self._key, self.account, self.role_for("trade.second"), act, author, at)
+
+    @property
+    def _key(self) -> Ed25519PrivateKey:
         if self.secrets is None:
             raise ValueError("this person's key is not at hand")
-        role = self.role_for(permission) or " ".join(sorted(self.roles))
-        signature = self.secrets.private.sign(HAND + digest)
-        return Hand(self.account, role, self.secrets.public.hex(), signature.hex(), second)
+        return self.secrets.private

@@ -84,10 +84,10 @@ def touch(conn: Connection, session: bytes, now_ms: int) -> None:
     conn.execute(update(_sessions).where(_sessions.c.id == session).values(seen_ms=now_ms))
 
 
-def end(conn: Connection, session: bytes, account: str = "") -> None:
-    """End one session; with `account`, only if it is one of that account."""
+def end(conn: Connection, session: bytes, account: str = "") -> bool:
+    """End one session; with `account`, only if it is one of that account. Says whether there was one."""
     which = [_sessions.c.id == session, *([_sessions.c.account == account] if account else [])]
-    conn.execute(delete(_sessions).where(*which))
+    return conn.execute(delete(_sessions).where(*which)).rowcount > 0
 
 
 def end_all(conn: Connection, account: str, *, devices: bool = False) -> None:

@@ -361,6 +361,10 @@ def verify(
         Path | None,
         typer.Option(help="一致性证明文件（密钥已吊销时）· consistency proof, where the log's key is revoked."),
     ] = None,
+    hand: Annotated[
+        Path | None, typer.Option(help="个人签名部分 · the section hand, to be held against --payload.")
+    ] = None,
+    inner: Annotated[Path | None, typer.Option(help="内部部分 · the section inner, which the hand covers.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """离线核验 · Verify a receipt offline.
@@ -371,7 +375,16 @@ def verify(
     from node.cli.verify import verify as verify_receipt
 
     with errors(as_json=as_json):
-        verify_receipt(file, policy, payload, fingerprint=fingerprint, consistency=consistency, as_json=as_json)
+        verify_receipt(
+            file,
+            policy,
+            payload,
+            fingerprint=fingerprint,
+            consistency=consistency,
+            hand=hand,
+            inner=inner,
+            as_json=as_json,
+        )
 
 
 @app.command()

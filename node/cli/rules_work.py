@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from node.cli.opening import load, quiet_logs
 from node.cli.output import result, say
 from node.clock import utc_ms
 from node.domain import rulebook, ruletables
-from node.domain.acts import Hand
+from node.domain.hands import Hand, Stated
 from node.domain.rulebook import Package
 from node.domain.rulediff import RuleChange, diff
 from node.domain.ruletables import SORT_NAMES, RuleTable
@@ -171,7 +170,8 @@ async def _hand(node: Node, body: Body, account: str) -> Hand:
     person = (await node.accounts.log_in(account, password, code)).person
     if not person.may("rule.publish"):
         raise NotAllowed(f"{person.account} may not publish rules", zh="该账号无权发布规则")
-    return person.sign(hashlib.sha256(payload_bytes.encode(body)).digest(), "rule.publish")
+    main = payload_bytes.encode(publishing.document(body, node.settings.title))
+    return person.sign(Stated(publishing.kind_of(body), body.name, main), "rule.publish")
 
 
 def _with_node(config: Path, work: Callable[[Node], Awaitable[T]]) -> T:

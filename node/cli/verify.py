@@ -9,7 +9,7 @@ from pathlib import Path
 from node.cli.output import explain, moment, result, say
 from node.errors import Malformed, NodeError, NotFound, Refused
 from node.tlog.proof import TlogProof
-from node.wire import bid_receipt, evidence, evidence_check, trust
+from node.wire import bid_receipt, evidence, evidence_check, hand_check, trust
 from node.wire import receipt as receipts
 
 
@@ -20,6 +20,8 @@ def verify(
     *,
     fingerprint: str = "",
     consistency: Path | None = None,
+    hand: Path | None = None,
+    inner: Path | None = None,
     as_json: bool,
 ) -> None:
     data = _read(policy)
@@ -53,6 +55,7 @@ def verify(
         say(f"  内容与记录的 {verdict.section} 部分一致 · the payload is the record's section {verdict.section}")
     for note in verdict.notes:
         say(f"  {note}")
+    person = None if hand is None else _verify_hand(verdict.header.kind, content, _read(hand), inner)
     if as_json:
         result(
             {
@@ -67,8 +70,41 @@ def verify(
                 "custody": verdict.custody[0] if verdict.custody else None,
                 "section": verdict.section,
                 "policy_fingerprint": found,
+                **({} if person is None else {"hand": person}),
             }
         )
+
+
+def _verify_hand(kind: str, main: bytes | None, hand: bytes, inner: Path | None) -> dict[str, object]:
+    """Say who signed the record and what that covers; the keys are for the reader to compare."""
+    if main is None:
+        raise Refused(
+            "a person's signature is over what the record says: give its section main with --payload",
+            zh="核验个人签名须以 --payload 给出记录的 main 部分",
+            field="--payload",
+        )
+    checked = hand_check.check(kind, main, hand, None if inner is None else _read(inner))
+    person = checked.hand
+    covered = (
+        ("全部内容及角色", "all of it, and the role") if checked.whole else ("仅 main 部分", "the section main only")
+    )
+    say(f"  个人签名成立：{person.account}（{person.role}），覆盖{covered[0]}，公钥 {person.public}")
+    say(f"  Signed by {person.account} as {person.role}, over {covered[1]}, with the key {person.public}")
+    if person.approval is not None:
+        second = person.approval
+        say(f"  复核签名成立：{second.account}（{second.role}）{moment(second.at // 1000)}，公钥 {second.public}")
+        say(f"  Approved by {second.account} as {second.role}, with the key {second.public}")
+    elif person.second:
+        say(f"  所列复核人 {person.second} 未签名 · the second person named has signed nothing")
+    say("  公钥是否属于该账号，请与其账号记录（account.person）比对 · compare the keys with the accounts' records")
+    return {
+        "account": person.account,
+        "role": person.role,
+        "public": person.public,
+        "whole": checked.whole,
+        "second": person.second,
+        "second_public": "" if person.approval is None else person.approval.public,
+    }
 
 
 def _verify_bid(data: bytes, policy: receipts.Policy, fingerprint: str, *, as_json: bool) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from node.domain.accounts import AccountCredentials, AccountPerson, AuditAct
-from node.domain.acts import Act, Hand
+from node.domain.accounts import AccountCredentials, AccountPerson, AuditAct, AuditBatch
+from node.domain.acts import Act
 from node.domain.audience import Audience
 from node.domain.codes import Division, ExpertClass
 from node.domain.credit import BlacklistEntry, CreditBehaviour, CreditScore
@@ -15,6 +15,7 @@ from node.domain.entities import Company
 from node.domain.erasure import Erasure
 from node.domain.experts import ExpertEmployment, ExpertIdentity, ExpertProfile
 from node.domain.handover import Handover
+from node.domain.hands import Hand
 from node.domain.logs import Evidence, Observation
 from node.domain.record import Document
 from node.domain.rulebook import Package
@@ -99,6 +100,7 @@ KINDS: dict[str, Kind] = {
             sealed=("credentials",),
         ),
         _kind("audit.act", "操作留痕", "Act of a person", AuditAct, "shared", hand=(Hand, "shared")),
+        _kind("audit.batch", "操作留痕汇总", "Acts of persons, gathered", AuditBatch, "shared"),
         _kind("supervise.order", "监督指令", "Order of supervision", Order, "shared", hand=(Hand, "shared")),
         _kind("record.erasure", "依法删除", "Erasure", Erasure),
         _kind("log.observe", "日志观察", "Observed heads", Observation),

@@ -9,6 +9,7 @@ import re
 
 import msgspec
 
+from node.domain.hands import Hand
 from node.errors import Rejected
 
 LOGIN = re.compile(r"[a-z][a-z0-9._-]{1,39}")
@@ -67,6 +68,32 @@ class AuditAct(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     role: str = ""
     detail: str = ""
     address: str = ""
+
+
+class AuditEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """An act in a batch. `key` is `<account>/<moment>/<random>`; `hand` stands under the kind `audit.batch`, this key
+    and the canonical bytes of `act`."""
+
+    key: str
+    act: AuditAct
+    hand: Hand
+
+
+class AuditCount(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """How often more than its limit an account did something in the hour from `at` (UTC ms); nobody signs that."""
+
+    account: str
+    action: str
+    at: int
+    number: int
+
+
+class AuditBatch(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What persons did at a node that is not worth a record each (log-ins, acts of parties on their accounts)."""
+
+    node: str
+    entries: list[AuditEntry] = []
+    counts: list[AuditCount] = []
 
 
 def proof_text(person: AccountPerson) -> bytes:

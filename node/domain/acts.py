@@ -7,15 +7,9 @@ which fields they carry is data (`node/domain/rulebook.py`); what is here is the
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Literal, get_args
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-HAND = b"ggzy/hand/v1\x00"
-"""What stands before the digest that a person signs: no such signature can be taken for one of another sort."""
 
 Disclosure = Literal["", "trade_notice", "qualification_review", "result", "performance", "change"]
 """What an act makes public, of the five kinds of 渝府办发〔2016〕35号 五(二) (R30); empty for a step inside."""
@@ -74,30 +68,3 @@ class Act(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     def key(self) -> str:
         """The natural key of its record: nobody can publish a second act under one number."""
         return f"{self.trade}/{self.seq}"
-
-
-class Hand(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who did it (R69): the account, the role it acted in, and its signature over the act, beside the node's own.
-
-    `public` is the account's Ed25519 key and `signature` its signature, both hex, over `b"ggzy/hand/v1\\0"` and the
-    SHA-256 of the canonical bytes of the record's `main` section. `second` is the other pair of eyes, where two are
-    asked.
-    """
-
-    account: str
-    role: str
-    public: str = ""
-    signature: str = ""
-    second: str = ""
-
-    def signs(self, main: bytes) -> bool:
-        """Whether the signature is one of `public` over the canonical bytes of a `main` section.
-
-        Whose key that is, this does not say.
-        """
-        try:
-            key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.public))
-            key.verify(bytes.fromhex(self.signature), HAND + hashlib.sha256(main).digest())
-        except (ValueError, InvalidSignature):
-            return False
-        return True

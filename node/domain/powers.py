@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from node.domain import posts
-from node.domain.accounts import AccountPerson, AuditAct
+from node.domain.accounts import AccountPerson, AuditAct, AuditBatch
 from node.domain.supervision import Order
 
 SUPERVISION = "supervision"
@@ -26,6 +26,9 @@ ISSUERS: dict[str, frozenset[str]] = {
     "supervise.": frozenset({SUPERVISION}),
     "rule.": frozenset({SUPERVISION, "hub", "national"}),
 }
+
+
+_ELSEWHERE: Refusal = ("只能记录本节点上的操作", "a node records what persons do at this node alone")
 
 
 def issuers(kind: str) -> frozenset[str] | None:
@@ -50,7 +53,9 @@ def refusal(role: str, kind: str, body: Any = None, node: str = "") -> Refusal |
     if isinstance(body, AccountPerson):
         return _account(role, body)
     if isinstance(body, AuditAct) and node and body.node != node:
-        return "只能记录本节点上的操作", "a node records what persons do at this node alone"
+        return _ELSEWHERE
+    if isinstance(body, AuditBatch) and node and {body.node, *(each.act.node for each in body.entries)} != {node}:
+        return _ELSEWHERE
     if isinstance(body, Order) and not (body.number and body.reason):
         return "监督指令须有文号和事由", "an order has a document number and a reason"
     return None

@@ -27,6 +27,7 @@ PROJECTIONS: dict[str, tuple[Projection, ...]] = {
     "rule.table": (rules.TABLES,),
     "account.person": (persons.ACCOUNTS,),
     "audit.act": (persons.AUDIT,),
+    "audit.batch": (persons.BATCHES,),
     "supervise.order": (persons.ORDERS,),
     "trade.handover": (handover.PROJECTION,),
 }

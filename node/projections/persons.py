@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from node.domain.accounts import AccountPerson, AuditAct
+from node.domain.accounts import AccountPerson, AuditAct, AuditBatch
 from node.domain.record import Document
 from node.domain.supervision import Order
 from node.projections.shape import Place, Projection, Row, integer, text
@@ -47,8 +47,37 @@ def _act_title(document: Document[Any]) -> str:
 
 
 def _act(place: Place, document: Document[Any]) -> Row:
-    body: AuditAct = document.body
+    return _act_row(place, document.body, 0)
+
+
+def _batch_title(document: Document[Any]) -> str:
+    return text(document.body.node)
+
+
+def _batch(place: Place, document: Document[Any]) -> list[Row]:
+    """A row for each act, as if it were a record of its own, and one for what was only counted."""
+    body: AuditBatch = document.body
+    acts = [each.act for each in body.entries]
+    for each in body.counts:
+        detail = (
+            f"另有 {each.number} 次超过每小时上限，只计数 · {each.number} more beyond the hourly limit, counted only"
+        )
+        made = AuditAct(
+            account=each.account,
+            realm="",
+            action=each.action,
+            object=each.account,
+            at=each.at,
+            node=body.node,
+            detail=detail,
+        )
+        acts.append(made)
+    return [_act_row(place, act, part) for part, act in enumerate(acts)]
+
+
+def _act_row(place: Place, body: AuditAct, part: int) -> Row:
     return place.key() | {
+        "part": part,
         "at_ms": integer(body.at) or 0,
         "account": text(body.account),
         "realm": text(body.realm, 20),
@@ -82,4 +111,5 @@ def _order(place: Place, document: Document[Any]) -> Row:
 
 ACCOUNTS = Projection(table(AccountView), _account, _account_title)
 AUDIT = Projection(table(AuditView), _act, _act_title)
+BATCHES = Projection(table(AuditView), _batch, _batch_title)
 ORDERS = Projection(table(OrderView), _order, _order_title)

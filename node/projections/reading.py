@@ -9,7 +9,7 @@ from node.domain import KINDS
 from node.domain.powers import refusal
 from node.errors import Malformed
 from node.projections import PROJECTIONS
-from node.projections.shape import Place, Row, text
+from node.projections.shape import Place, Row, rows_of, text
 from node.tlog.merkle import leaf_hash
 from node.wire import header as headers
 from node.wire.document import decode
@@ -56,7 +56,7 @@ class Reading:
     kind: str = ""
     header: Header | None = None
     content: str = UNREADABLE
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, list[Row]] = field(default_factory=dict)
     title: str = ""
     withdrawn: bool = False
     made_up: bool = False
@@ -132,7 +132,7 @@ def _read_main(
                 {}
                 if closed
                 else {
-                    each.table.name: each.row(place, document)
+                    each.table.name: rows_of(each.row(place, document))
                     for each in shown
                     if each.keeps_withdrawn or not withdrawn
                 }

@@ -24,7 +24,7 @@ from node.store.tables import Quarantine, RecordView, table
 from node.store.upsert import insert_or_replace
 from node.wire.header import Header
 
-VIEW_VERSION = 4
+VIEW_VERSION = 5
 """Rises when the same entries would give other rows; a node that finds another version runs `clear` and starts over."""
 
 Mine = bool | frozenset[str]
@@ -82,8 +82,8 @@ class _Batch:
         self.superseded: set[tuple[int, int]] = set()
         self.quarantine: dict[int, Row] = {}
         self.good: set[int] = set()
-        # A record's row in its domain's table is put, or dropped (None); `lost` drops it if it shows that very index.
-        self.domain: dict[tuple[str, bytes], Row | None] = {}
+        # A record's rows in its domain's table are put, or dropped (None); `lost` drops it if it shows that very index.
+        self.domain: dict[tuple[str, bytes], list[Row] | None] = {}
         self.lost: set[tuple[str, bytes, int]] = set()
 
     def take(self, reading: Reading) -> None:
@@ -134,7 +134,7 @@ class _Batch:
         else:
             # Content that is not here leaves the older version on show, unless what is shown is this very version.
             shown = self.domain.get(where)
-            if shown is not None and shown["idx"] == reading.index:
+            if shown and shown[0]["idx"] == reading.index:
                 del self.domain[where]
             self.lost.add((*where, reading.index))
 
@@ -168,11 +168,11 @@ class _Batch:
     def _write_domain(self, conn: Connection, domain: Table) -> None:
         lost = [(self.log_id, record, index) for name, record, index in sorted(self.lost) if name == domain.name]
         changes = {record_id: row for (name, record_id), row in self.domain.items() if name == domain.name}
-        gone = [(self.log_id, record_id) for record_id, row in changes.items() if row is None]
+        gone = [(self.log_id, record_id) for record_id, row in changes.items() if not row]
         # A record is shown once for its whole lineage: from the log that has its newest decided version.
         gone += [(other, record_id) for other in self.others for record_id in changes]
         if lost or changes:
-            view_put.replace(conn, domain, [row for row in changes.values() if row is not None], gone, lost)
+            view_put.replace(conn, domain, [row for rows in changes.values() for row in rows or ()], gone, lost)
 
     def _release(self, conn: Connection) -> None:
         """Take out of quarantine what can be read now."""

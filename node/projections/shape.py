@@ -40,15 +40,20 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """How one kind of record is shown in one read table: its row, and a title for the record's own page.
+    """How one kind of record is shown in one read table: its row, or rows, and a title for the record's own page.
 
     With `keeps_withdrawn` the row of a withdrawn record stays, for a table that shows what was withdrawn as such.
     """
 
     table: Table
-    row: Callable[[Place, Document[Any]], Row]
+    row: Callable[[Place, Document[Any]], Row | list[Row]]
     title: Callable[[Document[Any]], str]
     keeps_withdrawn: bool = False
+
+
+def rows_of(shown: Row | list[Row]) -> list[Row]:
+    """What `Projection.row` gave, as rows."""
+    return shown if isinstance(shown, list) else [shown]
 
 
 def text(value: str, limit: int = MAX_TEXT) -> str:

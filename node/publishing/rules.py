@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from node.domain import rulecheck, ruletables
-from node.domain.acts import Hand
+from node.domain.hands import Hand
 from node.domain.record import Amendment, Document, Source
 from node.domain.rulebook import Package
 from node.domain.rulefaults import malformed
@@ -27,6 +27,11 @@ def require_sound(body: Body, source: str) -> None:
     found = rulecheck.faults(body) if isinstance(body, Package) else list(ruletables.faults(body))
     if found:
         raise malformed(found, source)
+
+
+def document(body: Body, publisher: str) -> Document[Any]:
+    """The record's `main` as it is published, which is what a person signs under it."""
+    return Document(body.name, body, Source(publisher), as_of=body.effective_from)
 
 
 def draft(body: Body, publisher: str, *, today: str, hand: Hand | None = None) -> Amendment:
@@ -55,7 +60,7 @@ def draft(body: Body, publisher: str, *, today: str, hand: Hand | None = None) -
                 advice_en="Set effective_from to today or later.",
             )
         require_sound(body, body.name)
-        return Document(body.name, body, Source(publisher), as_of=body.effective_from)
+        return document(body, publisher)
 
     sections: Mapping[str, Any] = {} if hand is None else {"hand": hand}
     said = {"name": body.name, "body": msgspec.to_builtins(body)}

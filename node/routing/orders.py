@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, or_, select
 
-from node.domain.acts import Hand
+from node.domain.hands import Hand, Stated
 from node.domain.routing import Order
 from node.errors import Malformed
 from node.store import payloads
@@ -20,7 +20,7 @@ from node.store.tables_accounts import AccountView, OrderView
 from node.wire.document import decode
 from node.wire.trust import TrustPolicy
 
-OVERRIDE, SUPERVISOR, DEPARTMENT = "override", "supervisor", "supervision"
+KIND, OVERRIDE, SUPERVISOR, DEPARTMENT = "supervise.order", "override", "supervisor", "supervision"
 _orders, _accounts, _log = table(OrderView), table(AccountView), table(Log)
 _hands = msgspec.msgpack.Decoder(Hand)
 
@@ -52,10 +52,11 @@ def _order(conn: Connection, policy: TrustPolicy, row: Any) -> Order | None:
     if main is None or hand is None:
         return None
     try:
-        body, signed = decode("supervise.order", main[1]).body, _hands.decode(hand[1])
+        document, signed = decode(KIND, main[1]), _hands.decode(hand[1])
     except (Malformed, msgspec.MsgspecError):
         return None
-    sectors = _entitled(conn, policy, member.name, body.account, body.sector, main[1], signed)
+    body, stated = document.body, Stated(KIND, document.key, main[1])
+    sectors = _entitled(conn, policy, member.name, body.account, body.sector, stated, signed)
     if sectors is None:
         return None
     return Order(
@@ -72,7 +73,7 @@ def _order(conn: Connection, policy: TrustPolicy, row: Any) -> Order | None:
 
 
 def _entitled(
-    conn: Connection, policy: TrustPolicy, node: str, account: str, sector: str, main: bytes, hand: Hand
+    conn: Connection, policy: TrustPolicy, node: str, account: str, sector: str, stated: Stated, hand: Hand
 ) -> frozenset[str] | None:
     """The sectors in which this account may order; None when it may not, or has not signed this."""
     rows = conn.execute(
@@ -85,7 +86,7 @@ def _entitled(
     row = next((row for row in rows if policy.node_of_origin(row.origin) == node == row.home), None)
     if row is None or not row.active or SUPERVISOR not in row.roles.split():
         return None
-    if hand.account != account or hand.public not in (row.public, *row.former.split()) or not hand.signs(main):
+    if hand.account != account or hand.public not in (row.public, *row.former.split()) or not hand.signs(stated):
         return None
     own = frozenset(row.sectors.split())
     if not sector:

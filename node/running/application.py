@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
+import structlog
 from aiohttp import web
 
+from node.errors import NodeError
 from node.running.work import Work
 from node.store.nonces import SharedNonces
 from node.web import (
@@ -45,6 +47,8 @@ from node.web.signed import Callers
 
 if TYPE_CHECKING:
     from node.app import Node
+
+_log = structlog.get_logger(__name__)
 
 
 def build(
@@ -125,7 +129,17 @@ def build(
             await work.start()
         yield
         await work.stop()
+        if jobs:
+            await _record_gathered(node)
         await node.close()
 
     app.cleanup_ctx.append(run_node)
     return app
+
+
+async def _record_gathered(node: Node) -> None:
+    """Record what waits for it before the process ends; what cannot be recorded now waits in the database."""
+    try:
+        await node.audit.flush()
+    except NodeError as error:
+        _log.warning("acts_not_recorded", code=error.code)

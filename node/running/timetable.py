@@ -42,6 +42,7 @@ def timetable(node: Node, on_fatal: Callable[[], None], around: Callable[[Job], 
         Job("oversight", settings.observe_interval_s or settings.sync_interval_s, 300, node.watch_over),
     ]
     jobs.append(Job("accounts", settings.sync_interval_s, 300, node.accounts.upkeep))
+    jobs.append(Job("gathered acts", settings.audit_batch_s, 300, node.audit.flush))
     if settings.dump_keep_days:
         jobs.append(Job("dump", DUMP_INTERVAL_S, 3600, dumper_of(node).run))
     if settings.role in ("hub", "district"):

@@ -1,6 +1,6 @@
 """Tables of accounts: what a node keeps of persons itself, and the read tables of account and audit records.
 
-The first five are working tables: no log brings them back, and a database set aside takes them along. Secrets stand in
+The first eight are working tables: no log brings them back, and a database set aside takes them along. Secrets stand in
 them only as hashes, or encrypted under a key that lies elsewhere (docs/accounts.md). See `tables.py` for conventions.
 """
 
@@ -86,6 +86,44 @@ class AccountCode(SQLModel, table=True):
     step: int = Field(sa_column=_big())
 
 
+class AuditWaiting(SQLModel, table=True):
+    """An act of a person that waits to be recorded together with others, signed already: `act` and `hand` are msgpack.
+    `batch` names the record that it is to go into, empty while it is for none yet."""
+
+    __tablename__ = "audit_waiting"
+    key: str = Field(sa_column=_text(primary_key=True))
+    batch: str = Field(sa_column=_text())
+    account: str = Field(sa_column=_text())
+    action: str = Field(sa_column=_text())
+    at_ms: int = Field(sa_column=_big())
+    act: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    hand: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    __table_args__ = (Index("ix_audit_waiting_batch", "batch", "at_ms"),)
+
+
+class AuditHour(SQLModel, table=True):
+    """How often an account did something in an hour, and how many of these (`most`) were kept as entries."""
+
+    __tablename__ = "audit_hour"
+    account: str = Field(sa_column=_text(primary_key=True))
+    action: str = Field(sa_column=_text(primary_key=True))
+    hour_ms: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    number: int = Field(sa_column=_big())
+    most: int = Field(sa_column=_big())
+    batch: str = Field(sa_column=_text())
+    __table_args__ = (Index("ix_audit_hour_hour_ms", "hour_ms"),)
+
+
+class AccountBound(SQLModel, table=True):
+    """How often something that everybody may do was done on a day (ISO, Beijing), under a key such as an address."""
+
+    __tablename__ = "account_bound"
+    key: str = Field(sa_column=_text(primary_key=True))
+    day: str = Field(sa_column=_text(primary_key=True))
+    number: int = Field(sa_column=_big())
+    __table_args__ = (Index("ix_account_bound_day", "day"),)
+
+
 class AccountView(SQLModel, table=True):
     """The current version of each account record, of all origins; which of them counts, `accounts/register.py` says."""
 
@@ -112,11 +150,12 @@ class AccountView(SQLModel, table=True):
 
 
 class AuditView(SQLModel, table=True):
-    """One row an act of a person, of all origins."""
+    """One row an act of a person, of all origins; `part` counts those of one record from 0."""
 
     __tablename__ = "audit_view"
     log_id: int = Field(sa_column=_log_id())
     record_id: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    part: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     idx: int = Field(sa_column=_big())
     at_ms: int = Field(sa_column=Column(BigInteger, nullable=False))
     account: str = Field(sa_column=_text())

@@ -163,7 +163,7 @@ class WorkDraft(SQLModel, table=True):
     """A form that is not sent yet, or waits for the second pair of eyes; `version` rises with each save.
 
     `form` is `<category>/<act>`, `content` the JSON of what was typed. `state` is open, waiting, approved, returned or
-    used; `second` the account that approved or returned it, `note` what it said.
+    used; `second` the account that approved or returned it, `note` what it said, `approval` the signed approval (JSON).
     """
 
     __tablename__ = "work_draft"
@@ -177,6 +177,7 @@ class WorkDraft(SQLModel, table=True):
     state: str = Field(sa_column=_text())
     second: str = Field(sa_column=_text())
     note: str = Field(sa_column=_text())
+    approval: str = Field(sa_column=_text(default=""))
     made_ms: int = Field(sa_column=_big())
     changed_ms: int = Field(sa_column=_big())
     __table_args__ = (

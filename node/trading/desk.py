@@ -20,17 +20,18 @@ import structlog
 from sqlalchemy import Connection
 
 from node.clock import Clock
-from node.domain import engine
+from node.domain import engine, sections
 from node.domain.acts import Act, Attached, Disclosure
 from node.domain.calendar import day_of
 from node.domain.engine import Fault, Trade
 from node.domain.folding import amended_by, beginning, extended
+from node.domain.hands import Approval
 from node.domain.record import Amendment, Document, Draft, Outcome, Source
 from node.domain.rulebook import ActRule, Package
 from node.errors import ActRefused, NodeError, NotAllowed, NotFound, Overtaken, Rejected
 from node.rules import Rules
 from node.store.db import Store
-from node.trading import hands, loading, sections
+from node.trading import hands, loading
 from node.trading.hands import Person
 from node.trading.loading import Recorded
 from node.wire import paths
@@ -84,6 +85,10 @@ async def _unnumbered(act: Act) -> tuple[Act, list[Fault]]:
     return act, []
 
 
+KnowsKey = Callable[[Connection, str, str], bool]
+"""(transaction, account, public key in hex) -> whether the account has, or had, that key."""
+
+
 class CheckFiles(Protocol):
     """Raises Rejected for a file that this node may not list: one that was not uploaded here."""
 
@@ -100,6 +105,7 @@ class Desk:
         source: the publisher's name on each record.
         warn: what else is to be said of an act that may be done, such as what a receiver above would not take.
         four_eyes: which acts a second person approves, beside those whose rule asks for it.
+        knows_key: whether a public key is one of an account's.
         after: awaited after each act, for what is made of it; what goes wrong there undoes nothing.
     """
 
@@ -119,6 +125,7 @@ class Desk:
         warn: Warn = lambda act, trade: [],
         check_files: CheckFiles = lambda conn, listed: None,
         four_eyes: hands.FourEyes = "none",
+        knows_key: KnowsKey = lambda conn, account, public: True,
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -133,6 +140,7 @@ class Desk:
         self._warn = warn
         self._check_files = check_files
         self._four_eyes = four_eyes
+        self._knows_key = knows_key
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def needs_second(self, rule: ActRule) -> bool:
@@ -155,7 +163,7 @@ class Desk:
         at: int | None = None,
         trade: str = "",
         attachments: Sequence[Attached] = (),
-        second: str = "",
+        approval: Approval | None = None,
         made_up: bool = False,
     ) -> Done:
         """Register a trade. `category` is the word of `node.domain.trades.CATEGORIES` or a package's id.
@@ -169,7 +177,7 @@ class Desk:
         package = self._package(act.rules)
         rule = package.acts[0]
         hands.require_post(person, rule)
-        hands.require_second(person, rule, second, self._four_eyes)
+        await self._require_second(person, rule, act, approval)
         async with self._turn(act.trade):
             before = await self._own(act.trade, required=False)
             # What is made up takes no number of the platform's.
@@ -181,7 +189,16 @@ class Desk:
             act, unnumbered = await number(act)
             faults = [*faults, *unnumbered]
             return await self._publish(
-                person, act, package, rule, None, faults, second=second, facts=act.fields, inner=kept, made_up=made_up
+                person,
+                act,
+                package,
+                rule,
+                None,
+                faults,
+                approval=approval,
+                facts=act.fields,
+                inner=kept,
+                made_up=made_up,
             )
 
     async def act(
@@ -197,7 +214,7 @@ class Desk:
         attachments: Sequence[Attached] = (),
         corrects: int = 0,
         expect: int = 0,
-        second: str = "",
+        approval: Approval | None = None,
     ) -> Done:
         """The next act of a trade of this node.
 
@@ -219,7 +236,7 @@ class Desk:
             _refuse(faults)
             assert rule is not None, "an act without a rule was refused"
             hands.require_post(person, rule)
-            hands.require_second(person, rule, second, self._four_eyes)
+            await self._require_second(person, rule, made, approval)
             target = _amended(held, made, rule)
             made, unnumbered = await number(made)
             faults = [*faults, *unnumbered]
@@ -230,7 +247,7 @@ class Desk:
                 rule,
                 target,
                 faults,
-                second=second,
+                approval=approval,
                 facts=held.facts,
                 made_up=records[0].document.made_up,
             )
@@ -267,6 +284,45 @@ class Desk:
         act = self._registration(category, title, fields, division, project_code, at, trade or self.new_key(), ())
         return (await self._judged_registration(act))[1]
 
+    async def proposed(
+        self,
+        trade: str,
+        act: str,
+        *,
+        lots: Sequence[str] = (),
+        fields: Mapping[str, Any] | None = None,
+        at: int | None = None,
+        title: str = "",
+        attachments: Sequence[Attached] = (),
+        corrects: int = 0,
+        expect: int = 0,
+    ) -> Act:
+        """The act as `act` would publish it, for a second person to approve: `at` is 0 where that is left to then.
+
+        Raises NotFound, NotAllowed, Overtaken where the trade has gone on since the form was made.
+        """
+        records, held = await self._trade(trade)
+        seq = _next(records)
+        if expect and expect != seq:
+            raise Overtaken(f"act {expect} of this trade is there already", zh="该交易已有新的环节", field="seq")
+        made = self._act(held, seq, act, lots, fields or {}, at, title, attachments, corrects)
+        return msgspec.structs.replace(made, at=at or 0)
+
+    def proposed_registration(
+        self,
+        category: str,
+        title: str,
+        fields: Mapping[str, Any],
+        *,
+        project_code: str = "",
+        at: int | None = None,
+        trade: str = "",
+        attachments: Sequence[Attached] = (),
+    ) -> Act:
+        """The same of a registration. Raises NotFound where no rules are in force for that category."""
+        made = self._registration(category, title, fields, "", project_code, at, trade, attachments)
+        return msgspec.structs.replace(made, at=at or 0)
+
     async def withdraw(self, person: Person, trade: str, seq: int, reason: str) -> Done:
         """Withdraw an act: a new version of its record that says so and why. Everybody goes on seeing it.
 
@@ -288,6 +344,19 @@ class Desk:
             main = msgspec.structs.replace(target.document, status="withdrawn", reason=reason)
             return await self._send(
                 person, target.kind, target.act, main, target.inner, permission, said={"withdrawn": reason}
+            )
+
+    async def _require_second(self, person: Person, rule: ActRule, act: Act, approval: Approval | None) -> None:
+        """Raises NotAllowed, Overtaken, see `hands.require_second`; NotAllowed for a key that is not the approver's."""
+        hands.require_second(person, rule, act, approval, self._four_eyes)
+        if approval is None:
+            return
+        account, public = approval.account, approval.public
+        if not await self._store.read(lambda conn: self._knows_key(conn, account, public)):
+            raise NotAllowed(
+                f"the approval is not signed with a key of {approval.account}",
+                zh=f"复核签名的密钥不属于账号 {approval.account}",
+                field="second",
             )
 
     async def _trade(self, key: str) -> tuple[list[Recorded], Trade]:
@@ -401,7 +470,7 @@ class Desk:
         target: ActRule | None,
         faults: Sequence[Fault],
         *,
-        second: str,
+        approval: Approval | None,
         facts: Mapping[str, Any],
         inner: Mapping[str, Any] | None = None,
         made_up: bool,
@@ -417,7 +486,7 @@ class Desk:
         main = Document(key=act.key, body=disclosed, source=self._source, as_of=day_of(act.at), made_up=made_up)
         permission = "trade.register" if act.seq == 1 else "trade.act"
         kind = "trade.act" if rule.public else "trade.step"
-        done = await self._send(person, kind, act, main, {**kept, **(inner or {})}, permission, second=second)
+        done = await self._send(person, kind, act, main, {**kept, **(inner or {})}, permission, approval=approval)
         return replace(done, warnings=tuple(faults))
 
     async def _send(
@@ -429,10 +498,10 @@ class Desk:
         inner: Mapping[str, Any],
         permission: str,
         *,
-        second: str = "",
+        approval: Approval | None = None,
         said: Mapping[str, Any] | None = None,
     ) -> Done:
-        hand = hands.sign(person, main, permission, second=second)
+        hand = hands.sign(person, kind, main, inner, permission, approval=approval)
         what = {"act": msgspec.to_builtins(act), "account": person.account} | dict(said or {})
         more: dict[str, Any] = {"hand": hand} | ({"inner": dict(inner)} if inner else {})
         apply = _withdrawal(main) if main.status == "withdrawn" else partial(_first, main=main)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
+from node.domain.hands import Approval
 from node.errors import NotAllowed, NotFound, Overtaken, Refused, TooLarge
 from node.store.tables import table
 from node.store.tables_trading import WorkDraft
@@ -41,6 +42,7 @@ class Draft:
     state: str
     second: str
     note: str
+    approval: Approval | None
     made_ms: int
     changed_ms: int
 
@@ -68,13 +70,20 @@ def save(
         before = _own(conn, draft, account)
         if before.state == USED:
             raise Overtaken("this draft has been published", zh="该草稿已经发布", field="draft")
-        values = {"content": text, "title": title or before.title, "state": OPEN, "second": "", "changed_ms": now_ms}
+        values = {
+            "content": text,
+            "title": title or before.title,
+            "state": OPEN,
+            "second": "",
+            "approval": "",
+            "changed_ms": now_ms,
+        }
         _move(conn, before, version, values)
         return load(conn, draft, account)
     _make_room(conn, account, now_ms)
     draft = secrets.token_hex(16)
-    more = {"form": form, "trade": trade, "title": title, "content": text, "changed_ms": now_ms}
-    made = {"id": draft, "account": account, "version": 1, "state": OPEN, "second": "", "note": "", "made_ms": now_ms}
+    more = {"made_ms": now_ms, "form": form, "trade": trade, "title": title, "content": text, "changed_ms": now_ms}
+    made = {"id": draft, "account": account, "version": 1, "state": OPEN, "second": "", "note": "", "approval": ""}
     conn.execute(insert(_drafts), [{**more, **made}])
     return load(conn, draft, account)
 
@@ -116,25 +125,29 @@ def discard(conn: Connection, draft: str, account: str) -> None:
 def submit(conn: Connection, draft: str, account: str, version: int, *, now_ms: int) -> Draft:
     """Hand it to a second person. Raises Overtaken, NotFound."""
     before = _own(conn, draft, account)
-    if before.state not in (OPEN, RETURNED):
+    if before.state not in (OPEN, RETURNED, APPROVED):
         raise Refused(f"this draft is {before.state}", zh="该草稿已提交或已发布", field="draft")
-    _move(conn, before, version, {"state": WAITING, "second": "", "note": "", "changed_ms": now_ms})
+    _move(conn, before, version, {"state": WAITING, "second": "", "note": "", "approval": "", "changed_ms": now_ms})
     return load(conn, draft, account)
 
 
 def decide(
-    conn: Connection, draft: str, account: str, version: int, *, approve: bool, note: str = "", now_ms: int
+    conn: Connection, draft: str, account: str, version: int, *, approval: Approval | None, note: str = "", now_ms: int
 ) -> Draft:
-    """Approve a draft that waits, or return it with a note. Raises NotAllowed to its author, Overtaken, NotFound."""
+    """Approve a draft that waits, with a signature, or return it with a note (`approval` None).
+
+    Raises NotAllowed to its author, Overtaken, NotFound.
+    """
     before = _any(conn, draft)
     if before.account == account:
         raise NotAllowed("who wrote it does not approve it", zh="起草人不能复核自己的草稿")
     if before.state != WAITING:
         raise Overtaken(f"this draft is {before.state}", zh="该草稿不在待复核状态", field="draft")
-    if not approve and not note.strip():
+    if approval is None and not note.strip():
         raise Refused("a draft that is returned says why", zh="退回须说明原因", field="note")
-    state = APPROVED if approve else RETURNED
-    _move(conn, before, version, {"state": state, "second": account, "note": note[:MAX_TEXT], "changed_ms": now_ms})
+    said = "" if approval is None else msgspec.json.encode(approval).decode()
+    values = {"second": account, "note": note[:MAX_TEXT], "approval": said, "changed_ms": now_ms}
+    _move(conn, before, version, {"state": RETURNED if approval is None else APPROVED, **values})
     return _any(conn, draft)
 
 
@@ -197,7 +210,8 @@ def _any(conn: Connection, draft: str) -> Draft:
 
 
 def _draft(row: Mapping[Any, Any]) -> Draft:
-    return Draft(**{**row, "content": msgspec.json.decode(row["content"])})
+    approval = msgspec.json.decode(row["approval"], type=Approval) if row["approval"] else None
+    return Draft(**{**row, "content": msgspec.json.decode(row["content"]), "approval": approval})
 
 
 def _missing(draft: str) -> NotFound:

@@ -60,7 +60,6 @@ async def take(
     data: bytes,
     *,
     division: str = "",
-    second: str = "",
     publish: bool = True,
 ) -> Report:
     """Read a workbook, judge each row, and publish those that are right; with `publish` false only judge.
@@ -71,23 +70,23 @@ async def take(
     rows = await asyncio.to_thread(excel_read.read, data, shape)
     results = []
     for row in rows:
-        results.append(await _one(desk, store, person, shape, row, division, second, publish))
+        results.append(await _one(desk, store, person, shape, row, division, publish))
     bad = [(row, result) for row, result in zip(rows, results, strict=True) if result.refused]
     workbook = await asyncio.to_thread(_return, shape, bad) if bad else None
     return Report(tuple(results), workbook)
 
 
 async def _one(
-    desk: Desk, store: Store, person: Person, shape: Layout, row: ActRow, division: str, second: str, publish: bool
+    desk: Desk, store: Store, person: Person, shape: Layout, row: ActRow, division: str, publish: bool
 ) -> RowResult:
     told = partial(RowResult, row.main.row, row.number, row.title or str(row.fields.get("project_name", "")))
     if row.faults:
         return told(faults=tuple(row.faults))
     try:
         if shape.first:
-            done, found = await _register(desk, store, person, shape, row, division, second, publish)
+            done, found = await _register(desk, store, person, shape, row, division, publish)
         else:
-            done, found = await _act(desk, store, person, shape, row, second, publish)
+            done, found = await _act(desk, store, person, shape, row, publish)
     except ActRefused as error:
         return told(faults=tuple(_placed(shape, row, fault) for fault in error.faults))
     except Rejected as error:
@@ -98,7 +97,7 @@ async def _one(
 
 
 async def _register(
-    desk: Desk, store: Store, person: Person, shape: Layout, row: ActRow, division: str, second: str, publish: bool
+    desk: Desk, store: Store, person: Person, shape: Layout, row: ActRow, division: str, publish: bool
 ) -> tuple[Done | None, Sequence[Fault]]:
     fields = row.fields
     title = row.title or str(fields.get("project_name", ""))
@@ -111,20 +110,18 @@ async def _register(
     if not publish:
         found = await desk.check_registration(category, title, fields, division=division, project_code=code, at=at)
         return None, found
-    done = await desk.begin(person, category, title, fields, division=division, project_code=code, at=at, second=second)
+    done = await desk.begin(person, category, title, fields, division=division, project_code=code, at=at)
     return done, done.warnings
 
 
 async def _act(
-    desk: Desk, store: Store, person: Person, shape: Layout, row: ActRow, second: str, publish: bool
+    desk: Desk, store: Store, person: Person, shape: Layout, row: ActRow, publish: bool
 ) -> tuple[Done | None, Sequence[Fault]]:
     trade = await _trade(store, row.trade)
     if not publish:
         found = await desk.check(trade, shape.act.id, lots=row.lots, fields=row.fields, at=row.at, title=row.title)
         return None, found
-    done = await desk.act(
-        person, trade, shape.act.id, lots=row.lots, fields=row.fields, at=row.at, title=row.title, second=second
-    )
+    done = await desk.act(person, trade, shape.act.id, lots=row.lots, fields=row.fields, at=row.at, title=row.title)
     return done, done.warnings
 
 

@@ -18,10 +18,11 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from node.clock import Clock
-from node.domain import engine, legacy
-from node.domain.acts import Act, Hand
+from node.domain import engine, legacy, sections
+from node.domain.acts import Act
 from node.domain.calendar import day_of
 from node.domain.engine import Trade
+from node.domain.hands import Hand
 from node.domain.legacy import ELSEWHERE, HERE, LegacyTable, Old
 from node.domain.legacy import Source as Centre
 from node.domain.record import Amendment, Document, Outcome, Source
@@ -31,7 +32,7 @@ from node.rules import Rules
 from node.store.db import Store
 from node.store.tables import Log, table
 from node.store.tables_trading import ActView
-from node.trading import loading, sections
+from node.trading import loading
 from node.trading.desk import TOLD, Publishes
 
 _acts, _log = table(ActView), table(Log)

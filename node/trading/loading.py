@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, and_, select
 
-from node.domain import engine
-from node.domain.acts import Act, Hand
+from node.domain import engine, sections
+from node.domain.acts import Act
 from node.domain.engine import Trade
+from node.domain.hands import Hand, Stated
 from node.domain.record import Document
 from node.domain.rulebook import Rulebook
 from node.errors import NotFound
 from node.store import payloads
 from node.store.tables import Log, RecordView, table
 from node.store.tables_trading import ActView
-from node.trading import sections
 from node.wire.document import decode
 from node.wire.pack import PayloadRow
 
@@ -39,7 +40,7 @@ class Recorded:
     """One act as recorded: where its newest version lies, and what it says.
 
     `act` has the fields of all sections held here; `inner` is that section as it is, `hand` who did it, None where that
-    section is not held. `main` are the bytes that the hand signs.
+    section is not held. `stated` is what the hand stands under.
     """
 
     origin: str
@@ -55,7 +56,7 @@ class Recorded:
     document: Document[Act]
     inner: Mapping[str, Any] = field(default_factory=dict)
     hand: Hand | None = None
-    main: bytes = b""
+    stated: Stated = field(default_factory=partial(Stated, "", "", b""))
 
 
 def node_of(origin: str) -> str:
@@ -151,7 +152,8 @@ def _read(conn: Connection, row: Mapping[str, Any]) -> Recorded | None:
     if main is None:
         return None  # erased or lost since it was projected: a gap
     document: Document[Act] = decode(row["kind"], main.payload)
-    inner = _decoded(held.get((index, "inner")), _maps) or {}
+    kept = held.get((index, "inner"))
+    inner = _decoded(kept, _maps) or {}
     act = msgspec.structs.replace(document.body, fields=sections.join(document.body.fields, inner))
     return Recorded(
         row["origin"],
@@ -167,7 +169,7 @@ def _read(conn: Connection, row: Mapping[str, Any]) -> Recorded | None:
         document,
         inner,
         _decoded(held.get((index, "hand")), _hands),
-        main.payload,
+        Stated(row["kind"], document.key, main.payload, None if kept is None else kept.payload),
     )
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from node.accounts import register, sessions
 from node.accounts.desk import Accounts, WrongLogin
 from node.accounts.passwords import Secrets
-from node.accounts.person import HAND, Person
+from node.accounts.person import Person
 from node.app import Node
 from node.domain.accounts import AccountPerson
+from node.domain.hands import Stated
 from node.errors import BadProof, Conflict, NotFound, RateLimited, Refused, Rejected
 from tests.web.persons import PASSWORD, Clock, serving
 
@@ -33,10 +34,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def test_a_person_signs_with_the_key_of_the_register(world: World) -> None:
     node, _ = world
     who = (await node.accounts.log_in("wang.fang", PASSWORD)).person
-    digest = hashlib.sha256(b"an act").digest()
-    hand = who.sign(digest, "trade.register", second="li.ming@500103")
-    assert (hand.account, hand.role, hand.second) == (NAME, "acceptance", "li.ming@500103")
-    Ed25519PublicKey.from_public_bytes(bytes.fromhex(hand.public)).verify(bytes.fromhex(hand.signature), HAND + digest)
+    stated = Stated("trade.step", "t/1", b"an act", b"inner")
+    hand = who.sign(stated, "trade.register")
+    assert (hand.account, hand.role, hand.second) == (NAME, "acceptance", "") and hand.signs(stated)
     known = await node.store.read(lambda conn: register.has_key(conn, NAME, hand.public, lambda origin: None))
     assert known
     await node.accounts.reset(NAME, PASSWORD + "!")
@@ -44,8 +44,8 @@ async def test_a_person_signs_with_the_key_of_the_register(world: World) -> None
     assert again.secrets is not None and again.secrets.public.hex() != hand.public
     # What was signed before the reset stays signed.
     assert await node.store.read(lambda conn: register.has_key(conn, NAME, hand.public, lambda origin: None))
-    with pytest.raises(ValueError, match="32 bytes"):
-        who.sign(b"short")
+    with pytest.raises(ValueError, match="not at hand"):
+        replace(who, secrets=None).sign(stated)
     with pytest.raises(LookupError):
         who.may("trade.approve-of-something")
 

@@ -35,6 +35,10 @@ def fail(store: Store, address: str, now_ms: int, *, device: str = "", account: 
     store.write_now(lambda conn: tries.fail(conn, tries.bounds(account, address, device), now_ms))
 
 
+def reserve(store: Store, address: str, now_ms: int, *, device: str = "") -> tries.Reserved | int:
+    return store.write_now(lambda conn: tries.reserve(conn, tries.bounds(ACCOUNT, address, device), now_ms))
+
+
 def wait(store: Store, address: str, now_ms: int, *, device: str = "", account: str = ACCOUNT) -> int:
     return store.read_now(lambda conn: tries.wait_ms(conn, tries.bounds(account, address, device), now_ms))
 
@@ -80,7 +84,9 @@ def test_one_address_that_tries_many_accounts_is_slowed(store: Store) -> None:
 def test_success_a_day_and_a_reset_forget(store: Store) -> None:
     for _ in range(8):
         fail(store, HOME, NOW)
-    store.write_now(lambda conn: tries.succeed(conn, tries.bounds(ACCOUNT, HOME)))
+    held = reserve(store, HOME, NOW + 60_000)
+    assert not isinstance(held, int)
+    store.write_now(lambda conn: tries.succeed(conn, held))
     assert wait(store, HOME, NOW) == 0
     for _ in range(60):
         fail(store, HOME, NOW)

@@ -13,7 +13,8 @@ from node.accounts.desk import WrongLogin
 from node.accounts.passwords import Cost
 from node.app import Node, build
 from node.domain.accounts import AccountPerson
-from node.domain.acts import Act, Hand
+from node.domain.acts import Act
+from node.domain.hands import Hand
 from node.domain.record import Document, Draft, Source
 from node.domain.supervision import Order
 from node.publishing.publish import Publisher

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from node import provision
 from node.domain.accounts import AccountPerson
-from node.domain.acts import Hand
+from node.domain.hands import V1, Hand
 from node.domain.record import Document, Draft, Source
 from node.domain.supervision import Order
 from node.domain.trades import TradeNotice
@@ -89,7 +89,7 @@ def order(at: Running, target: str, *, key: Ed25519PrivateKey = KEY, **more: Any
     )
     main = Document(f"order/{body.number}/{target}", body, Source("市交通局"))
     public = key.public_key().public_bytes_raw().hex()
-    signature = key.sign(b"ggzy/hand/v1\0" + hashlib.sha256(encode(main)).digest()).hex()
+    signature = key.sign(V1 + hashlib.sha256(encode(main)).digest()).hex()
     hand = Hand(account, "supervisor", public, signature)
     return Draft("supervise.order", main.key, {"main": main, "hand": hand}, {"order": msgspec.to_builtins(body)})
 

@@ -17,7 +17,6 @@ from tests.trading.bench import DAY, Clerk
 POLICIES = table(Policy)
 POSTS = frozenset({"acceptance", "publication", "venue", "archive"})
 ANNA = Clerk("anna@east", POSTS)
-BORIS = Clerk("boris@east", POSTS)
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ async def to_archive(net: Net, east: Running) -> str:
 
     async def act(what, days=0.0, **fields):
         clock.forward(hours=days * 24)
-        return await desk.act(ANNA, trade, what, fields=fields, second=BORIS.account)
+        return await desk.act(ANNA, trade, what, fields=fields)
 
     today = lambda days=0: day_of(clock() + days * DAY)  # noqa: E731
     await act(

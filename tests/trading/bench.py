@@ -12,9 +12,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
-from node.domain.acts import Hand
+from node.domain import hands
+from node.domain.acts import Act
 from node.domain.calendar import Calendar
 from node.domain.fees import Tariff
+from node.domain.hands import Approval, Hand, Stated
 from node.domain.rulebook import Package, Rulebook, parse
 from node.projections.follow import Projector
 from node.publishing.publish import Publisher
@@ -221,10 +223,11 @@ class Clerk:
     def may(self, permission: str) -> bool:
         return permission in self.permissions
 
-    def sign(self, digest: bytes, permission: str = "", *, second: str = "") -> Hand:
-        signature = self.key.sign(b"ggzy/hand/v1\0" + digest)
-        public = self.key.public_key().public_bytes_raw().hex()
-        return Hand(self.account, " ".join(sorted(self.roles)), public, signature.hex(), second)
+    def sign(self, stated: Stated, permission: str = "", *, approval: Approval | None = None) -> Hand:
+        return hands.sign(self.key, self.account, " ".join(sorted(self.roles)), stated, approval)
+
+    def approve(self, act: Act, author: str, at: int = START_MS) -> Approval:
+        return hands.approve(self.key, self.account, "publication", act, author, at)
 
 
 ANNA, BORIS = Clerk("anna@east"), Clerk("boris@east")
@@ -272,9 +275,18 @@ class Bench:
         done = await self.desk.begin(person, "工程建设", title, fields, division="500103", **more)
         return done.trade
 
+    @property
+    def noticed(self) -> dict[str, Any]:
+        return {"opening_at": self.clock() + 21 * DAY, "contact": "王先生", "ceiling": 900_000_00}
+
     async def notice(self, trade: str, person: Clerk = ANNA, **more: Any) -> Any:
-        fields = {"opening_at": self.clock() + 21 * DAY, "contact": "王先生", "ceiling": 900_000_00}
-        return await self.desk.act(person, trade, "notice", fields=fields | more.pop("fields", {}), **more)
+        fields = self.noticed | more.pop("fields", {})
+        return await self.desk.act(person, trade, "notice", fields=fields, **more)
+
+    async def approved(self, trade: str, act: str, *, person: Clerk = ANNA, second: Clerk = BORIS, **given: Any) -> Any:
+        """An act that a second person approved before it was published."""
+        approval = second.approve(await self.desk.proposed(trade, act, **given), person.account)
+        return await self.desk.act(person, trade, act, approval=approval, **given)
 
     async def to_result(self, trade: str, lots: tuple[str, ...] = ()) -> None:
         """From registration to an award."""

@@ -94,7 +94,7 @@ async def test_the_portal_finds_a_trade_by_both_numbers(bench: Bench) -> None:
 async def test_it_goes_on_at_the_desk_from_there(bench: Bench) -> None:
     await take(bench, old(stage="中标候选人公示"))
     won = {"winners": [{"name": "示例施工公司"}], "amount": 100_00, "winner_rank": 1, "content": "结果"}
-    await bench.desk.act(ADMIN, trade(bench).key, "result", fields=won, second="boris@east")
+    await bench.desk.act(ADMIN, trade(bench).key, "result", fields=won)
     assert trade(bench).lots["1"].stage == "awarded"
 
 
@@ -110,10 +110,10 @@ async def test_what_is_held_elsewhere_takes_no_act_of_ours_until_the_switch(benc
     await take(bench, old(stage="中标候选人公示"), held=ELSEWHERE)
     won = {"winners": [{"name": "示例施工公司"}], "amount": 100_00, "winner_rank": 1, "content": "结果"}
     with pytest.raises(ActRefused):
-        await bench.desk.act(ADMIN, trade(bench).key, "result", fields=won, second="boris@east")
+        await bench.desk.act(ADMIN, trade(bench).key, "result", fields=won)
     assert await migration(bench).switch(CENTRE) == 1
     assert await migration(bench).switch(CENTRE) == 0, "running it again does no harm"
-    await bench.desk.act(ADMIN, trade(bench).key, "result", fields=won, second="boris@east")
+    await bench.desk.act(ADMIN, trade(bench).key, "result", fields=won)
 
 
 async def test_after_the_switch_the_old_systems_files_move_nothing_more(bench: Bench) -> None:
@@ -131,7 +131,7 @@ async def test_the_way_back_writes_what_went_on_in_the_form_that_is_read(bench: 
     bench.clock.forward(days=1)
     since = bench.clock()
     won = {"winners": [{"name": "示例施工公司"}], "amount": 100_00, "winner_rank": 1, "content": "结果"}
-    await bench.desk.act(ADMIN, trade(bench).key, "result", fields=won, second="boris@east")
+    await bench.desk.act(ADMIN, trade(bench).key, "result", fields=won)
     (row,) = await migration(bench).way_back(CENTRE, since_ms=since)
     assert (row["原项目编号"], row["阶段"], row["本平台交易号"]) == ("CQ-2015-001", "已定标", trade(bench).key)
     rows = await migration(bench).way_back(CENTRE)

@@ -14,7 +14,7 @@ from node.domain.rulebook import parse
 from node.errors import ActRefused
 from node.trading import loading, register
 from tests.projections.world import HUB
-from tests.trading.bench import ANNA, BORIS, DAY, NODE, PACKAGE, Bench, open_bench
+from tests.trading.bench import ANNA, DAY, NODE, PACKAGE, Bench, open_bench
 
 STATE = "select trade, node, stage, stages, acts, withdrawn, owed, done, done_late, next_due_ms from trade_state"
 DUES = "select trade, node, n, clock, act, lots, state, due_ms, done_seq from trade_due order by trade, node, n"
@@ -56,9 +56,9 @@ async def test_what_is_done_in_time_and_late_is_told_apart(bench):
     one, other = await bench.begin("一"), await bench.begin("二")
     for key in (one, other):
         await bench.to_result(key)
-    await bench.desk.act(ANNA, one, "contract", second=BORIS.account)
+    await bench.approved(one, "contract")
     bench.clock.forward(days=31)
-    await bench.desk.act(ANNA, other, "contract", second=BORIS.account)
+    await bench.approved(other, "contract")
     assert [bench.read(register.state_of, key)["done_late"] for key in (one, other)] == [0, 1]
     board = bench.read(register.board, now_ms=bench.clock())
     assert board.disclosures["performance"] == (0, 0, 1, 1)
@@ -191,7 +191,7 @@ async def _try(bench: Bench, key: str, lots: list[str], name: str) -> None:
             records = bench.read(register.trade_of, bench.rules.book, key)[1]
             await bench.desk.withdraw(ANNA, key, records[-1].act.seq, "试")
         else:
-            await bench.desk.act(ANNA, key, name, lots=lots, fields=fields.get(name), second=BORIS.account)
+            await bench.approved(key, name, lots=lots, fields=fields.get(name))
     except ActRefused:
         pass
 

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from node.domain.fees import parse as parse_tariff
+from node.domain.hands import Approval
 from node.domain.record import Party
 from node.domain.rulebook import parse
 from node.errors import BadSignature, Malformed, NotAllowed, NotFound, Overtaken, Refused, Rejected, TooLarge
@@ -20,6 +21,7 @@ from tests.publishing.made import signer
 from tests.trading.bench import ANNA, DAY, NODE, PACKAGE, Bench, few_rules, open_bench
 
 HOUR = 3_600_000
+APPROVAL = Approval(account="boris", role="publication", author="anna", at=3, act="00" * 32)
 CUSTODY = signer(f"{NODE}/custody")
 AGE = b"age-encryption.org/v1\n-> X25519 abc"
 CMS = bytes.fromhex("3082010006092a864886f70d010703a0")
@@ -244,17 +246,18 @@ def test_four_eyes_are_two_persons_and_see_what_is_published(bench):
     made = do(bench, drafts.save, "anna", "f", {"a": "1"}, now_ms=1)
     do(bench, drafts.submit, made.id, "anna", 1, now_ms=2)
     with pytest.raises(NotAllowed):
-        do(bench, drafts.decide, made.id, "anna", 2, approve=True, now_ms=3)
+        do(bench, drafts.decide, made.id, "anna", 2, approval=APPROVAL, now_ms=3)
     with pytest.raises(NotAllowed):
         bench.read(drafts.approved, made.id, "anna", 2)
     assert [each.id for each in bench.read(drafts.waiting, "boris")] == [made.id]
     assert bench.read(drafts.waiting, "anna") == []
     with pytest.raises(Refused):
-        do(bench, drafts.decide, made.id, "boris", 2, approve=False, now_ms=3)
-    seen = do(bench, drafts.decide, made.id, "boris", 2, approve=True, now_ms=3)
-    assert bench.read(drafts.approved, made.id, "anna", seen.version).second == "boris"
+        do(bench, drafts.decide, made.id, "boris", 2, approval=None, now_ms=3)
+    seen = do(bench, drafts.decide, made.id, "boris", 2, approval=APPROVAL, now_ms=3)
+    kept = bench.read(drafts.approved, made.id, "anna", seen.version)
+    assert (kept.second, kept.approval) == ("boris", APPROVAL)
     changed = do(bench, drafts.save, "anna", "f", {"a": "2"}, draft=made.id, version=seen.version, now_ms=4)
-    assert (changed.state, changed.second) == ("open", "")
+    assert (changed.state, changed.second, changed.approval) == ("open", "", None)
     with pytest.raises(NotAllowed):
         bench.read(drafts.approved, made.id, "anna", changed.version)
     do(bench, drafts.finish, made.id, "anna", now_ms=5)

@@ -270,6 +270,7 @@ async def test_what_is_done_is_on_record_with_the_persons_signature(world: World
     browser = Browser(client)
     await browser.log_in(ADMIN)
     await browser.post("/accounts/roles", {"account": f"{OTHER}@500103", "role": "venue"})
+    assert await node.audit.flush() == 1
     await node.projector.run()
     view = table(AuditView)
     rows = await node.store.read(lambda conn: conn.execute(select(view.c.account, view.c.action)).all())

@@ -11,7 +11,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from node import provision
 from node.app import Node, build
-from node.domain.acts import Act, Hand
+from node.domain.acts import Act
+from node.domain.hands import Hand
 from node.domain.record import Document, Draft, Source
 from node.publishing.publish import Publisher
 from node.wire.trust import Member
@@ -128,6 +129,7 @@ async def test_the_audit_trail_is_the_auditors_and_is_itself_on_record(world: Wo
     node, client = world
     supervisor, auditor = await logged_in(client, "zhou"), await logged_in(client, "wu")
     assert (await supervisor.get("/supervision/audit"))[0] == 403
+    assert await node.audit.flush() == 1
     await node.projector.run()
     status, page = await auditor.get("/supervision/audit?account=zhou&action=log-in")
     assert status == 200 and "zhou@" in page and "wu@" not in page.split("<table")[1]

@@ -47,6 +47,7 @@ async def register(request: web.Request) -> web.Response:
             org=org,
             org_name=form.value("org_name"),
             own=True,
+            address=request.remote or "",
         )
     except NodeError as error:
         form.refuse(error)

@@ -9,11 +9,12 @@ import msgspec
 from aiohttp import web
 
 from node.accounts.person import Person
+from node.domain import sections
 from node.domain.acts import DISCLOSURE_NAMES, Act, Disclosure
 from node.domain.calendar import day_of
+from node.domain.hands import Approval
 from node.domain.record import Document, Source
-from node.errors import ActRefused, NodeError, NotFound, Overtaken
-from node.trading import sections
+from node.errors import ActRefused, NodeError, NotFound, Overtaken, Refused
 from node.trading.desk import Desk, Done
 from node.web import session
 from node.web.console import judging, keeping, loaded, sent, shell, subjects
@@ -59,7 +60,12 @@ async def decide(request: web.Request) -> web.Response:
             if decision == "return" and not note:
                 wrong = Note("退回须写明理由。", "Say why it is returned.")
                 return await _page(request, who, draft, [wrong])
-            await keeping.review(request, who, draft, approved=decision == "approve", note=note)
+            if decision == "approve":
+                keeping.require_second(who, draft)
+                act = await _proposed(request, draft)
+                await keeping.approve(request, who, draft, act, note=note)
+            else:
+                await keeping.give_back(request, who, draft, note=note)
             await request.app[AUDIT].note(who, f"draft.{decision}", draft.id, note, permission="trade.second")
             raise web.HTTPSeeOther(f"/console/drafts?done={'noted' if decision == 'approve' else 'returned'}")
         case "discard":
@@ -135,7 +141,8 @@ async def _page(request: web.Request, who: Person, draft: Draft, wrong: list[Not
         mine=mine,
         needs_second=needs_second,
         may_publish=mine and not refusing and _may(who, about) and _seen(draft, needs_second),
-        may_submit=mine and not refusing and draft.state in ("open", "returned"),
+        # What was approved and cannot be published so has to be looked at once more.
+        may_submit=mine and not refusing and (draft.state in ("open", "returned") or bool(wrong)),
         may_review=not mine and draft.state == "waiting" and who.may("trade.second"),
         posts=shell.posts_of(about.rule),
         right_post=_may(who, about),
@@ -173,10 +180,9 @@ async def _publish(request: web.Request, who: Person, draft: Draft) -> web.Respo
     values, notes = await judging.judged(request, about, got)
     if any(note.severity == "refuse" for each in notes.values() for note in each):
         return await _page(request, who, draft, [Note("请先修改所列问题。", "Correct what is listed first.")])
-    second = draft.second if draft.state == "approved" else ""
     try:
         # A browser that goes away now must not leave an act half noted: what follows is done in any case.
-        done = await asyncio.shield(_done(request, who, draft, about, got, values, second))
+        done = await asyncio.shield(_done(request, who, draft, about, got, values))
     except ActRefused as error:
         return await _page(request, who, draft, [Note(f.zh, f.en, f.basis) for f in error.faults])
     except Overtaken as error:
@@ -185,9 +191,10 @@ async def _publish(request: web.Request, who: Person, draft: Draft) -> web.Respo
 
 
 async def _done(
-    request: web.Request, who: Person, draft: Draft, about: Subject, got: Sent, values: dict[str, Any], second: str
+    request: web.Request, who: Person, draft: Draft, about: Subject, got: Sent, values: dict[str, Any]
 ) -> Done:
-    done = await _send(shell.desk(request), who, about, got, values, second)
+    approval = draft.approval if draft.state == "approved" else None
+    done = await _send(shell.desk(request), who, about, got, values, approval)
     try:
         await keeping.used(request, who, draft)
     except NodeError:
@@ -197,7 +204,46 @@ async def _done(
     return done
 
 
-async def _send(desk: Desk, who: Person, about: Subject, got: Sent, values: dict[str, Any], second: str) -> Done:
+async def _proposed(request: web.Request, draft: Draft) -> Act:
+    """What a second person approves: the act of a draft as it would be published. Raises Refused, Overtaken."""
+    about, got = await subject(request, draft)
+    values, notes = await judging.judged(request, about, got)
+    refusing = [note for each in notes.values() for note in each if note.severity == "refuse"]
+    if refusing:
+        raise Refused(
+            f"this draft is not fit to be published: {refusing[0].en}",
+            zh=f"该草稿尚不能发布：{refusing[0].zh}",
+            field="draft",
+            advice_zh="请退回起草人修改。",
+            advice_en="Return it to its author.",
+        )
+    at, _ = got.moment()
+    if about.trade is None:
+        return shell.desk(request).proposed_registration(
+            about.package.category,
+            got.title,
+            values,
+            project_code=got.project_code,
+            at=at,
+            trade=got.key,
+            attachments=got.attachments,
+        )
+    return await shell.desk(request).proposed(
+        about.trade.key,
+        about.rule.id,
+        lots=got.lots,
+        fields=values,
+        at=at,
+        title=got.title,
+        attachments=got.attachments,
+        corrects=got.corrects,
+        expect=got.expect,
+    )
+
+
+async def _send(
+    desk: Desk, who: Person, about: Subject, got: Sent, values: dict[str, Any], approval: Approval | None
+) -> Done:
     at, _ = got.moment()
     if about.trade is None:
         return await desk.begin(
@@ -209,7 +255,7 @@ async def _send(desk: Desk, who: Person, about: Subject, got: Sent, values: dict
             at=at,
             trade=got.key,
             attachments=got.attachments,
-            second=second,
+            approval=approval,
         )
     return await desk.act(
         who,
@@ -222,7 +268,7 @@ async def _send(desk: Desk, who: Person, about: Subject, got: Sent, values: dict
         attachments=got.attachments,
         corrects=got.corrects,
         expect=got.expect,
-        second=second,
+        approval=approval,
     )
 
 

@@ -9,6 +9,8 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from node.accounts.person import Person
+from node.domain.acts import Act
+from node.domain.hands import Approval
 from node.errors import NotAllowed, NotFound
 from node.trading import drafts
 from node.trading.drafts import Draft
@@ -17,7 +19,7 @@ from node.web.console.sent import Sent
 from node.web.console.subjects import Subject
 from node.web.keys import STORE
 
-__all__ = ["Draft", "discard", "lists", "load", "review", "save", "submit", "used"]
+__all__ = ["Draft", "approve", "discard", "give_back", "lists", "load", "require_second", "save", "submit", "used"]
 TITLE = 300
 
 
@@ -77,21 +79,29 @@ async def submit(request: web.Request, who: Person, draft: Draft) -> None:
     )
 
 
-async def review(request: web.Request, who: Person, draft: Draft, *, approved: bool, note: str) -> None:
-    """Say what a second pair of eyes saw. Raises NotAllowed for one's own draft and without the post, Overtaken."""
+def require_second(who: Person, draft: Draft) -> None:
+    """Raises NotAllowed for one's own draft and without the post."""
     if not who.may("trade.second"):
         raise NotAllowed("no post of this person looks at drafts a second time", zh="您的岗位不能复核草稿")
-    await request.app[STORE].write(
-        partial(
-            drafts.decide,
-            draft=draft.id,
-            account=who.account,
-            version=draft.version,
-            approve=approved,
-            note=note,
-            now_ms=shell.now_ms(request),
-        )
-    )
+    if draft.account == who.account:
+        raise NotAllowed("who wrote it does not approve it", zh="起草人不能复核自己的草稿")
+
+
+async def approve(request: web.Request, who: Person, draft: Draft, act: Act, *, note: str) -> None:
+    """Sign what a second pair of eyes has seen: the act that the draft's author is to publish. Raises Overtaken."""
+    require_second(who, draft)
+    await _decide(request, who, draft, who.approve(act, draft.account, shell.now_ms(request)), note)
+
+
+async def give_back(request: web.Request, who: Person, draft: Draft, *, note: str) -> None:
+    """Return it to its author with a note. Raises NotAllowed, Overtaken."""
+    require_second(who, draft)
+    await _decide(request, who, draft, None, note)
+
+
+async def _decide(request: web.Request, who: Person, draft: Draft, approval: Approval | None, note: str) -> None:
+    decide = partial(drafts.decide, draft=draft.id, account=who.account, version=draft.version)
+    await request.app[STORE].write(partial(decide, approval=approval, note=note, now_ms=shell.now_ms(request)))
 
 
 async def used(request: web.Request, who: Person, draft: Draft) -> None:

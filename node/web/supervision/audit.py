@@ -102,6 +102,6 @@ def _day(text: str, *, later: int = 0) -> int | None:
 
 def _place(text: str) -> trail.Place | None:
     parts = text.split("-")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 17 for part in parts):
+    if len(parts) != 4 or not all(part.isascii() and part.isdigit() and len(part) < 17 for part in parts):
         return None
-    return int(parts[0]), int(parts[1]), int(parts[2])
+    return int(parts[0]), int(parts[1]), int(parts[2]), int(parts[3])

@@ -121,7 +121,7 @@ def orders_of(conn: Connection, trade: str = "") -> list[Any]:
 
 
 def _signed(conn: Connection, each: Recorded, node_of: NodeOf) -> tuple[Pair, str] | None:
-    return None if each.hand is None else hands_shown.shown(hands.finding(conn, each.main, each.hand, node_of))
+    return None if each.hand is None else hands_shown.shown(hands.finding(conn, each.stated, each.hand, node_of))
 
 
 def _shown(each: Recorded, book: Rulebook, signed: tuple[Pair, str] | None) -> ActShown:

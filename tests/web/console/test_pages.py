@@ -11,9 +11,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 from openpyxl import load_workbook
 
+from node.accounts.hands import finding
 from node.domain.acts import Attached
+from node.domain.calendar import day_of
 from node.domain.fees import parse as parse_tariff
 from node.rules import load_packaged
 from node.store.logs import all_logs
@@ -26,6 +29,7 @@ from tests.web.persons import PASSWORD, Clock, serving
 
 PACKAGES = {each.id: each for each in load_packaged().packages}
 OTHER = PACKAGES["other"]
+SHORT = "500103"
 VOLUNTARY = {"mandatory": False, "owner_decision": "业主决定"}
 ADDRESSES = (
     "",
@@ -174,6 +178,83 @@ async def test_where_four_eyes_are_asked_for_a_public_act_can_only_be_submitted(
         (act,) = [each for each in await _acts(node, trade) if each.kind == "trade.act"]
         page = await clerk.get(f"/records/{act.record_id.hex()}")
         assert "由个人签名，已核验" in page and "li.na@" not in page
+
+
+async def test_a_package_may_ask_for_four_eyes_under_one_act_alone(tmp_path: Path) -> None:
+    """No setting here: the department's rules say so. Published by the second person's signature and no other way."""
+    clock = Clock()
+    async with serving(tmp_path / "n", clock) as (node, client):
+        today = day_of(clock())
+        acts = [replace(act, four_eyes=act.id == "notice") for act in OTHER.acts]
+        strict = replace(OTHER, version="9", effective_from=today, acts=acts)
+        assert node.rules.add([strict]) == [strict]
+        for account, posts in (("li.na", POSTS), ("wang.fang", ["publication"])):
+            await node.accounts.add(account, account, list(posts), PASSWORD)
+        clerk = await Clerk(node, client, clock).log_in("li.na")
+        other = await Clerk(node, client, clock).log_in("wang.fang")
+        trade = await clerk.register(strict, project_name="示例项目", **VOLUNTARY)
+        path, rule = f"/console/trades/{trade}/notice", strict.act("notice")
+        assert "须另一人复核" in await clerk.get(path)
+        draft = await clerk.fill(path, rule.fields, clerk.values(rule, {}, {"bid_deadline": clerk.moment(20)}))
+        token = [("csrf", dict(FormPage(await clerk.get(draft)).fields)["csrf"])]
+        await clerk.send(draft, [*token, ("do", "publish")], 403)
+        await clerk.send(draft, [*token, ("do", "approve")], 403)  # nobody is two persons
+        await clerk.send(draft, [*token, ("do", "submit")])
+        mine = [("csrf", other.browser.token(await other.get(draft)))]
+        await other.send(draft, [*mine, ("do", "publish")], 403)  # and the second is not the first
+        clock.now_ms += 3_600_000
+        await other.log_in("wang.fang")
+        await clerk.log_in("li.na")
+        mine = [("csrf", other.browser.token(await other.get(draft)))]
+        await other.send(draft, [*mine, ("do", "approve")])
+
+        # A signature put into the database instead of the approver's publishes nothing.
+        forge = 'UPDATE work_draft SET approval = replace(approval, \'"signature":"\', \'"signature":"00\')'
+        heal = 'UPDATE work_draft SET approval = replace(approval, \'"signature":"00\', \'"signature":"\')'
+        await node.store.write(lambda conn: conn.exec_driver_sql(forge))
+        token = [("csrf", dict(FormPage(await clerk.get(draft)).fields)["csrf"])]
+        await clerk.send(draft, [*token, ("do", "publish")], 400)
+        assert "复核通过的不一致" in clerk.page
+        await node.store.write(lambda conn: conn.exec_driver_sql(heal))
+
+        clock.now_ms += 60_000
+        assert await clerk.publish(draft) == f"/console/trades/{trade}?done=published"
+        await node.projector.run()
+        (act,) = [each for each in await _acts(node, trade) if each.kind == "trade.act"]
+        hand = act.hand
+        assert hand is not None and hand.approval is not None
+        assert (hand.second, hand.approval.role) == (f"wang.fang@{SHORT}", "publication")
+        assert hand.approval.signs() and hand.approval.covers(act.act) and hand.approval.at == act.act.at - 60_000
+        node_of = node.trusted.policy.node_of_origin
+        found = await node.store.read(lambda conn: finding(conn, act.stated, hand, node_of))
+        assert found == "verified"
+        page = await clerk.get(f"/console/trades/{trade}")
+        assert "wang.fang@" in page and "由个人签名，已核验" in await clerk.get(f"/records/{act.record_id.hex()}")
+
+
+async def test_what_changed_after_the_approval_is_not_published(tmp_path: Path) -> None:
+    clock = Clock()
+    async with serving(tmp_path / "n", clock, settings={"four_eyes": "public"}) as (node, client):
+        for account, posts in (("li.na", POSTS), ("wang.fang", ["publication"])):
+            await node.accounts.add(account, account, list(posts), PASSWORD)
+        clerk = await Clerk(node, client, clock).log_in("li.na")
+        other = await Clerk(node, client, clock).log_in("wang.fang")
+        trade = await clerk.register(OTHER, project_name="示例项目", **VOLUNTARY)
+        path, rule = f"/console/trades/{trade}/notice", OTHER.act("notice")
+        draft = await clerk.fill(path, rule.fields, clerk.values(rule, {}, {"bid_deadline": clerk.moment(20)}))
+        token = [("csrf", dict(FormPage(await clerk.get(draft)).fields)["csrf"])]
+        await clerk.send(draft, [*token, ("do", "submit")])
+        mine = [("csrf", other.browser.token(await other.get(draft)))]
+        await other.send(draft, [*mine, ("do", "approve")])
+        # What was typed is changed beneath the approval, as nobody can by the pages.
+        change = "UPDATE work_draft SET content = replace(content, '某某', '别的')"
+        assert await node.store.write(lambda conn: conn.exec_driver_sql(change).rowcount)
+        await clerk.send(draft, [*token, ("do", "publish")], 400)
+        assert "复核通过的不一致" in clerk.page and "重新提交复核" in clerk.page and 'value="submit"' in clerk.page
+        await clerk.send(draft, [*token, ("do", "submit")])
+        mine = [("csrf", other.browser.token(await other.get(draft)))]
+        await other.send(draft, [*mine, ("do", "approve")])
+        assert await clerk.publish(draft) == f"/console/trades/{trade}?done=published"
 
 
 async def _acts(node: Any, trade: str) -> list[Any]:

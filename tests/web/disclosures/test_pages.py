@@ -11,7 +11,7 @@ from node.domain.record import Document, Draft, Party, Source
 from node.domain.trades import TradeCandidates
 from node.web import openapi
 from tests.scenarios.net import Net, result
-from tests.scenarios.test_trades import ANNA, BORIS, registration
+from tests.scenarios.test_trades import ANNA, registration
 from tests.trading.bench import DAY
 
 # What the interface's description says of the answer, held against every answer of these tests.
@@ -34,7 +34,7 @@ async def noticed(east):
 
     async def act(what, days=0.0, corrects=0, **fields):
         clock.forward(hours=days * 24)
-        return await desk.act(ANNA, trade, what, fields=fields, corrects=corrects, second=BORIS.account)
+        return await desk.act(ANNA, trade, what, fields=fields, corrects=corrects)
 
     from node.domain.calendar import day_of
 
