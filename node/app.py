@@ -11,6 +11,7 @@ import structlog
 
 from node import keyring, tiers
 from node.accounts.audit import Audit
+from node.accounts.bindings import Bindings
 from node.accounts.desk import Accounts
 from node.accounts.orders import Ordering
 from node.accounts.passwords import Cost
@@ -119,6 +120,9 @@ class Node:
             on_publish=self.news.set,
         )
         self.audit = Audit(self.publisher, clock, node=settings.name, title=settings.title)
+        self.bindings = Bindings(
+            self.store, self.publisher, self.audit, clock, node=settings.name, title=settings.title
+        )
         self.ordering = Ordering(self.publisher, self.audit, clock, node=settings.name, department=settings.department)
         self.accounts = Accounts(
             settings, self.store, self.publisher, self.sealer, self.trusted, self.audit, clock, cost=password_cost

@@ -24,7 +24,7 @@ under what was imported. The last two are bad: `other_key` is not one of the acc
 signature of its key over this record.
 """
 BAD: Final[frozenset[Finding]] = frozenset({"other_key", "other_bytes"})
-KINDS: Final = frozenset({"trade.act", "trade.step", "audit.act", "supervise.order"})
+KINDS: Final = frozenset({"trade.act", "trade.step", "audit.act", "supervise.order", "account.binding"})
 """Kinds whose hand signs the record's `main`; under rules it signs the rules themselves."""
 
 _hands = msgspec.msgpack.Decoder(Hand)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from node.domain.accounts import AccountCredentials, AccountPerson, AuditAct
+from node.domain.accounts import AccountBinding, AccountCredentials, AccountPerson, AuditAct
 from node.domain.acts import Act, Hand
 from node.domain.audience import Audience
 from node.domain.codes import Division, ExpertClass
@@ -98,6 +98,7 @@ KINDS: dict[str, Kind] = {
             credentials=(AccountCredentials, "shared"),
             sealed=("credentials",),
         ),
+        _kind("account.binding", "主体身份核验", "Identity seen", AccountBinding, "shared", hand=(Hand, "shared")),
         _kind("audit.act", "操作留痕", "Act of a person", AuditAct, "shared", hand=(Hand, "shared")),
         _kind("supervise.order", "监督指令", "Order of supervision", Order, "shared", hand=(Hand, "shared")),
         _kind("record.erasure", "依法删除", "Erasure", Erasure),

@@ -24,7 +24,7 @@ from node.store.tables import Quarantine, RecordView, table
 from node.store.upsert import insert_or_replace
 from node.wire.header import Header
 
-VIEW_VERSION = 4
+VIEW_VERSION = 5
 """Rises when the same entries would give other rows; a node that finds another version runs `clear` and starts over."""
 
 Mine = bool | frozenset[str]
