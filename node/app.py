@@ -120,9 +120,6 @@ class Node:
             on_publish=self.news.set,
         )
         self.audit = Audit(self.publisher, clock, node=settings.name, title=settings.title)
-        self.bindings = Bindings(
-            self.store, self.publisher, self.audit, clock, node=settings.name, title=settings.title
-        )
         self.ordering = Ordering(self.publisher, self.audit, clock, node=settings.name, department=settings.department)
         self.accounts = Accounts(
             settings, self.store, self.publisher, self.sealer, self.trusted, self.audit, clock, cost=password_cost
@@ -162,6 +159,15 @@ class Node:
             warn=warnings_for(settings.title, settings.division, settings.url),
             check_files=self.attachments.files.require,
             four_eyes=settings.four_eyes,
+        )
+        self.bindings = Bindings(
+            self.store,
+            self.publisher,
+            self.audit,
+            clock,
+            self.projector.run,
+            node=settings.name,
+            title=settings.title,
         )
         self.migration = Migration(
             self.store, self.publisher, self.rules, load_legacy(), clock, self.projector.run, node=settings.name

@@ -19,6 +19,7 @@ _INDEXES = (
     ("ix_bid_receipt_uscc", "bid_receipt", ["uscc", "received_ms"]),
     ("ix_bid_receipt_account", "bid_receipt", ["account", "received_ms"]),
     ("ix_deposit_uscc", "deposit", ["uscc", "paid_ms"]),
+    ("ix_credit_view_uscc", "credit_view", ["uscc", "starts_on"]),
     ("ix_binding_view_account", "binding_view", ["account"]),
     ("ix_binding_view_node", "binding_view", ["node", "at_ms"]),
     ("ix_trade_party_code", "trade_party", ["code"]),

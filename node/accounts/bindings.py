@@ -8,7 +8,7 @@ to register, to bid or to read what is public (R58-R61); what is an organisation
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -65,15 +65,27 @@ def of_node(conn: Connection, node: str) -> list[Row[Any]]:
 
 
 class Bindings:
-    """Notes down and revokes what was seen at one node. `node` is its name, `title` the centre's."""
+    """Notes down and revokes what was seen at one node: `node` is its name, `title` the centre's.
+
+    `after` brings the read tables level, so that what was noted is seen at once.
+    """
 
     def __init__(
-        self, store: Store, publisher: Publishes, audit: Audit, clock: Clock, *, node: str, title: str
+        self,
+        store: Store,
+        publisher: Publishes,
+        audit: Audit,
+        clock: Clock,
+        after: Callable[[], Awaitable[object]],
+        *,
+        node: str,
+        title: str,
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._audit = audit
         self._clock = clock
+        self._after = after
         self._node = node
         self._title = title
 
@@ -134,6 +146,7 @@ class Bindings:
         (outcome,) = await self._publisher.publish([item])
         if outcome.error is not None or outcome.record_id is None:
             raise outcome.error or Rejected("it was not published")
+        await self._after()
         await self._audit.note(clerk, action, account, permission=PERMISSION)
         return outcome.record_id
 

@@ -39,6 +39,7 @@ from node.web.console import routes as console
 from node.web.disclosures import routes as disclosures
 from node.web.keys import Worker
 from node.web.limits import Limits
+from node.web.mine import routes as mine
 from node.web.national import endpoint as national
 from node.web.quality import pages_board, pages_csv
 from node.web.signed import Callers
@@ -107,7 +108,11 @@ def build(
         pages_csv.routes,
         portal.routes,
     )
-    persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
+    persons = [
+        *accounts.routes_for(node.settings),
+        *mine.routes_for(node.settings),
+        *supervision.routes_for(node.settings),
+    ]
     desk = [console.routes, routing_pages.routes] if node.settings.role in ("district", "hub") else []
     for routes in (*nodes, *public, *persons, *desk):
         app.add_routes(routes)

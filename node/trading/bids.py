@@ -81,6 +81,18 @@ def deadline_ms(trade: Trade, lot: str, sort: str = "bid") -> int:
     )
 
 
+def open_lots(trade: Trade, now_ms: int, sort: str = "bid") -> dict[str, int]:
+    """The lots for which something may be handed in now, each with the moment until which."""
+    found = {}
+    for lot in trade.lots:
+        try:
+            _in_time(trade, lot, sort, now_ms)
+            found[lot] = deadline_ms(trade, lot, sort)
+        except Refused:
+            continue
+    return found
+
+
 def receive(
     conn: Connection, bid: Incoming, trade: Trade, *, node: str, custody: Ed25519Signer, now_ms: int
 ) -> tuple[BidReceipt, bytes]:

@@ -39,10 +39,13 @@ def rows(trade: Trade, acts: Sequence[Recorded]) -> list[Row]:
     return list(found.values())
 
 
-def of_code(conn: Connection, code: str, *, proven: bool, limit: int = 200) -> list[Row]:
+def of_code(
+    conn: Connection, code: str, *, proven: bool, trade: str = "", node: str = "", limit: int = 200
+) -> list[Row]:
     """Where a party is named, the trade with the newest act first: rows of `trade_party` with their trade's `state`.
 
-    Without `proven` alone what is public: that the code is the asker's own is then only his word.
+    `trade` and `node` ask for one trade alone. Without `proven` only what is public is given: that the code is the
+    asker's own is then his word.
     """
     if not code:
         return []
@@ -50,8 +53,9 @@ def of_code(conn: Connection, code: str, *, proven: bool, limit: int = 200) -> l
     told = _parties.c.public.is_(True)
     if proven:
         told = or_(told, _parties.c.part.in_((*OWN_PARTS, *BID_PARTS)))
+    which = [_parties.c.trade == trade, _parties.c.node == node] if trade else []
     columns = [each.label(f"state_{each.name}") for each in _states.c]
-    statement = select(_parties, *columns).join(_states, same).where(_parties.c.code == code, told)
+    statement = select(_parties, *columns).join(_states, same).where(_parties.c.code == code, told, *which)
     order = (_states.c.last_ms.desc(), _parties.c.trade, _parties.c.node, _parties.c.n)
     found = []
     for row in conn.execute(statement.order_by(*order).limit(limit)).mappings():
