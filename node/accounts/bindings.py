@@ -92,11 +92,13 @@ class Bindings:
     async def note(self, clerk: Person, known: Known, name: str, seen: Collection[str]) -> bytes:
         """Note that papers were seen which show whose an account is; gives the record's id.
 
-        `name` is what the papers call the organisation. Raises NotAllowed without the post, Rejected for an account
-        that is no open party's or names nobody, and without papers.
+        `name` is what the papers call the organisation; that of an expert is not written down. Raises NotAllowed
+        without the post, Rejected for an account that is no open party's or names nobody, and without papers.
         """
         _require(clerk)
-        code, name = code_of(known.roles, known.name, known.org), " ".join(name.split())
+        code = code_of(known.roles, known.name, known.org)
+        # Of an expert no record says more than the number in the pool (L23).
+        name = code if "expert" in known.roles else " ".join(name.split())
         if known.realm != "party" or not known.active or not code:
             raise Rejected(
                 f"{known.account} is no open account of a party with a code",
@@ -164,14 +166,10 @@ def _counts(conn: Connection, row: Row[Any], node_of: NodeOf) -> bool:
     own = clerk is not None and clerk.realm == "service" and row.clerk.endswith(f"@{short_name(row.node)}")
     if not own or node_of(row.origin) != row.node:
         return False
-    main, hand = (sections.get(conn, row.log_id, row.idx, name) for name in ("main", "hand"))
-    if main is None or hand is None:
+    if hands.finding_at(conn, KIND, row.log_id, row.idx, node_of) != "verified":
         return False
-    try:
-        signed = _hands.decode(hand[1])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    return signed.account == row.clerk and hands.finding(conn, main[1], signed, node_of) == "verified"
+    hand = sections.get(conn, row.log_id, row.idx, "hand")
+    return hand is not None and _hands.decode(hand[1]).account == row.clerk
 
 
 def _document(conn: Connection, node: str, account: str, at_ms: int) -> Document[AccountBinding]:

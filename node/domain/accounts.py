@@ -57,9 +57,9 @@ class AccountCredentials(msgspec.Struct, frozen=True, omit_defaults=True):
 class AccountBinding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """核验主体身份: a centre has seen papers that show that an account is an organisation's, or an expert's own.
 
-    `org` is the unified social credit code, of an expert the number in the pool; `org_name` the name that the papers
-    bear. `public` is the account's key in hex as it was then: after a reset who holds the account is not known any
-    more, and the papers are to be seen again. `seen` are words of `PAPERS`; `clerk` is who saw them, at `node`.
+    `org` is the unified social credit code, `org_name` the name that the papers bear; of an expert both are the number
+    in the pool. `public` is the account's key in hex as it was then: after a reset it is not known any more who holds
+    the account, and the papers are to be seen again. `seen` are words of `PAPERS`; `clerk` is who saw them, at `node`.
     It is no admission to anything: an account without one registers, bids and reads what is public as any other.
     """
 

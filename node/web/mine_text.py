@@ -11,6 +11,11 @@ TEXT: Final[dict[str, Pair]] = {
     "mine_menu": ("我的交易导航", "My trades"),
     "mine_public": ("公开页面", "Public pages"),
     "mine_open": ("在“我的交易”中打开", "Open in My trades"),
+    "mine_footer": (
+        "交易和信用信息来自带签名、只增不改的日志；投标回执和保证金是受理中心的工作数据，不对外公开。",
+        "Trades and credit come from signed logs that only grow; receipts of bids and deposits are working data of the"
+        " centre that took them and are not public.",
+    ),
     # who
     "mine_who": ("单位与账号", "Organisation and account"),
     "mine_account": ("账号", "Account"),
@@ -88,9 +93,9 @@ TEXT: Final[dict[str, Pair]] = {
     # bids
     "mine_bids": ("投标与回执", "Bids and receipts"),
     "mine_bids_lead": (
-        "截止时间之前，只有递交的账号（及核验为该单位的账号）能看到这里的内容，交易中心工作人员也看不到名单和家数。",
+        "截止时间之前，只有递交的账号（及核验为该单位的账号）能看到这里的内容，交易中心的页面也不显示名单和家数。",
         "Before the deadline only the account that handed in, and one shown to be that organisation's, sees this; the"
-        " centre's own staff sees neither names nor numbers.",
+        " centre's own pages show neither names nor numbers.",
     ),
     "mine_bids_none": ("本中心没有您的投标回执。", "No receipts of yours at this centre."),
     "mine_bids_unproven": (
@@ -101,7 +106,7 @@ TEXT: Final[dict[str, Pair]] = {
     "mine_bid_sort": ("类型", "Sort"),
     "mine_bid_time": ("接收时间", "Received"),
     "mine_bid_state": ("状态", "State"),
-    "mine_bid_file": ("文件摘要（SHA-256）", "Hash of the file (SHA-256)"),
+    "mine_bid_file": ("文件摘要", "Hash of the file"),
     "mine_bid_note": ("下载回执", "Download the receipt"),
     "mine_bid_note_back": ("下载撤回回执", "Download the receipt of withdrawal"),
     "mine_bid_note_hint": (
@@ -125,6 +130,7 @@ TEXT: Final[dict[str, Pair]] = {
     "mine_bid_replaces_none": ("不替换", "nothing"),
     "mine_bid_handed": ("已接收，回执如下。请下载并妥善保存。", "Received; here is its receipt. Download and keep it."),
     "mine_bid_back": ("已撤回，撤回回执可在下方下载。", "Taken back; its receipt is below."),
+    "mine_bid_unseen": ("账号 {account} 自行递交，身份未核验", "handed in by {account}, identity not seen"),
     "mine_bid_withdraw": ("撤回", "Take back"),
     "mine_bid_closed": (
         "本交易现在不接收投标：尚未公告截止时间、已过截止时间，或已暂停、结束。",

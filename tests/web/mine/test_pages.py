@@ -7,13 +7,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from node.domain.credit import CreditBehaviour
 from node.domain.experts import ExpertProfile
 from node.domain.record import Document, Draft, Party, Source
 from node.store.logs import all_logs
+from node.trading import deposits, loading
 from node.wire.bid_receipt import open_bid_receipt
-from tests.web.mine.parties import AGE, FIRM, OTHER, OWNER, RIVAL, VOLUNTARY, World, numbers
+from tests.web.console.test_pages import bid
+from tests.web.console.test_walk import RANKED, dated
+from tests.web.console.walking import FIRM as WINNER
+from tests.web.mine.parties import AGE, FIRM, OTHER, OWNER, PACKAGES, RIVAL, VOLUNTARY, World, numbers
 from tests.web.persons import PASSWORD, Browser, Clock, serving
 
 PAGES = ("/mine", "/mine/bids", "/mine/deposits", "/mine/credit")
@@ -91,8 +96,11 @@ async def test_a_bidder_hands_in_gets_its_receipt_and_nobody_else_learns_of_it(w
     bidder = await world.again("anan")
     assert "已过截止时间" in await bidder.hand_in(trade, AGE + b"4", 400)
     assert "已过截止时间" in await bidder.send(f"/mine/trades/{trade}", 400, do="withdraw", number=last)
+    assert "anan@500103 自行递交，身份未核验" in await clerk.get(f"/console/trades/{trade}")
     shown = await clerk.get(f"/console/trades/{trade}/bids_received")
     assert last in shown and "甲公司" in shown
+    await world.prove("anan")
+    assert "身份未核验" not in await clerk.get(f"/console/trades/{trade}")
 
 
 async def test_anothers_bid_is_not_there_whatever_is_asked_for(world: World) -> None:
@@ -267,6 +275,40 @@ async def test_an_expert_sees_the_own_record_once_seen_and_trades_once_their_com
     assert "在库" not in await other.page("/mine")
 
 
+async def test_an_experts_trade_is_listed_once_the_committee_is_disclosed(world: World) -> None:
+    procurement = PACKAGES["procurement"]
+    clerk = await world.clerk()
+    steps = [
+        ("notice", 1, {"doc_from": 0, "doc_until": 9, "bid_deadline": 22.0}),
+        ("bids_received", 22, {"bidders": 3}),
+        ("opening", 0.01, {"opened_at": 0.0, "bidders": 3}),
+        ("evaluation", 1, {"candidates": RANKED, "experts": ["E-00001", "E-00002", "E-00003"]}),
+        ("decision", 1, {"winners": [WINNER]}),
+    ]
+    facts = {
+        "fund_level": "district",
+        "mandatory": True,
+        "method": "open",
+        "qualification": "post",
+        "open_amount": True,
+    }
+    trade = await clerk.register(procurement, project_name="示例采购", **facts)
+    for act, days, given in steps:
+        await clerk.forward(days)
+        await clerk.act(trade, procurement, act, **dated(clerk, procurement, act, given))
+    await world.party("zj", "expert", name="E-00001")
+    await world.party("zk", "expert", name="E-00009")
+    await world.prove("zj", ("expert",))
+    member = await world.again("zj")
+    assert "示例采购" not in await member.page("/mine"), "the committee is secret until the result is published"
+    await clerk.forward(1)
+    given = {"publicity_until": 2, "amount": 900_000_00, "experts": ["E-00001", "E-00002", "E-00003"]}
+    await clerk.act(trade, procurement, "result", **dated(clerk, procurement, "result", given))
+    member, other = await world.again("zj"), await world.again("zk")
+    assert "示例采购" in await member.page("/mine")
+    assert "示例采购" not in await other.page("/mine")
+
+
 async def test_credit_is_that_of_the_own_code(world: World) -> None:
     for org, reason in ((FIRM, "按期完工"), (RIVAL, "拖欠工资")):
         body = CreditBehaviour(party=Party("某公司", org), good=org == FIRM, reason=reason, starts_on="2025-01-01")
@@ -278,26 +320,16 @@ async def test_credit_is_that_of_the_own_code(world: World) -> None:
 
 
 async def _at_the_counter(world: World, trade: str) -> None:
-    from tests.web.console.test_pages import bid
-
     await bid(await world.clerk(), f"/console/trades/{trade}/bids", AGE + b"counter", name="甲公司", uscc=FIRM)
 
 
 async def _deposit(world: World, trade: str) -> None:
-    from tests.web.console.walking import FormPage
+    book, now = world.node.rules.book, world.clock()
 
-    clerk = await world.clerk()
-    path = "/console/deposits"
-    token = ("csrf", clerk.browser.token(await clerk.get(f"{path}?trade={trade}")))
-    paid = [
-        ("trade", trade),
-        ("lot", "1"),
-        ("purpose", "bid"),
-        ("form", "transfer"),
-        ("name", "甲公司"),
-        ("uscc", FIRM),
-        ("amount", "2"),
-        ("amount.unit", "万元"),
-        ("paid_at", dict(FormPage(clerk.page).fields).get("paid_at", "") or "2025-11-20T10:00"),
-    ]
-    await clerk.send(path, [token, *paid, ("do", "take")])
+    def work(conn: Connection) -> str:
+        replayed, _ = loading.trade_of(conn, book, trade)
+        who = Party("甲公司", FIRM)
+        more = {"form": "transfer", "amount_fen": 20_000_00, "paid_ms": now, "account": "li.na@500103", "now_ms": now}
+        return deposits.take(conn, replayed, world.node.rules.calendar, lot="1", party=who, **more)
+
+    await world.node.store.write(work)
