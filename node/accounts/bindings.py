@@ -123,7 +123,7 @@ class Bindings:
         )
         key = f"{self._node}/{known.account}/{now}"
         main = Document(key, body, Source(self._title))
-        draft = Draft(KIND, key, {"main": main, "hand": _hand(clerk, main)}, {"said": msgspec.to_builtins(body)})
+        draft = Draft(KIND, key, {"main": main, "hand": sign(clerk, main)}, {"said": msgspec.to_builtins(body)})
         return await self._publish(clerk, draft, "party.identify", known.account)
 
     async def revoke(self, clerk: Person, account: str, at_ms: int, reason: str) -> bytes:
@@ -141,7 +141,7 @@ class Bindings:
             return main
 
         said = {"revoked": reason, "at": self._clock()}
-        amendment = Amendment(KIND, held.key, apply, said, {"hand": _hand(clerk, main)})
+        amendment = Amendment(KIND, held.key, apply, said, {"hand": sign(clerk, main)})
         return await self._publish(clerk, amendment, "party.identity-revoke", account)
 
     async def _publish(self, clerk: Person, item: Draft | Amendment, action: str, account: str) -> bytes:
@@ -181,7 +181,8 @@ def _document(conn: Connection, node: str, account: str, at_ms: int) -> Document
     return _documents.decode(held[1])
 
 
-def _hand(clerk: Person, main: Document[Any]) -> Hand:
+def sign(clerk: Person, main: Document[Any]) -> Hand:
+    """The hand of who saw the papers, or revokes."""
     return clerk.sign(hashlib.sha256(payloads.encode(main)).digest(), PERMISSION)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 
+from node.accounts import register
 from node.app import Node
 from node.domain.identifiers import check_character
 from node.rules import load_packaged
@@ -46,9 +47,11 @@ class Member(Browser):
         form.add_field("file", content, filename="bid.age", content_type="application/octet-stream")
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         headers = {"Cookie": cookie, "Accept": "text/html"}
-        async with self.client.post(path, data=form, headers=headers, allow_redirects=False) as answer:
-            page = await answer.text()
-            assert answer.status == status, (answer.status, page[:3000])
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+            url = self.client.make_url(path)
+            async with session.post(url, data=form, headers=headers, allow_redirects=False) as answer:
+                page = await answer.text()
+                assert answer.status == status, (answer.status, page[:3000])
         return page
 
     async def send(self, path: str, status: int, **fields: str) -> str:
@@ -70,8 +73,8 @@ class World:
         self.node, self.client, self.clock = node, client, clock
 
     async def clerk(self, account: str = "li.na", posts: tuple[str, ...] = POSTS) -> Clerk:
-        known = await self.node.store.read(lambda conn: _has(conn, f"{account}@500103"))
-        if not known:
+        known = await self.node.store.read(register.own)
+        if not any(row.account == f"{account}@500103" for row in known):
             await self.node.accounts.add(account, account, list(posts), PASSWORD)
         return await Clerk(self.node, self.client, self.clock).log_in(account)
 
@@ -110,11 +113,3 @@ class World:
         trade = await clerk.register(OTHER, **{"project_name": "示例项目", "owner": owner, **VOLUNTARY, **facts})
         await clerk.act(trade, OTHER, "notice", bid_deadline=clerk.moment(22))
         return trade
-
-
-def _has(conn: Any, account: str) -> bool:
-    from sqlalchemy import select
-
-    from node.accounts.register import accounts
-
-    return conn.execute(select(accounts.c.account).where(accounts.c.account == account)).first() is not None
