@@ -37,7 +37,7 @@ def note_of(conn: Connection, number: str, by: Holder, *, node: str, custody: Ed
     row = conn.execute(select(_receipts).where(_receipts.c.id == number, mine(by))).mappings().first()
     if row is None:
         raise none()
-    return withdrawal(row, node, custody) if row["state"] == "withdrawn" else str(row["note"]).encode()
+    return withdrawal(dict(row), node, custody) if row["state"] == "withdrawn" else str(row["note"]).encode()
 
 
 def mine(by: Holder) -> ColumnElement[bool]:

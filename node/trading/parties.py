@@ -50,9 +50,8 @@ def of_code(
     if not code:
         return []
     same = and_(_states.c.trade == _parties.c.trade, _states.c.node == _parties.c.node)
-    told = _parties.c.public.is_(True)
-    if proven:
-        told = or_(told, _parties.c.part.in_((*OWN_PARTS, *BID_PARTS)))
+    parts = (*OWN_PARTS, *BID_PARTS) if proven else ()
+    told = or_(_parties.c.public.is_(True), _parties.c.part.in_(parts))
     which = [_parties.c.trade == trade, _parties.c.node == node] if trade else []
     columns = [each.label(f"state_{each.name}") for each in _states.c]
     statement = select(_parties, *columns).join(_states, same).where(_parties.c.code == code, told, *which)

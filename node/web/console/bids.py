@@ -120,7 +120,7 @@ async def _withdraw(request: web.Request, form: Typed) -> bytes:
     work = partial(
         bids.withdraw,
         number=number,
-        uscc=uscc,
+        by=uscc,
         trade=trade,
         node=request.app[SETTINGS].name,
         custody=request.app[KEYRING].custody,
