@@ -11,6 +11,7 @@ import structlog
 
 from node import keyring, tiers
 from node.accounts.audit import Audit
+from node.accounts.bindings import Bindings
 from node.accounts.desk import Accounts
 from node.accounts.gathered import Limits
 from node.accounts.orders import Ordering
@@ -167,6 +168,15 @@ class Node:
             check_files=self.attachments.files.require,
             four_eyes=settings.four_eyes,
             knows_key=self.accounts.knows_key,
+        )
+        self.bindings = Bindings(
+            self.store,
+            self.publisher,
+            self.audit,
+            clock,
+            self.projector.run,
+            node=settings.name,
+            title=settings.title,
         )
         self.migration = Migration(
             self.store, self.publisher, self.rules, load_legacy(), clock, self.projector.run, node=settings.name

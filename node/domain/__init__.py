@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from node.domain.accounts import AccountCredentials, AccountPerson, AuditAct, AuditBatch
+from node.domain.accounts import AccountBinding, AccountCredentials, AccountPerson, AuditAct, AuditBatch
 from node.domain.acts import Act
 from node.domain.audience import Audience
 from node.domain.codes import Division, ExpertClass
@@ -99,6 +99,7 @@ KINDS: dict[str, Kind] = {
             credentials=(AccountCredentials, "shared"),
             sealed=("credentials",),
         ),
+        _kind("account.binding", "主体身份核验", "Identity seen", AccountBinding, "shared", hand=(Hand, "shared")),
         _kind("audit.act", "操作留痕", "Act of a person", AuditAct, "shared", hand=(Hand, "shared")),
         _kind("audit.batch", "操作留痕汇总", "Acts of persons, gathered", AuditBatch, "shared"),
         _kind("supervise.order", "监督指令", "Order of supervision", Order, "shared", hand=(Hand, "shared")),

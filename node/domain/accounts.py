@@ -55,6 +55,34 @@ class AccountCredentials(msgspec.Struct, frozen=True, omit_defaults=True):
         return "AccountCredentials(…)"
 
 
+class AccountBinding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """核验主体身份: a centre has seen papers that show that an account is an organisation's, or an expert's own.
+
+    `org` is the unified social credit code, `org_name` the name that the papers bear; of an expert both are the number
+    in the pool. `public` is the account's key in hex as it was then: after a reset it is not known any more who holds
+    the account, and the papers are to be seen again. `seen` are words of `PAPERS`; `clerk` is who saw them, at `node`.
+    It is no admission to anything: an account without one registers, bids and reads what is public as any other.
+    """
+
+    account: str
+    org: str
+    org_name: str
+    public: str
+    seen: list[str]
+    clerk: str
+    node: str
+    at: int
+
+
+PAPERS: dict[str, tuple[str, str]] = {
+    "licence": ("营业执照（或法人登记证书）原件", "Business licence or registration certificate"),
+    "ca": ("数字证书（CA）", "Digital certificate (CA)"),
+    "letter": ("法定代表人授权书", "Letter of authority of the legal representative"),
+    "expert": ("专家库聘书或抽取通知", "Letter of appointment or call of the pool of experts"),
+}
+"""Papers that were seen: word -> (Chinese, English)."""
+
+
 class AuditAct(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What a person did at a node: `action` is a word such as `log-in` or `trade.publish`, `object` what it was done to
     (a trade, a record, an account), `detail` a few words. `at` is UTC milliseconds, `node` the node's name."""

@@ -43,6 +43,7 @@ PERMISSIONS: dict[str, tuple[str, str]] = {
     "order.override": ("下达调整交易场所的指令", "order another place for a trade"),
     "rule.publish": ("发布本部门的规则", "publish the rules of one's department"),
     "audit.read": ("查阅操作留痕", "read the audit trail"),
+    "party.identify": ("核验主体身份", "see by papers who a party is"),
     "own.read": ("查看与本单位有关的交易", "see what concerns one's own organisation"),
 }
 
@@ -73,7 +74,11 @@ def _role(
 ROLES: dict[str, Role] = dict(
     (
         _role(
-            "acceptance", "service", "受理", "Acceptance", "read.shared trade.register trade.act draft.edit import.run"
+            "acceptance",
+            "service",
+            "受理",
+            "Acceptance",
+            "read.shared trade.register trade.act draft.edit import.run party.identify",
         ),
         _role("venue", "service", "场地", "Venue", "read.shared venue.book trade.act draft.edit"),
         _role(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from node.domain import posts
-from node.domain.accounts import AccountPerson, AuditAct, AuditBatch
+from node.domain.accounts import AccountBinding, AccountPerson, AuditAct, AuditBatch
 from node.domain.supervision import Order
 
 SUPERVISION = "supervision"
@@ -23,6 +23,7 @@ ISSUERS: dict[str, frozenset[str]] = {
     "trade.": CENTRES,
     "entity.": CENTRES,
     "verdict": CENTRES,
+    "account.binding": CENTRES,
     "supervise.": frozenset({SUPERVISION}),
     "rule.": frozenset({SUPERVISION, "hub", "national"}),
 }
@@ -52,6 +53,8 @@ def refusal(role: str, kind: str, body: Any = None, node: str = "") -> Refusal |
         return f"交易中心节点不得发布 {kind}", f"a node of the role {role} issues no {kind}"
     if isinstance(body, AccountPerson):
         return _account(role, body)
+    if isinstance(body, AccountBinding) and node and body.node != node:
+        return "只能记录本节点核验的身份", "a node tells of papers that were seen at this node alone"
     if isinstance(body, AuditAct) and node and body.node != node:
         return _ELSEWHERE
     if isinstance(body, AuditBatch) and node and {body.node, *(each.act.node for each in body.entries)} != {node}:

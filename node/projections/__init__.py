@@ -26,6 +26,7 @@ PROJECTIONS: dict[str, tuple[Projection, ...]] = {
     "rule.package": (rules.PACKAGES,),
     "rule.table": (rules.TABLES,),
     "account.person": (persons.ACCOUNTS,),
+    "account.binding": (persons.BINDINGS,),
     "audit.act": (persons.AUDIT,),
     "audit.batch": (persons.BATCHES,),
     "supervise.order": (persons.ORDERS,),

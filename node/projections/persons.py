@@ -1,15 +1,16 @@
-"""Accounts -> `account_view`, what persons did -> `audit_view`, orders of supervision -> `order_view`."""
+"""Accounts -> `account_view`, identities seen -> `binding_view`, what persons did -> `audit_view`, supervision's orders
+-> `order_view`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from node.domain.accounts import AccountPerson, AuditAct, AuditBatch
+from node.domain.accounts import AccountBinding, AccountPerson, AuditAct, AuditBatch
 from node.domain.record import Document
 from node.domain.supervision import Order
 from node.projections.shape import Place, Projection, Row, integer, text
 from node.store.tables import table
-from node.store.tables_accounts import AccountView, AuditView, OrderView
+from node.store.tables_accounts import AccountView, AuditView, BindingView, OrderView
 
 # Signatures and hashes must stand whole; what is longer is none.
 _HEX = 256
@@ -39,6 +40,26 @@ def _account(place: Place, document: Document[Any]) -> Row:
         # No more of them than an account is reset in a life; a list cut in the middle of a key would be no key.
         "former": " ".join(text(key, _HEX) for key in body.former[:_MAX_FORMER]),
         "proof": text(body.proof, _HEX),
+    }
+
+
+def _binding_title(document: Document[Any]) -> str:
+    return text(document.body.org_name)
+
+
+def _binding(place: Place, document: Document[Any]) -> Row:
+    body: AccountBinding = document.body
+    return place.key() | {
+        "account": text(body.account),
+        "org": text(body.org, 64),
+        "org_name": text(body.org_name),
+        "public": text(body.public, _HEX),
+        "seen": text(" ".join(body.seen), 200),
+        "clerk": text(body.clerk),
+        "node": text(body.node),
+        "at_ms": integer(body.at) or 0,
+        "withdrawn": document.status == "withdrawn",
+        "reason": text(document.reason),
     }
 
 
@@ -110,6 +131,7 @@ def _order(place: Place, document: Document[Any]) -> Row:
 
 
 ACCOUNTS = Projection(table(AccountView), _account, _account_title)
+BINDINGS = Projection(table(BindingView), _binding, _binding_title, keeps_withdrawn=True)
 AUDIT = Projection(table(AuditView), _act, _act_title)
 BATCHES = Projection(table(AuditView), _batch, _batch_title)
 ORDERS = Projection(table(OrderView), _order, _order_title)

@@ -41,6 +41,7 @@ from node.web.console import routes as console
 from node.web.disclosures import routes as disclosures
 from node.web.keys import Worker
 from node.web.limits import Limits
+from node.web.mine import routes as mine
 from node.web.national import endpoint as national
 from node.web.quality import pages_board, pages_csv
 from node.web.signed import Callers
@@ -71,6 +72,7 @@ def build(
     app[keys.SETTINGS], app[keys.STORE], app[keys.CLOCK] = node.settings, node.store, node.clock
     app[keys.KEYRING], app[keys.TRUSTED], app[keys.PUBLISHER] = node.keys, node.trusted, node.publisher
     app[keys.ACCOUNTS], app[keys.AUDIT], app[keys.ORDERING] = node.accounts, node.audit, node.ordering
+    app[keys.BINDINGS] = node.bindings
     app[keys.ATTACHMENTS] = node.attachments
     app[keys.ACCEPTOR], app[keys.CUSTODIAN], app[keys.NEWS] = node.acceptor, node.custodian, node.news
     skew_s = node.settings.max_clock_skew_s
@@ -110,7 +112,11 @@ def build(
         pages_csv.routes,
         portal.routes,
     )
-    persons = [*accounts.routes_for(node.settings), *supervision.routes_for(node.settings)]
+    persons = [
+        *accounts.routes_for(node.settings),
+        *mine.routes_for(node.settings),
+        *supervision.routes_for(node.settings),
+    ]
     desk = [console.routes, routing_pages.routes] if node.settings.role in ("district", "hub") else []
     for routes in (*nodes, *public, *persons, *desk):
         app.add_routes(routes)

@@ -453,7 +453,10 @@ class CreditView(SQLModel, table=True):
     made_up: bool = Field(default=False)
     search: str = Field(sa_column=Column(Text, nullable=False))
     doc: int = Field(default=0, sa_column=_big())
-    __table_args__ = (Index("ix_credit_view_doc", "doc", "log_id", "idx"),)
+    __table_args__ = (
+        Index("ix_credit_view_doc", "doc", "log_id", "idx"),
+        Index("ix_credit_view_uscc", "uscc", "starts_on"),
+    )
 
 
 class EntityView(SQLModel, table=True):

@@ -149,6 +149,32 @@ class AccountView(SQLModel, table=True):
     __table_args__ = (Index("ix_account_view_account", "account"),)
 
 
+class BindingView(SQLModel, table=True):
+    """The current version of each record of an identity that was seen (核验主体身份), of all origins.
+
+    Which of them counts, `accounts/bindings.py` says. `seen` are words with blanks between.
+    """
+
+    __tablename__ = "binding_view"
+    log_id: int = Field(sa_column=_log_id())
+    record_id: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    idx: int = Field(sa_column=_big())
+    account: str = Field(sa_column=_text())
+    org: str = Field(sa_column=_text())
+    org_name: str = Field(sa_column=_text())
+    public: str = Field(sa_column=_text())
+    seen: str = Field(sa_column=_text())
+    clerk: str = Field(sa_column=_text())
+    node: str = Field(sa_column=_text())
+    at_ms: int = Field(sa_column=Column(BigInteger, nullable=False))
+    withdrawn: bool = Field(default=False)
+    reason: str = Field(sa_column=_text())
+    __table_args__ = (
+        Index("ix_binding_view_account", "account"),
+        Index("ix_binding_view_node", "node", "at_ms"),
+    )
+
+
 class AuditView(SQLModel, table=True):
     """One row an act of a person, of all origins; `part` counts those of one record from 0."""
 

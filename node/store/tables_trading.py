@@ -1,8 +1,8 @@
 """Tables of trading: acts and trades as read tables, and what the desk works with; see `tables.py` for the conventions.
 
-`act_view` is projected like every read table; `trade_state` and `trade_due` are made of it by replaying trades
-(`node/trading/refresh.py`) and may be made anew at any time. The others are working tables: they hold what is not said
-in the log, or not yet.
+`act_view` is projected like every read table; `trade_state`, `trade_due` and `trade_party` are made of it by replaying
+trades (`node/trading/refresh.py`) and may be made anew at any time. The others are working tables: they hold what is
+not said in the log, or not yet.
 """
 
 from __future__ import annotations
@@ -127,6 +127,30 @@ class TradeDue(SQLModel, table=True):
     __table_args__ = (Index("ix_trade_due_state", "state", "due_ms"),)
 
 
+class TradeParty(SQLModel, table=True):
+    """Whom the standing acts of a trade name, and as what; `n` counts within the trade.
+
+    `code` is a unified social credit code, of an expert the number in the pool. `part` is the field that names it, in
+    rows `<field>.<column>`; `zh` and `en` say so in words. `public` is whether the act discloses it, as by its record's
+    `main` section: who is named inside alone learns nothing of it from here.
+    """
+
+    __tablename__ = "trade_party"
+    trade: str = Field(sa_column=_text(primary_key=True))
+    node: str = Field(sa_column=_text(primary_key=True))
+    n: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    code: str = Field(sa_column=_text())
+    name: str = Field(sa_column=_text())
+    part: str = Field(sa_column=_text())
+    zh: str = Field(sa_column=_text())
+    en: str = Field(sa_column=_text())
+    act: str = Field(sa_column=_text())
+    seq: int = Field(sa_column=_big())
+    lots: str = Field(sa_column=_text())
+    public: bool = Field(default=False)
+    __table_args__ = (Index("ix_trade_party_code", "code"),)
+
+
 # --- bids -----------------------------------------------------------------------------------------------------------
 
 
@@ -135,6 +159,7 @@ class BidReceipt(SQLModel, table=True):
 
     `digest` is SHA-256 of the encrypted file, `kept` where that lies, `note` the receipt that its sender got, signed by
     this node. `state` is held, replaced or withdrawn; `replaces` names the receipt in whose place this one came.
+    `account` is that of the bidder who handed it in himself, empty where a clerk took it in.
     """
 
     __tablename__ = "bid_receipt"
@@ -153,7 +178,12 @@ class BidReceipt(SQLModel, table=True):
     changed_ms: int = Field(sa_column=_big())
     replaces: str = Field(sa_column=_text())
     note: str = Field(sa_column=_text())
-    __table_args__ = (Index("ix_bid_receipt_trade", "trade", "lot", "received_ms"),)
+    account: str = Field(default="", sa_column=_text(default=""))
+    __table_args__ = (
+        Index("ix_bid_receipt_trade", "trade", "lot", "received_ms"),
+        Index("ix_bid_receipt_uscc", "uscc", "received_ms"),
+        Index("ix_bid_receipt_account", "account", "received_ms"),
+    )
 
 
 # --- drafts ---------------------------------------------------------------------------------------------------------
@@ -271,6 +301,7 @@ class Deposit(SQLModel, table=True):
     __table_args__ = (
         Index("ix_deposit_trade", "trade", "lot"),
         Index("ix_deposit_state", "state", "due_ms"),
+        Index("ix_deposit_uscc", "uscc", "paid_ms"),
     )
 
 

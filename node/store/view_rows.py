@@ -23,7 +23,7 @@ from node.store.tables import (
     ViewCount,
     table,
 )
-from node.store.tables_accounts import AccountView, AuditView, OrderView
+from node.store.tables_accounts import AccountView, AuditView, BindingView, OrderView
 from node.store.tables_attachments import RuleView
 from node.store.tables_routing import HandoverView
 from node.store.tables_trading import ActView
@@ -32,7 +32,7 @@ from node.store.tables_uplink import VerdictView
 COUNTS = table(ViewCount)
 _MODELS = (RecordView, TradeView, CreditView, EntityView, ExpertView, CodeView)
 _AREAS = (ActView, HandoverView, RuleView, VerdictView)
-_PERSONS = (AccountView, AuditView, OrderView)
+_PERSONS = (AccountView, AuditView, BindingView, OrderView)
 VIEWS: tuple[Table, ...] = tuple(table(each) for each in (*_MODELS, *_AREAS, *_PERSONS, Quarantine))
 
 

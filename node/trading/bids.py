@@ -24,6 +24,7 @@ from node.errors import NotAllowed, NotFound, Refused, Rejected
 from node.store.tables import table
 from node.store.tables_trading import BidReceipt as Receipts
 from node.tlog.note import Ed25519Signer, parse_note
+from node.trading.bidders import Holder, mine, none, withdrawal
 from node.wire.bid_receipt import BidReceipt
 from node.wire.bid_receipt import parse as parse_receipt
 from node.wire.ids import uuid7
@@ -36,6 +37,8 @@ DEADLINES = {
 }
 """sort -> the facts of a trade that say until when, the first that is there."""
 MAX_BYTES = 4 << 30
+MAX_OF_ACCOUNT = 20
+"""Bids that one account hands in by itself for one lot, replaced and withdrawn ones too."""
 _receipts = table(Receipts)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -45,7 +48,8 @@ class Incoming:
     """A bid at the door: who, for which lot, and the encrypted file by its beginning, hash and size.
 
     `kept` says where the file lies, for example its hash in the attachments; `replaces` names the receipt of an earlier
-    bid of the same bidder that this one takes the place of.
+    bid of the same bidder that this one takes the place of. `account` is the bidder's own, who hands it in himself;
+    empty where a clerk takes it in. `proven` says that a centre has seen that the account is this bidder's.
     """
 
     trade: str
@@ -57,6 +61,8 @@ class Incoming:
     sort: str = "bid"
     kept: str = ""
     replaces: str = ""
+    account: str = ""
+    proven: bool = False
 
 
 def deadline_ms(trade: Trade, lot: str, sort: str = "bid") -> int:
@@ -75,6 +81,18 @@ def deadline_ms(trade: Trade, lot: str, sort: str = "bid") -> int:
     )
 
 
+def open_lots(trade: Trade, now_ms: int, sort: str = "bid") -> dict[str, int]:
+    """The lots for which something may be handed in now, each with the moment until which."""
+    found = {}
+    for lot in trade.lots:
+        try:
+            _in_time(trade, lot, sort, now_ms)
+            found[lot] = deadline_ms(trade, lot, sort)
+        except Refused:
+            continue
+    return found
+
+
 def receive(
     conn: Connection, bid: Incoming, trade: Trade, *, node: str, custody: Ed25519Signer, now_ms: int
 ) -> tuple[BidReceipt, bytes]:
@@ -90,6 +108,8 @@ def receive(
     before = _same(conn, bid)
     if before is not None:
         return before
+    if bid.account:
+        _require_few(conn, bid)
     if bid.replaces:
         _replace(conn, bid, now_ms)
     receipt = BidReceipt(
@@ -123,42 +143,24 @@ def receive(
         "changed_ms": now_ms,
         "replaces": bid.replaces,
         "note": note.decode(),
+        "account": bid.account,
     }
     conn.execute(insert(_receipts), [row])
     return receipt, note
 
 
 def withdraw(
-    conn: Connection, number: str, uscc: str, trade: Trade, *, node: str, custody: Ed25519Signer, now_ms: int
+    conn: Connection, number: str, by: str | Holder, trade: Trade, *, node: str, custody: Ed25519Signer, now_ms: int
 ) -> bytes:
-    """Take a bid back before the deadline; gives the signed note that says so. Raises NotFound, Refused."""
-    row = _held(conn, number, trade.key, uscc)
+    """Take a bid back before the deadline; gives the signed note that says so.
+
+    `by` is the code that the bid was handed in under, as its bidder tells a clerk, or who is logged in. Raises
+    NotFound, Refused.
+    """
+    row = _held(conn, number, trade.key, by)
     _in_time(trade, row.lot, row.sort, now_ms)
-    receipt = BidReceipt(
-        node,
-        row.trade,
-        row.lot,
-        row.sort,
-        number,
-        row.bidder,
-        row.uscc,
-        row.digest,
-        row.size,
-        row.form,
-        now_ms // 1000,
-        state="withdrawn",
-    )
-    note = receipt.sign(custody)
     _set(conn, number, "withdrawn", now_ms)
-    return note
-
-
-def of_bidder(conn: Connection, uscc: str, *, limit: int = 200) -> list[dict[str, Any]]:
-    """A bidder's own receipts, newest first: for that bidder alone."""
-    if not uscc:
-        return []
-    statement = select(_receipts).where(_receipts.c.uscc == uscc).order_by(_receipts.c.received_ms.desc())
-    return [dict(row) for row in conn.execute(statement.limit(limit)).mappings()]
+    return withdrawal({**row._mapping} | {"changed_ms": now_ms}, node, custody)
 
 
 def counted(conn: Connection, trade: Trade, lots: Iterable[str], *, now_ms: int, sort: str = "bid") -> dict[str, Any]:
@@ -269,28 +271,45 @@ def _is_over(trade: Trade, lot: str, now_ms: int) -> bool:
         return False
 
 
+def _require_few(conn: Connection, bid: Incoming) -> None:
+    """Whoever hands in by himself is bounded: anybody may open an account."""
+    of = and_(_receipts.c.trade == bid.trade, _receipts.c.lot == bid.lot, _receipts.c.account == bid.account)
+    if len(conn.execute(select(_receipts.c.id).where(of).limit(MAX_OF_ACCOUNT)).all()) == MAX_OF_ACCOUNT:
+        raise Refused(
+            f"{MAX_OF_ACCOUNT} bids of one account for one lot",
+            zh=f"同一账号对同一标段最多递交 {MAX_OF_ACCOUNT} 次",
+            field="file",
+            advice_zh="如确需再次递交，请到中心受理窗口办理。",
+            advice_en="Hand it in at the centre's counter.",
+        )
+
+
 def _same(conn: Connection, bid: Incoming) -> tuple[BidReceipt, bytes] | None:
     """The receipt of this very bid, where it is held already."""
     of = and_(_receipts.c.trade == bid.trade, _receipts.c.lot == bid.lot, _receipts.c.sort == bid.sort)
-    by = and_(_receipts.c.bidder == bid.bidder.name, _receipts.c.uscc == bid.bidder.uscc)
+    who = and_(_receipts.c.bidder == bid.bidder.name, _receipts.c.uscc == bid.bidder.uscc)
+    by = and_(who, _receipts.c.account == bid.account)
     what = and_(_receipts.c.digest == bid.digest, _receipts.c.replaces == bid.replaces, _receipts.c.state == "held")
     note = conn.execute(select(_receipts.c.note).where(and_(of, by, what))).scalar()
     return (parse_receipt(parse_note(note.encode()).text), note.encode()) if note else None
 
 
 def _replace(conn: Connection, bid: Incoming, now_ms: int) -> None:
-    row = _held(conn, bid.replaces, bid.trade, bid.bidder.uscc)
-    if (row.lot, row.sort, row.bidder) != (bid.lot, bid.sort, bid.bidder.name):
+    own = Holder(bid.account, bid.bidder.uscc if bid.proven else "")
+    row = _held(conn, bid.replaces, bid.trade, own if bid.account else bid.bidder.uscc)
+    # Who is logged in was found by account or by proven code; at the counter the name has to be the same too.
+    named = bid.account or row.bidder == bid.bidder.name
+    if (row.lot, row.sort) != (bid.lot, bid.sort) or not named:
         raise NotFound("no such bid of this bidder for this lot", zh="没有可替换的投标", field="replaces")
     _set(conn, bid.replaces, "replaced", now_ms)
 
 
-def _held(conn: Connection, number: str, trade: str, uscc: str) -> Any:
-    of = and_(_receipts.c.id == number, _receipts.c.trade == trade, _receipts.c.uscc == uscc)
+def _held(conn: Connection, number: str, trade: str, by: str | Holder) -> Any:
+    whose = mine(by) if isinstance(by, Holder) else _receipts.c.uscc == by
+    of = and_(_receipts.c.id == number, _receipts.c.trade == trade, whose)
     row = conn.execute(select(_receipts).where(and_(of, _receipts.c.state == "held"))).first()
     if row is None:
-        # The same answer for another's bid as for none: whether there is one is nobody's business.
-        raise NotFound("no such bid of this bidder", zh="没有该投标，或已撤回", field="number")
+        raise none()
     return row
 
 

@@ -151,6 +151,15 @@ def of_trade(conn: Connection, trade: str, lot: str = "") -> list[Row]:
     return [dict(row) for row in conn.execute(statement).mappings()]
 
 
+def of_bidder(conn: Connection, uscc: str, *, limit: int = 500) -> list[Row]:
+    """A bidder's own deposits with their trades' titles, newest first: for who is shown to be that bidder alone."""
+    title = select(_states.c.title).where(_states.c.trade == _deposits.c.trade).limit(1).scalar_subquery()
+    which = and_(_deposits.c.uscc == uscc, _deposits.c.uscc != "")
+    statement = select(_deposits, title.label("title")).where(which)
+    rows = conn.execute(statement.order_by(_deposits.c.paid_ms.desc(), _deposits.c.id).limit(limit)).mappings()
+    return [{**row, "title": row["title"] or ""} for row in rows]
+
+
 def todo(conn: Connection, *, now_ms: int, limit: int = 500) -> list[Row]:
     """Deposits that must go back, late first, then by time left, each with its trade's title; `late` and `left_ms`."""
     title = select(_states.c.title).where(_states.c.trade == _deposits.c.trade).limit(1).scalar_subquery()

@@ -1,4 +1,4 @@
-"""`trade_state` and `trade_due` kept level with the acts that the projection has shown (`act_view`).
+"""`trade_state`, `trade_due` and `trade_party` kept level with the acts that the projection has shown (`act_view`).
 
 New versions of acts are found by `record_view.seq`, which rises in the order in which they came here. A crash loses
 nothing: the next run reads on from its cursor. Where the read tables were made anew, or the rules have changed, all
@@ -20,13 +20,13 @@ from node.store import cursors
 from node.store.bulk import insert_many
 from node.store.db import READ_TABLES, Store
 from node.store.tables import Log, RecordView, table
-from node.store.tables_trading import ActView, TradeDue, TradeState
+from node.store.tables_trading import ActView, TradeDue, TradeParty, TradeState
 from node.trading import deposits, loading
 from node.trading.standing import Standing, standing
 
 KINDS = ("trade.act", "trade.step")
 BATCH = 200
-STATE_VERSION = 1
+STATE_VERSION = 2
 """Rises when the same acts would give other rows."""
 _OF_FACT = "trade_state_of"
 _SEQ_FACT = "trade_state_seq"
@@ -35,6 +35,7 @@ _records = table(RecordView)
 _acts = table(ActView)
 _states = table(TradeState)
 _dues = table(TradeDue)
+_parties = table(TradeParty)
 _log = table(Log)
 
 
@@ -82,8 +83,8 @@ class Refresher:
         return f"{STATE_VERSION} {cursors.fact(conn, _GENERATION_FACT) or ''} {self._rules.stamp}"
 
     def _start_over(self, conn: Connection) -> None:
-        conn.execute(delete(_states))
-        conn.execute(delete(_dues))
+        for each in (_states, _dues, _parties):
+            conn.execute(delete(each))
         cursors.set_fact(conn, _SEQ_FACT, "0")
         cursors.set_fact(conn, _OF_FACT, self._of(conn))
 
@@ -140,11 +141,12 @@ def _trades_in(conn: Connection, log_id: int) -> set[str]:
 def _written(conn: Connection, step: _Step) -> bool:
     if (cursors.fact(conn, _SEQ_FACT) or "0") != step.before:
         return False
-    for each in (_states, _dues):
+    for each in (_states, _dues, _parties):
         conn.execute(delete(each).where(each.c.trade.in_(step.trades)))
     states = [one.state for one in step.found]
     dues = [due for one in step.found for due in one.dues]
-    for into, rows in ((_states, states), (_dues, dues)):
+    named = [row for one in step.found for row in one.parties]
+    for into, rows in ((_states, states), (_dues, dues), (_parties, named)):
         if rows:
             names = list(rows[0])
             insert_many(conn, into, names, [tuple(row[name] for name in names) for row in rows], ignore=False)

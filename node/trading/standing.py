@@ -1,9 +1,9 @@
-"""How one trade stands, as rows of `trade_state` and `trade_due`: replayed, its clocks asked, summed up for lists."""
+"""How one trade stands, as rows of `trade_state`, `trade_due` and `trade_party`: replayed and summed up for lists."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from node.domain.engine import Owed, Trade
 from node.domain.rulebook import Rulebook
 from node.errors import Malformed
 from node.store.search_text import fold
-from node.trading import loading
+from node.trading import loading, parties
 from node.trading.loading import Recorded
 
 Row = dict[str, Any]
@@ -27,10 +27,11 @@ _UNFIT = dict.fromkeys([*range(0x20), 0x7F, *range(0x202A, 0x202F), *range(0x206
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Rows of the two tables, and the trade that they are of, None where it cannot be replayed."""
+    """Rows of the tables, and the trade that they are of, None where it cannot be replayed."""
 
     state: Row
     dues: list[Row]
+    parties: list[Row] = field(default_factory=list)
     trade: Trade | None = None
 
 
@@ -73,7 +74,14 @@ def standing(
         }
     )
     state["search"] = _search(state, facts)
-    return Standing(state, [place | {"n": n} | row for n, row in enumerate(dues)], trade)
+    named = [] if void else parties.rows(trade, acts)
+    of = {"trade": key, "node": node}
+    return Standing(
+        state,
+        [place | {"n": n} | row for n, row in enumerate(dues)],
+        [of | {"n": n} | row for n, row in enumerate(named)],
+        trade,
+    )
 
 
 def stage_of(trade: Trade) -> str:

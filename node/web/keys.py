@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from node.accounts.audit import Audit
+from node.accounts.bindings import Bindings
 from node.accounts.desk import Accounts
 from node.accounts.orders import Ordering
 from node.attachments.desk import Attachments
@@ -82,6 +83,8 @@ DESK = web.AppKey("desk", Desk)
 WORKER = web.AppKey("worker", Worker)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 """Accounts of persons and their sessions."""
+BINDINGS = web.AppKey("bindings", Bindings)
+"""Notes down and revokes identities that were seen by papers (核验主体身份)."""
 ORDERING = web.AppKey("ordering", Ordering)
 """Gives the orders of a supervising department."""
 AUDIT = web.AppKey("audit", Audit)

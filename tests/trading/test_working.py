@@ -15,7 +15,8 @@ from node.domain.record import Party
 from node.domain.rulebook import parse
 from node.errors import BadSignature, Malformed, NotAllowed, NotFound, Overtaken, Refused, Rejected, TooLarge
 from node.tlog.note import Note
-from node.trading import bids, charges, deposits, drafts, register, venues
+from node.trading import bidders, bids, charges, deposits, drafts, register, venues
+from node.trading.bidders import Holder
 from node.wire.bid_receipt import open_bid_receipt
 from tests.publishing.made import signer
 from tests.trading.bench import ANNA, DAY, NODE, PACKAGE, Bench, few_rules, open_bench
@@ -141,7 +142,10 @@ async def test_nothing_is_told_of_bids_before_their_deadline_and_all_after_it(be
     for work, given in ((bids.counted, (["1"],)), (bids.opened, ("1",))):
         with pytest.raises(NotAllowed):
             bench.read(work, trade, *given, now_ms=bench.clock())
-    assert [row["id"] for row in bench.read(bids.of_bidder, "91350100M000100Y43")] == [better.number, first.number]
+    assert [row["id"] for row in bench.read(bidders.of_holder, Holder("", "91350100M000100Y43"))] == [
+        better.number,
+        first.number,
+    ]
     bench.clock.forward(days=19)
     told = bench.read(bids.counted, trade, ["1"], now_ms=bench.clock())
     assert (told["bidders"], told["withdrawn"]) == (1, 1)

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from node.rules import load_packaged
 from tests.web.console.test_walk import construction, dated
 from tests.web.console.walking import POSTS, Clerk
+from tests.web.mine.parties import AGE, FIRM, OWNER, RIVAL, World
 from tests.web.persons import PASSWORD, Clock, serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -111,6 +112,47 @@ async def test_no_page_has_a_serious_fault(clerk: Clerk, browser: Browser) -> No
     assert found == []
 
 
+async def test_no_page_of_a_party_has_a_serious_fault_wide_or_narrow(clerk: Clerk, browser: Browser) -> None:
+    world = World(clerk.node, clerk.browser.client, clerk.clock)
+    trade = await world.noticed(clerk)
+    for login, role, org in (("anan", "bidder", FIRM), ("xiangmu", "owner", OWNER), ("xiehui", "association", RIVAL)):
+        await world.party(login, role, org)
+    await world.level()
+    base = str(clerk.browser.client.make_url("")).rstrip("/")
+    page = await _logged_in(browser, base)
+    await page.goto(f"{base}/console/bindings")
+    await page.fill("#i-account", "anan@500103")
+    await page.press("#i-account", "Enter")
+    assert await page.inner_text("h2 >> nth=0") == "账号自述"
+    found = await faults(page, "/console/bindings with an account")
+    await page.check("[value=licence]")
+    await page.click("button[value=note]")
+    assert "已记录" in await page.inner_text("[role=status]")
+    found += await faults(page, "/console/bindings")
+    for viewport in (WIDE, NARROW):
+        for login in ("anan", "xiangmu", "xiehui"):
+            page = await _logged_in(browser, base, viewport, account=login)
+            for path in ("", "/bids", "/deposits", "/credit", f"/trades/{trade}"):
+                await page.goto(f"{base}/mine{path}")
+                found += await faults(page, f"/mine{path} of {login}")
+                assert await page.evaluate("document.documentElement.scrollWidth") == viewport["width"], path
+            if login == "anan":
+                bid = {
+                    "name": "bid.age",
+                    "mimeType": "application/octet-stream",
+                    "buffer": AGE + viewport["width"].to_bytes(2),
+                }
+                await page.set_input_files("#i-file", bid)  # type: ignore[arg-type] # playwright's own shape of a file
+                await page.click("button[value=receive]")
+                assert "请下载并妥善保存" in await page.inner_text("[role=status]")
+                found += await faults(page, "a bid that was handed in")
+                await page.click("button[value=receive]")
+                assert await page.get_attribute("#i-file", "aria-invalid") == "true"
+                found += await faults(page, "a bid without a file")
+            await page.context.clear_cookies()
+    assert found == []
+
+
 async def test_a_form_leads_to_its_faults_and_to_its_preview(clerk: Clerk, browser: Browser) -> None:
     """By keys alone: the summary has the focus, its link goes to the field; then the preview, on a narrow screen."""
     base = str(clerk.browser.client.make_url("")).rstrip("/")
@@ -136,11 +178,11 @@ async def test_a_form_leads_to_its_faults_and_to_its_preview(clerk: Clerk, brows
     assert await faults(page, "a preview") == []
 
 
-async def _logged_in(browser: Browser, base: str, viewport: Any = WIDE) -> Page:
+async def _logged_in(browser: Browser, base: str, viewport: Any = WIDE, account: str = "li.na") -> Page:
     page = await browser.new_page(viewport=viewport)
-    await page.goto(f"{base}/login?next=/console")
-    await page.fill("[name=account]", "li.na")
+    await page.goto(f"{base}/login" + ("?next=/console" if account == "li.na" else ""))
+    await page.fill("[name=account]", account)
     await page.fill("[name=password]", PASSWORD)
     await page.press("[name=password]", "Enter")
-    assert page.url == f"{base}/console"
+    assert page.url == f"{base}/console" if account == "li.na" else f"{base}/mine"
     return page

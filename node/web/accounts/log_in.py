@@ -21,8 +21,9 @@ REALMS = {
 
 @routes.get("/login")
 async def show(request: web.Request) -> web.Response:
-    if await session.person(request) is not None:
-        raise web.HTTPSeeOther(_next(request.query.get("next", "")))
+    who = await session.person(request)
+    if who is not None:
+        raise web.HTTPSeeOther(_next(request.query.get("next", ""), who.realm))
     form = Shown({"account": request.query.get("account", "")[:120], "next": request.query.get("next", "")[:1000]})
     if made := request.query.get("made"):
         form.done = (f"账号 {made[:120]} 已建立，请登录。", f"The account {made[:120]} is ready: log in.")
@@ -51,7 +52,7 @@ async def log_in(request: web.Request) -> web.Response:
         if isinstance(error, Overloaded):
             response.headers["Retry-After"] = str(error.retry_after_s)
         return response
-    response = web.Response(status=303, headers={"Location": _next(form.value("next"))})
+    response = web.Response(status=303, headers={"Location": _next(form.value("next"), done.person.realm)})
     session.start(request, response, done.token, done.device)
     return response
 
@@ -73,7 +74,9 @@ def _page(request: web.Request, form: Shown, status: int = 200) -> web.Response:
     return pages.render(request, "accounts/login.html", status=status, form=form, realm=realm, realms=REALMS)
 
 
-def _next(wanted: str) -> str:
-    """Where to go after log-in: an address of this node, never another site's."""
+def _next(wanted: str, realm: str) -> str:
+    """Where to go after log-in: an address of this node, never another site's; by itself a party to its own trades."""
     good = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
-    return wanted if good and not wanted.startswith(("/login", "/logout")) else "/account"
+    if good and not wanted.startswith(("/login", "/logout")):
+        return wanted
+    return "/mine" if realm == "party" else "/account"

@@ -7,10 +7,13 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
+from node.accounts import bindings, register
 from node.accounts.person import Person
+from node.accounts.register import NodeOf
 from node.domain.engine import Trade
 from node.errors import NotAllowed, Refused
 from node.trading import bids, charges, deposits, venues
+from node.web import hands_shown
 from node.web.console import shell
 from node.web.console.deposits import STATES as DEPOSIT_STATES
 from node.web.keys import STORE
@@ -24,6 +27,7 @@ async def of_trade(request: web.Request, trade: Trade, who: Person) -> dict[str,
         return {
             "deposits": [row for row in deposits.of_trade(conn, trade.key) if _may_be_told(trade, row, now)],
             "bids": [_bids(conn, trade, number, now) for number in trade.lots],
+            "unseen": _unseen(conn, trade, now, hands_shown.node_of(request)),
             "bookings": venues.of_trade(conn, trade.key),
             "charges": charges.of_trade(conn, trade.key),
             "purposes": venues.PURPOSES,
@@ -57,3 +61,19 @@ def _bids(conn: Connection, trade: Trade, lot: str, now_ms: int) -> dict[str, An
     except (NotAllowed, Refused):
         told = None
     return {"lot": lot, "told": told}
+
+
+def _unseen(conn: Connection, trade: Trade, now_ms: int, node_of: NodeOf) -> dict[str, str]:
+    """Receipt -> account of bids that were handed in under an account whose identity nobody has seen, once it may be
+    told: whose the bid is, its file shows at the opening, and not what an account says of itself."""
+    found: dict[str, str] = {}
+    for lot in trade.lots:
+        try:
+            rows = bids.opened(conn, trade, lot, now_ms=now_ms)
+        except (NotAllowed, Refused):
+            continue
+        for row in rows:
+            known = register.find(conn, row["account"], node_of) if row["account"] else None
+            if row["account"] and (known is None or bindings.proven_known(conn, known, node_of) is None):
+                found[row["id"]] = row["account"]
+    return found

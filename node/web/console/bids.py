@@ -92,7 +92,7 @@ async def _receive(request: web.Request, form: Typed, file: Any) -> bytes:
     head, digest, size = b"", "", 0
     if isinstance(file, web.FileField):
         with closing(file.file) as opened:
-            head, digest, size = await asyncio.to_thread(_hashed, opened)
+            head, digest, size = await asyncio.to_thread(hashed, opened)
     if not size:
         form.notes["file"] = Note("请选择已加密的投标文件。", "Choose the encrypted file.")
     if form.notes:
@@ -120,7 +120,7 @@ async def _withdraw(request: web.Request, form: Typed) -> bytes:
     work = partial(
         bids.withdraw,
         number=number,
-        uscc=uscc,
+        by=uscc,
         trade=trade,
         node=request.app[SETTINGS].name,
         custody=request.app[KEYRING].custody,
@@ -129,7 +129,7 @@ async def _withdraw(request: web.Request, form: Typed) -> bytes:
     return await request.app[STORE].write(work)
 
 
-def _hashed(file: IO[bytes]) -> tuple[bytes, str, int]:
+def hashed(file: IO[bytes]) -> tuple[bytes, str, int]:
     """Beginning, SHA-256 and size of a file, which is not kept."""
     head, size, digest = b"", 0, hashlib.sha256()
     while piece := file.read(PIECE):

@@ -7,6 +7,7 @@ from aiohttp import web
 from node.web.console import (
     acting,
     bids,
+    bindings,
     charges,
     deposits,
     drafts,
@@ -28,6 +29,7 @@ routes: list[web.AbstractRouteDef] = [
     *venues.routes,
     *deposits.routes,
     *bids.routes,
+    *bindings.routes,
     *charges.routes,
     *failures.routes,
     *imports.routes,

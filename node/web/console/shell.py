@@ -28,6 +28,7 @@ NAVIGATION: Final[tuple[tuple[str, Pair], ...]] = (
     ("/console/venues", ("场地安排", "Venues")),
     ("/console/deposits", ("保证金", "Deposits")),
     ("/console/charges", ("收费", "Charges")),
+    ("/console/bindings", ("主体身份", "Identities")),
     ("/console/failures", ("失败与重试", "Failures")),
 )
 

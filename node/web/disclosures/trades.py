@@ -62,19 +62,25 @@ async def _shown(request: web.Request) -> tuple[TradeShown, str]:
     key, wanted = request.match_info["trade"], request.query.get("node", "")
     if KEY.fullmatch(key) is None:
         raise loading.not_found(key)
+    return await request.app[STORE].read(lambda conn: read(conn, request, key, wanted)[:2])
+
+
+def read(
+    conn: Connection, request: web.Request, key: str, wanted: str = "", *, inside: bool = False
+) -> tuple[TradeShown, str, Trade | None]:
+    """What anyone may see of a trade, the node whose it is, and the trade as replayed.
+
+    Raises NotFound, without `inside` also for one that has disclosed nothing yet.
+    """
     rules, now_ms = request.app[RULES], request.app[CLOCK]()
-
-    def read(conn: Connection) -> tuple[TradeShown, str]:
-        found = loading.recorded(conn, key, wanted)
-        said = said_of(conn, found, people(conn, request))
-        if not any(each.kind == model.PUBLIC for each in said):
-            raise loading.not_found(key)
-        trade, fault = _replayed(found, rules)
-        package = rules.book.get(found[0].act.rules)
-        shown = model.shown(said, trade, package, fault, now_ms=now_ms, calendar=rules.calendar)
-        return shown, loading.node_of(found[0].origin)
-
-    return await request.app[STORE].read(read)
+    found = loading.recorded(conn, key, wanted)
+    said = said_of(conn, found, people(conn, request))
+    if not inside and not any(each.kind == model.PUBLIC for each in said):
+        raise loading.not_found(key)
+    trade, fault = _replayed(found, rules)
+    package = rules.book.get(found[0].act.rules)
+    shown = model.shown(said, trade, package, fault, now_ms=now_ms, calendar=rules.calendar)
+    return shown, loading.node_of(found[0].origin), trade
 
 
 def _replayed(found: list[Recorded], rules: Rules) -> tuple[Trade | None, tuple[str, str] | None]:
