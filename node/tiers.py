@@ -11,10 +11,11 @@ import tomllib
 from functools import cache
 from typing import Any
 
-from node.domain import catalogue, departments, routing, tradecodes
+from node.domain import catalogue, departments, milestones, routing, tradecodes
 from node.domain.catalogue import Catalogue
 from node.domain.departments import DepartmentTable
 from node.domain.divisions import ZONE_SLUGS
+from node.domain.milestones import Milestone
 from node.domain.routing import Office, RoutingTable
 from node.domain.tradecodes import CodeTable
 from node.errors import Refused
@@ -77,6 +78,11 @@ def catalogue_rules() -> Catalogue:
 @cache
 def department_table() -> DepartmentTable:
     return departments.table_from(_read("departments.toml"), "departments.toml")
+
+
+@cache
+def plan_milestones() -> tuple[Milestone, ...]:
+    return milestones.table_from(_read("milestones.toml"), "milestones.toml")
 
 
 def _read(name: str) -> Any:

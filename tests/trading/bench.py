@@ -109,6 +109,16 @@ PACKAGE = {
             "fields": [
                 {"name": "bids", "zh": "投标数", "en": "Bids", "type": "integer", "required": True},
                 {
+                    "name": "medium",
+                    "zh": "办理方式",
+                    "en": "Done how",
+                    "type": "code",
+                    "choices": [
+                        {"value": "electronic", "zh": "全程电子", "en": "electronically"},
+                        {"value": "paper", "zh": "纸质或部分纸质", "en": "on paper, or partly"},
+                    ],
+                },
+                {
                     "name": "bidders",
                     "zh": "投标人",
                     "en": "Bidders",
@@ -276,11 +286,11 @@ class Bench:
         fields = {"opening_at": self.clock() + 21 * DAY, "contact": "王先生", "ceiling": 900_000_00}
         return await self.desk.act(person, trade, "notice", fields=fields | more.pop("fields", {}), **more)
 
-    async def to_result(self, trade: str, lots: tuple[str, ...] = ()) -> None:
-        """From registration to an award."""
+    async def to_result(self, trade: str, lots: tuple[str, ...] = (), **opened: Any) -> None:
+        """From registration to an award; `opened` are further fields of the opening."""
         await self.notice(trade, lots=lots)
         self.clock.forward(days=21)
-        await self.desk.act(ANNA, trade, "opening", lots=lots, fields={"bids": 3})
+        await self.desk.act(ANNA, trade, "opening", lots=lots, fields={"bids": 3} | opened)
         won = {"winner": {"name": "示例施工公司"}, "award_amount": 800_000_00}
         await self.desk.act(ANNA, trade, "result", lots=lots, fields=won)
 

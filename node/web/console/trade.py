@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from node.domain import medium
 from node.errors import ActRefused, NotFound, Rejected
 from node.trading import loading
 from node.web import session
@@ -38,6 +39,7 @@ async def one(request: web.Request) -> web.Response:
         disclosures=shown_trade.disclosures(trade, now_ms=now, calendar=days),
         acts=shown_trade.acts(trade, records, who),
         supervisor=shown_trade.supervisor(trade),
+        medium=medium.NAMES.get(medium.medium_of(trade)),
         facts=values.fields(first.fields, {n: v for n, v in trade.facts.items() if "." not in n}),
         **await beside.of_trade(request, trade, who),
     )
