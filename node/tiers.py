@@ -8,6 +8,7 @@ development zone in whose name it was enrolled.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -83,6 +84,14 @@ def department_table() -> DepartmentTable:
 @cache
 def plan_milestones() -> tuple[Milestone, ...]:
     return milestones.table_from(_read("milestones.toml"), "milestones.toml")
+
+
+def sector_names(facts: Mapping[str, Any], day: str) -> tuple[str, ...]:
+    """All that the scope of a department or an order may call the sector of a trade with these facts."""
+    category, sector, code = (
+        value if isinstance(value := facts.get(name), str) else "" for name in ("category", "sector", "sector_code")
+    )
+    return departments.names(department_table(), category, sector, day=day, code=code)
 
 
 def _read(name: str) -> Any:
