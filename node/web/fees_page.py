@@ -88,12 +88,13 @@ def asked(given: Mapping[str, str]) -> tuple[str, str, Form]:
 def trend(months: tuple[Line, ...]) -> list[str]:
     """Of each month, newest first, its change against the month with charges before it: `+12.5%`, or a dash."""
     found = []
-    for line, before in zip(months, [*months[1:], None], strict=True):
+    for line, before in zip(months, (*months[1:], None), strict=False):
         change = "—"
         if before is not None and before.total_fen:
-            tenths = (line.total_fen - before.total_fen) * 1000 // before.total_fen
-            sign = "+" if tenths > 0 else "-" if tenths < 0 else ""
-            change = f"{sign}{abs(tenths) // 10}.{abs(tenths) % 10}%"
+            more = line.total_fen - before.total_fen
+            tenths = abs(more) * 1000 // before.total_fen
+            sign = "+" if more > 0 else "-" if more < 0 else ""
+            change = f"{sign}{tenths // 10}.{tenths % 10}%"
         found.append(change)
     return found
 

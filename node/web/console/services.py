@@ -21,6 +21,8 @@ from node.web.portal_text import Pair
 routes = web.RouteTableDef()
 ADDRESS: Final = "/console/services"
 DO: Final = "trade.act"
+ABOVE: Final = {"id": "-", "trade": "-", "note": "-", "do": "-"}
+"""Fields of which the page has no one input: what is wrong with them stands above it."""
 STATES: Final[dict[str, Pair]] = {
     "open": ("未办结", "Open"),
     "late": ("已超过承诺时限", "Past the promise"),
@@ -42,7 +44,7 @@ async def change(request: web.Request) -> web.Response:
     try:
         number = await {"ask": _ask, "done": _end, "drop": _end}.get(form["do"], _none)(request, who, form)
     except (NotFound, Overtaken, Rejected) as error:
-        form.refuse(error, {})
+        form.refuse(error, ABOVE)
         status = 409 if isinstance(error, Overtaken) else 400
         return await _page(request, who, form, status)
     if form.notes:

@@ -13,6 +13,7 @@ from node.errors import NodeError, NotAllowed, NotFound, Refused
 from node.trading import sites
 from node.web import session
 from node.web.console import shell
+from node.web.console.inputs import Note
 from node.web.console.loaded import KEY
 from node.web.console.typed import Typed
 from node.web.keys import AUDIT, STORE
@@ -71,7 +72,7 @@ def may_allocate(who: Person) -> str:
 
 
 async def _refused(request: web.Request, who: Person, form: Typed, error: NodeError) -> web.Response:
-    form.refuse(error, {})
+    form.notes[""] = Note(error.zh, error.detail)  # above the page: it has a form for each person
     return await _page(request, who, form, 400)
 
 

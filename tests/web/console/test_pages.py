@@ -37,6 +37,10 @@ ADDRESSES = (
     "/venues",
     "/deposits",
     "/charges",
+    "/charges/report",
+    "/services",
+    "/sites",
+    "/archive",
     "/failures",
     "/import",
 )
