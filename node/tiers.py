@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from node.domain import catalogue, departments, milestones, routing, tradecodes
+from node.domain import barriers, catalogue, departments, milestones, routing, tradecodes
+from node.domain.barriers import Barriers
 from node.domain.catalogue import Catalogue
 from node.domain.departments import DepartmentTable
 from node.domain.divisions import ZONE_SLUGS
@@ -79,6 +80,11 @@ def catalogue_rules() -> Catalogue:
 @cache
 def department_table() -> DepartmentTable:
     return departments.table_from(_read("departments.toml"), "departments.toml")
+
+
+@cache
+def barrier_table() -> Barriers:
+    return barriers.barriers_from(_read("barriers.toml"), "barriers.toml")
 
 
 @cache

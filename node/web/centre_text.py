@@ -66,6 +66,8 @@ TEXT: Final[dict[str, Pair]] = {
     "fees_month_wrong": ("月份格式应为 YYYY-MM", "A month is written YYYY-MM"),
     "fees_payer": ("缴费方", "Payer"),
     "fees_receipts": ("笔数", "Receipts"),
+    "fees_receipts_n": ("{number} 笔", "{number} receipts"),
+    "fees_back": ("返回收费", "Back to charges"),
     "fees_total": ("应收（元）", "Charged (yuan)"),
     "fees_paid": ("已收（元）", "Paid (yuan)"),
     "fees_deals": ("成交额（元）", "Deals (yuan)"),
@@ -81,10 +83,6 @@ TEXT: Final[dict[str, Pair]] = {
     "fees_unverified": (
         "标“待核实”的标准不收费。",
         "A row that is not verified charges nothing.",
-    ),
-    "fees_supervision": (
-        "各中心的收费统计（R27）在其公开页面 /fees，可下载 CSV。",
-        "What each centre charged is on its public page /fees, also as CSV.",
     ),
     # sites (R63)
     "site_title": ("场所与人员", "Sites and staff"),
@@ -107,6 +105,23 @@ TEXT: Final[dict[str, Pair]] = {
     "site_bind": ("人员归属", "Who works where"),
     "site_admin_only": ("由管理员调整。", "The administrator changes it."),
     "site_no_venues": ("还没有场所，请先在“场地安排”添加。", "There is no site yet: add one under Venues."),
+    # agencies (R58)
+    "agency_title": ("代理机构集中度", "Agencies"),
+    "agency_lead": (
+        "代理机构由项目单位自行选择，中心不得指定（R58）。按各中心、各类别统计已公开的交易，依 95% 置信下限排序；"
+        "至少 {trades} 宗且下限达到 {share} 的标出，供核查，不等于违规。",
+        "The owner chooses the agency; a centre may not (R58). Of disclosed trades, by centre and category, ranked by"
+        " the lower bound of 95 %. From {trades} trades and {share} on an agency is marked: worth a look, no proof.",
+    ),
+    "agency_name": ("代理机构", "Agency"),
+    "agency_centre": ("中心", "Centre"),
+    "agency_share": ("占比", "Share"),
+    "agency_flag": ("集中", "concentrated"),
+    "agency_none": ("还没有载明代理机构的交易。", "No trade names an agency yet."),
+    "agency_fees": (
+        "各中心的收费统计（R27）在其公开页面 /fees，可下载 CSV。",
+        "What each centre charged (R27) is on its public page /fees, also as CSV.",
+    ),
     # files (retention)
     "kept_title": ("档案", "Files"),
     "kept_lead": (

@@ -27,12 +27,13 @@ NAVIGATION: Final[tuple[tuple[str, Pair], ...]] = (
     ("/console/drafts", ("草稿与复核", "Drafts, review")),
     ("/console/services", ("服务时限", "Services")),
     ("/console/venues", ("场地安排", "Venues")),
-    ("/console/sites", ("场所与人员", "Sites")),
     ("/console/deposits", ("保证金", "Deposits")),
     ("/console/charges", ("收费", "Charges")),
     ("/console/archive", ("档案", "Files")),
     ("/console/failures", ("失败与重试", "Failures")),
 )
+WITHIN: Final[dict[str, str]] = {"/console/import": "/console/trades/new", "/console/sites": "/console/venues"}
+"""Pages that are reached from another, by that one."""
 FOR: Final[dict[str, str]] = {"/console/archive": "archive.keep"}
 """Pages that only some posts see, by the permission that they ask for."""
 
@@ -136,7 +137,7 @@ def left(ms: int | None) -> Pair:
 
 def render(request: web.Request, template: str, who: Person, *, status: int = 200, **context: Any) -> web.Response:
     """A page of the console; never kept by a cache."""
-    path = request.path if request.path != "/console/import" else "/console/trades/new"
+    path = WITHIN.get(request.path, request.path)
     here = max((each for each, _ in NAVIGATION if path == each or path.startswith(f"{each}/")), key=len, default="")
     response = pages.render(
         request,
