@@ -83,6 +83,7 @@ class RuleRecords:
         withdrawn = [each.body for each in taken if isinstance(each.body, Package) and each.withdrawn]
         codes = {each.id: frozenset(row.id for row in each.rows) for each in self.tables("codes")}
         self._rules.hold(packages, withdrawn, codes)
+        self._rules.services = tuple(self.tables("services"))
         for each in records:
             if not each.taken:
                 _log.warning("rule_not_taken_over", rule=each.name, origin=each.origin, why=each.why[1])

@@ -15,11 +15,13 @@ from typing import Any
 
 import msgspec
 
-from node.domain import calendar, fees, legacy, rulebook
+from node.domain import calendar, fees, legacy, promises, rulebook, ruletables
 from node.domain.calendar import Calendar
 from node.domain.fees import Tariff
 from node.domain.legacy import LegacyTable
+from node.domain.promises import Promise
 from node.domain.rulebook import Package, Rulebook
+from node.domain.ruletables import RuleTable
 from node.errors import Malformed, NotFound, Refused
 from node.resources import config_dir
 
@@ -51,6 +53,12 @@ def load_tariff(directory: Path | None = None) -> Tariff:
     return _tariff(directory or config_dir() / "rules")
 
 
+@cache
+def load_services() -> RuleTable:
+    """The service list that comes with the program (R24). Raises NotFound, Malformed."""
+    return ruletables.parse(_read(config_dir() / "rules" / "services.toml"), "services.toml")
+
+
 class Rules:
     """What a node judges by. The book is replaced as a whole when a package arrives: a reader never sees half of it.
 
@@ -63,6 +71,8 @@ class Rules:
         self.calendar = days
         self.tariff = tariff
         self.tables: Mapping[str, Collection[str]] = {}
+        self.services: tuple[RuleTable, ...] = ()
+        """Service lists in force that came as records; none: the one that comes with the program."""
 
     @classmethod
     def packaged(cls, directory: Path | None = None) -> Rules:
@@ -82,6 +92,11 @@ class Rules:
             days = [sorted(self.calendar.off), sorted(self.calendar.worked), self.calendar.roll]
             self._stamp = hashlib.sha256(msgspec.msgpack.encode([packages, days])).hexdigest()[:16]
         return self._stamp
+
+    @property
+    def promises(self) -> dict[str, Promise]:
+        """Service -> what the service list in force promises."""
+        return promises.promises(self.services or (load_services(),))
 
     @property
     def with_program(self) -> Rulebook:

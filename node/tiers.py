@@ -8,13 +8,16 @@ development zone in whose name it was enrolled.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from node.domain import catalogue, departments, routing, tradecodes
+from node.domain import barriers, catalogue, departments, milestones, routing, tradecodes
+from node.domain.barriers import Barriers
 from node.domain.catalogue import Catalogue
 from node.domain.departments import DepartmentTable
 from node.domain.divisions import ZONE_SLUGS
+from node.domain.milestones import Milestone
 from node.domain.routing import Office, RoutingTable
 from node.domain.tradecodes import CodeTable
 from node.errors import Refused
@@ -77,6 +80,24 @@ def catalogue_rules() -> Catalogue:
 @cache
 def department_table() -> DepartmentTable:
     return departments.table_from(_read("departments.toml"), "departments.toml")
+
+
+@cache
+def barrier_table() -> Barriers:
+    return barriers.barriers_from(_read("barriers.toml"), "barriers.toml")
+
+
+@cache
+def plan_milestones() -> tuple[Milestone, ...]:
+    return milestones.table_from(_read("milestones.toml"), "milestones.toml")
+
+
+def sector_names(facts: Mapping[str, Any], day: str) -> tuple[str, ...]:
+    """All that the scope of a department or an order may call the sector of a trade with these facts."""
+    category, sector, code = (
+        value if isinstance(value := facts.get(name), str) else "" for name in ("category", "sector", "sector_code")
+    )
+    return departments.names(department_table(), category, sector, day=day, code=code)
 
 
 def _read(name: str) -> Any:

@@ -1,4 +1,8 @@
-"""Which department supervises a trade: one for each trade (R4), by category and sector, as rows of data (R40-R44)."""
+"""Which department supervises a trade: one for each trade (R4), by category and sector, as rows of data (R40-R44).
+
+A row's `id` is the code of its sector: a registration that names it (`sector_code`) is compared by it alone. One that
+has only words (`sector`), as older ones do, is compared by these.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +43,14 @@ def table_from(values: object, source: str) -> DepartmentTable:
         raise Malformed(f"{source}: {error}", zh=f"监督部门表 {source} 有误：{error}") from None
 
 
-def primary(table: DepartmentTable, category: str, sector: str, *, day: str) -> Row | None:
-    """The row of the department that supervises; None for a category of which the table says nothing."""
+def primary(table: DepartmentTable, category: str, sector: str, *, day: str, code: str = "") -> Row | None:
+    """The row of the department that supervises; None for a category of which the table says nothing.
+
+    `code` is the id of a row of that category; one that is unknown, or of another day, leaves it to the words.
+    """
+    coded = (row for row in table.rows if row.id == code and category in row.categories and row.holds_on(day))
+    if code and (found := next(coded, None)) is not None:
+        return found
     return next(
         (
             row
@@ -51,3 +61,10 @@ def primary(table: DepartmentTable, category: str, sector: str, *, day: str) -> 
         ),
         None,
     )
+
+
+def names(table: DepartmentTable, category: str, sector: str, *, day: str, code: str = "") -> tuple[str, ...]:
+    """All that a scope may call a trade's sector: its code and its department's name, its own words, its category."""
+    row = primary(table, category, sector, day=day, code=code)
+    found = (row.id, row.department) if row is not None else ()
+    return tuple(dict.fromkeys(each for each in (*found, sector, category) if each))

@@ -242,6 +242,7 @@ def faults(
 ) -> tuple[Decision, list[Misrouted], Order | None]:
     """May the centre `here` hold this trade? The decision, what is wrong with it, and the order that lets it pass.
 
+    `sector_names` among the facts is all that an order may call the trade's sector (`departments.names`).
     A voluntary trade is never refused for its tier (R15), only asked where its owner's decision is recorded.
     """
     decision = route(facts, table, offices, day=day)
@@ -282,7 +283,8 @@ def _lets(order: Order, facts: Mapping[str, Any], here: Office, trade: str, day:
     """Whether an order lets this trade be held here: it names it and this node, and its department may say so."""
     code = facts.get("project_code")
     named = (order.trade != "" and order.trade == trade) or (order.project_code != "" and order.project_code == code)
-    sector = not order.sectors or facts.get("sector") in order.sectors or facts.get("category") in order.sectors
+    own_names = {facts.get("sector"), facts.get("category"), *facts.get("sector_names", ())}
+    sector = not order.sectors or bool(own_names & order.sectors)
     in_time = not order.expires_on or day <= order.expires_on
     # A district's department orders nothing that lies beyond its district.
     own = order.division in ("", *MUNICIPALITY) or order.division == here.division

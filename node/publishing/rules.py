@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 
-from node.domain import rulecheck, ruletables
+from node.domain import barriers, rulecheck, ruletables
 from node.domain.hands import Hand
 from node.domain.record import Amendment, Document, Source
 from node.domain.rulebook import Package
 from node.domain.rulefaults import malformed
 from node.domain.ruletables import RuleTable
 from node.errors import Rejected
+from node.tiers import barrier_table
 
 Body = Package | RuleTable
 
@@ -23,8 +24,9 @@ def kind_of(body: Body) -> str:
 
 
 def require_sound(body: Body, source: str) -> None:
-    """Raise Malformed, with each row that is wrong, unless the rules make sense."""
+    """Raise Malformed, with each row that is wrong, unless the rules make sense and bar nobody's way (R61)."""
     found = rulecheck.faults(body) if isinstance(body, Package) else list(ruletables.faults(body))
+    found += barriers.faults(body, barrier_table())
     if found:
         raise malformed(found, source)
 

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, select
 
-from node.domain import engine
+from node.domain import engine, medium
 from node.domain.calendar import Calendar, day_of
 from node.domain.engine import Trade
 from node.errors import Malformed, NotFound
 from node.quality import content, lags
 from node.quality.items import Key, Row, empty, items, put
-from node.quality.measures import LATE_ACT, LATE_PUBLISHED, ORDER, OWED
+from node.quality.measures import LATE_ACT, LATE_PUBLISHED, ON_PAPER, ORDER, OWED
 from node.quality.yardstick import Yardstick
 from node.rules import Rules
 from node.store import logs
@@ -124,6 +124,10 @@ def _whole(trade: Trade, acts: Sequence[Recorded], log_id: int, calendar: Calend
     if any(one.state != "owed" for one in clocks):
         judged |= LATE_ACT
         bad |= LATE_ACT if any(one.state in ("late", "done-late") for one in clocks) else 0
+    how = medium.medium_of(trade)
+    if how in (medium.ELECTRONIC, medium.PAPER):
+        judged |= ON_PAPER
+        bad |= ON_PAPER if how == medium.PAPER else 0
     due = [one.due_ms for one in clocks if one.state == "owed" and one.due_ms is not None]
     shown = Counter(one.state for one in clocks if _discloses(trade, one.act))
     last = max(acts, key=lambda each: each.act.seq)

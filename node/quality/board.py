@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, func, select, true
 from node.domain.shares import percent, wilson
 from node.quality.items import fits, items, sums
 from node.quality.lags import BUCKETS, LAGS
-from node.quality.measures import ANY, BITS, MASKS, MEASURES
+from node.quality.measures import ANY, BITS, MASKS, MEASURES, ON_PAPER
 from node.store import logs
 from node.store.view_counts import COUNT_CAP
 
@@ -179,8 +179,8 @@ def records(conn: Connection, wanted: Wanted, measure: str, *, all_of_them: bool
 
 
 def faults_of(row: Mapping[str, Any]) -> list[str]:
-    """The names of what is wrong with an item."""
-    return [name for name, bit in BITS.items() if row["bad"] & bit & MASKS[ANY]]
+    """The names of what is wrong with an item; that it went on paper is no fault, and is told."""
+    return [name for name, bit in BITS.items() if row["bad"] & bit & (MASKS[ANY] | ON_PAPER)]
 
 
 def measure_of(name: str) -> str:

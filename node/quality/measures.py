@@ -1,4 +1,4 @@
-"""The six measures and the eleven things that are looked at for them; docs/quality.md defines each exactly.
+"""The seven measures and the twelve things that are looked at for them; docs/quality.md defines each exactly.
 
 What is looked at is a bit: `judged` says that it could be judged of an item, `bad` that it is not right.
 """
@@ -14,6 +14,7 @@ CODE, ORDER = 16, 32
 VALUE, DUPLICATE = 64, 128
 LATE_PUBLISHED, LATE_ACT = 256, 512
 UNREPAIRED = 1024
+ON_PAPER = 2048
 
 BITS: Final[dict[str, int]] = {
     "no_notice": NO_NOTICE,
@@ -27,6 +28,7 @@ BITS: Final[dict[str, int]] = {
     "late_published": LATE_PUBLISHED,
     "late_act": LATE_ACT,
     "unrepaired": UNREPAIRED,
+    "on_paper": ON_PAPER,
 }
 MEASURES: Final[dict[str, int]] = {
     "coverage": NO_NOTICE | NO_RESULT,
@@ -35,10 +37,11 @@ MEASURES: Final[dict[str, int]] = {
     "accuracy": VALUE | DUPLICATE,
     "timeliness": LATE_PUBLISHED | LATE_ACT,
     "repair": UNREPAIRED,
+    "electronic": ON_PAPER,
 }
 ANY: Final = "any"
-"""Every item, and whether anything is wrong with it; that it was not put right says nothing more."""
-MASKS: Final[dict[str, int]] = {**MEASURES, **BITS, ANY: sum(BITS.values()) & ~UNREPAIRED}
+"""Every item, and whether anything is wrong; that it was not put right says nothing more, and paper is no fault."""
+MASKS: Final[dict[str, int]] = {**MEASURES, **BITS, ANY: sum(BITS.values()) & ~(UNREPAIRED | ON_PAPER)}
 LINKS: Final = NO_NOTICE | NO_RESULT
 CONTENT: Final = MISSING | CODE | VALUE
 """What a record says by itself, so that a newer version may have put it right."""

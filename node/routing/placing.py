@@ -43,7 +43,7 @@ class Placing:
         self, facts: Mapping[str, Any], trade: str, day: str
     ) -> tuple[Decision, list[Misrouted], Order | None]:
         offices, here = self._offices(), tiers.here(self._settings)
-        table = tiers.routing_table()
+        table, facts = tiers.routing_table(), {**facts, "sector_names": tiers.sector_names(facts, day)}
         decision, found, order = routing.faults(facts, here, table, offices, day=day)
         if not any(each.rule == "routing-node" for each in found) or self._trusted.held is None:
             return decision, found, order

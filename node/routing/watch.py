@@ -194,6 +194,7 @@ class _Judge:
     def _judge(self, held: _Held, facts: Mapping[str, Any], office: Office, day: str) -> None:
         offices = list(self._offices.values())
         code = str(facts.get("project_code") or "")
+        facts = {**facts, "sector_names": tiers.sector_names(facts, day)}
         try:
             decision, found, _ = routing.faults(facts, office, self._table, offices, day=day)
             order: Order | None = None

@@ -9,6 +9,8 @@ from node.store import (  # noqa: F401
     tables_opendata,
     tables_quality,
     tables_routing,
+    tables_services,
+    tables_sites,
     tables_trading,
     tables_uplink,
 )

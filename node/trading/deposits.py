@@ -18,10 +18,12 @@ from sqlalchemy import Connection, and_, func, insert, select, update
 
 from node.domain.calendar import Calendar
 from node.domain.engine import Owed, Trade, owed
+from node.domain.promises import REFUND, Promise
 from node.domain.record import Party
 from node.errors import NotFound, Overtaken, Rejected
 from node.store.tables import table
 from node.store.tables_trading import Deposit, TradeState
+from node.trading import services
 
 HELD, RETURNED, KEPT = "held", "returned", "kept"
 LOSERS, WINNER = "deposits_losers", "deposits_winner"
@@ -119,8 +121,11 @@ def keep(conn: Connection, number: str, version: int, *, at_ms: int, account: st
     return get(conn, number)
 
 
-def refresh(conn: Connection, trade: Trade, *, now_ms: int, calendar: Calendar) -> int:
-    """Set the clocks of a trade's deposits as its acts now are; gives how many changed. Harmless to repeat."""
+def refresh(conn: Connection, trade: Trade, *, now_ms: int, calendar: Calendar, promise: Promise | None = None) -> int:
+    """Set the clocks of a trade's deposits as its acts now are; gives how many changed. Harmless to repeat.
+
+    A refund whose clock runs is a service that is timed (R24): it is due when the law says so.
+    """
     held = [row for row in of_trade(conn, trade.key) if row["state"] == HELD and row["purpose"] == "bid"]
     if not held:
         return 0
@@ -132,6 +137,20 @@ def refresh(conn: Connection, trade: Trade, *, now_ms: int, calendar: Calendar) 
         if found != (row["clock"], row["due_ms"]):
             of = and_(_deposits.c.id == row["id"], _deposits.c.state == HELD)
             conn.execute(update(_deposits).where(of).values(clock=found[0], due_ms=found[1]))
+            services.finish(conn, REFUND, row["id"], now_ms, done=False)  # of a clock that ran otherwise
+            if clock is not None and clock.due_ms is not None:
+                services.ask(
+                    conn,
+                    REFUND,
+                    promise,
+                    calendar,
+                    subject=row["id"],
+                    title=trade.title,
+                    asked_ms=clock.started_ms,
+                    account="",
+                    trade=trade.key,
+                    due_ms=clock.due_ms,
+                )
             done += 1
     return done
 
@@ -284,3 +303,4 @@ def _move(
     if conn.execute(update(_deposits).where(which).values(**more, **values)).rowcount != 1:
         get(conn, number)
         raise Overtaken("this deposit was dealt with meanwhile", zh="该笔保证金已被他人处理", field="version")
+    services.finish(conn, REFUND, number, at_ms, done=state == RETURNED)

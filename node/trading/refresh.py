@@ -15,13 +15,14 @@ from functools import partial
 from sqlalchemy import Connection, and_, delete, select, tuple_
 
 from node.clock import Clock
+from node.domain.promises import REFUND, REGISTER
 from node.rules import Rules
 from node.store import cursors
 from node.store.bulk import insert_many
 from node.store.db import READ_TABLES, Store
 from node.store.tables import Log, RecordView, table
 from node.store.tables_trading import ActView, TradeDue, TradeParty, TradeState
-from node.trading import deposits, loading
+from node.trading import deposits, loading, services
 from node.trading.standing import Standing, standing
 
 KINDS = ("trade.act", "trade.step")
@@ -117,7 +118,9 @@ class Refresher:
             return False
         for one in step.found:
             if one.state["own"] and one.trade is not None:
-                deposits.refresh(conn, one.trade, now_ms=self._clock(), calendar=self._rules.calendar)
+                days, promised = self._rules.calendar, self._rules.promises
+                deposits.refresh(conn, one.trade, now_ms=self._clock(), calendar=days, promise=promised.get(REFUND))
+                services.of_registration(conn, one.trade, promised.get(REGISTER), days)
         return True
 
 

@@ -19,7 +19,7 @@ from node.store import search_text
 from node.store.tables import Log, RecordView, table
 from node.store.tables_trading import ActView, TradeDue, TradeState
 from node.store.view_counts import COUNT_CAP, capped
-from node.trading import loading
+from node.trading import loading, sites
 from node.trading.loading import Recorded
 
 PAGE_SIZE = 20
@@ -39,8 +39,9 @@ class Query:
     """What to look for; empty fields ask for nothing.
 
     `words` must all be in a trade's title, numbers or parties. `division` is a code of two to six digits, all below it
-    too. `node` is whose, `own` asks for those of this node. `state` is open, ended, late, void or fault. `order` is
-    `last` (newest act first), `due` (what is due next first) or `first` (newest registration first).
+    too. `node` is whose, `own` asks for those of this node. `site` is a venue's number, 0 for trades without one.
+    `state` is open, ended, late, void or fault. `order` is `last` (newest act first), `due` (what is due next first) or
+    `first` (newest registration first).
     """
 
     words: str = ""
@@ -52,6 +53,7 @@ class Query:
     state: str = ""
     order: str = "last"
     page: int = 1
+    site: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def todo(
     category: str = "",
     acts: Sequence[str] = (),
     trade: str = "",
+    site: int | None = None,
     limit: int = MAX_TODO,
 ) -> list[Row]:
     """What is owed, late first, then by time left; what has no day yet comes last.
@@ -138,6 +141,7 @@ def todo(
     which += [_states.c.category == category] if category else []
     which += [_dues.c.act.in_(acts)] if acts else []
     which += [_dues.c.trade == trade] if trade else []
+    which += [sites.held_at(site, _dues.c.trade)] if site is not None else []
     more = (_states.c.title, _states.c.category, _states.c.stage, _states.c.project_code, _states.c.rules)
     statement = select(_dues, *more).join(_states, same).where(*which)
     by_due = (func.coalesce(_dues.c.due_ms, _FAR_MS), _dues.c.trade, _dues.c.n)
@@ -259,6 +263,8 @@ def _which(query: Query, now_ms: int) -> ColumnElement[bool]:
         parts.append(_states.c.division.like(search_text.beginning(query.division), escape=search_text.ESCAPE))
     if query.own:
         parts.append(_states.c.own.is_(True))
+    if query.site is not None:
+        parts.append(sites.held_at(query.site, _states.c.trade))
     if query.state == "late":
         parts.append(_has_late(now_ms))
     elif query.state in ("ended", "void"):

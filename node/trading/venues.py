@@ -11,9 +11,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
+from node.domain.promises import VENUE
 from node.errors import NotFound, Overtaken, Refused, Rejected
 from node.store.tables import table
 from node.store.tables_trading import Booking, Room, Venue
+from node.trading import services
 
 # sort -> (Chinese, English)
 SORTS: dict[str, tuple[str, str]] = {
@@ -119,6 +121,8 @@ def book(
         "version": 1,
         "changed_ms": now_ms,
     }
+    if trade:
+        services.finish(conn, VENUE, trade, now_ms)
     return int(conn.execute(insert(_bookings).values(**row).returning(_bookings.c.id)).scalar_one())
 
 

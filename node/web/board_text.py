@@ -13,6 +13,7 @@ MEASURES: Final[dict[str, Pair]] = {
     "accuracy": ("准确", "Accuracy"),
     "timeliness": ("及时", "Timeliness"),
     "repair": ("修复", "Repair"),
+    "electronic": ("电子化", "Electronic"),
 }
 MEANINGS: Final[dict[str, Pair]] = {
     "coverage": ("公告与结果互相对得上", "notices and results find each other"),
@@ -21,6 +22,10 @@ MEANINGS: Final[dict[str, Pair]] = {
     "accuracy": ("数值可用，没有重复", "values are of use, nothing comes twice"),
     "timeliness": ("发生后按时公开，法定期限内办理", "published in time, done within legal terms"),
     "repair": ("曾有问题的记录已在新版本改正", "records with a fault were put right in a newer version"),
+    "electronic": (
+        "投标、开标、评标、合同全程电子化的交易",
+        "trades without paper in bidding, opening, evaluation and contract",
+    ),
 }
 FAULTS: Final[dict[str, Pair]] = {
     "no_notice": ("有结果无公告", "result without a notice"),
@@ -34,6 +39,7 @@ FAULTS: Final[dict[str, Pair]] = {
     "late_published": ("公开迟延", "published late"),
     "late_act": ("超过法定期限", "legal term exceeded"),
     "unrepaired": ("未修复", "not put right"),
+    "on_paper": ("部分纸质", "partly on paper"),
     "any": ("任一问题", "anything wrong"),
 }
 # bit -> (what is judged, when it is wrong, what is not judged), each in both languages.
@@ -119,6 +125,18 @@ DEFINITIONS: Final[dict[str, tuple[Pair, Pair, Pair]]] = {
         (
             "从未有问题的；被撤回的；环节（由更正环节改正）",
             "without a fault ever; withdrawn; acts, which other acts correct",
+        ),
+    ),
+    "on_paper": (
+        (
+            "整笔交易，其投标截止、开标、评标、竞价、合同各环节均载明办理方式的；或任一环节载明纸质的",
+            "trades whose acts of bidding, opening, evaluation, auction and contract all say how they were done, or of"
+            " which any says that it was on paper",
+        ),
+        ("任一环节载明“纸质或部分纸质”", "any of them says that it was on paper, or partly"),
+        (
+            "有环节没有载明的：系统不推测；导入的记录",
+            "with an act that does not say: nothing is guessed; imported records",
         ),
     ),
 }
@@ -228,5 +246,25 @@ TEXT: Final[dict[str, Pair]] = {
     "quality_none": ("没有这样的记录。", "There are no such records."),
     "quality_no_place": ("（未载明区划）", "(no place given)"),
     "quality_chart": ("图：{name}。同样的数字见表。", "Chart: {name}. The table says the same."),
+    "quality_milestones": ("里程碑", "Milestones"),
+    "quality_milestones_lead": (
+        "实施方案的时间目标与本节点所见的现状；只统计载明了的，没有载明的不推测。",
+        "What the plan set, and how it stands as seen from this node; only what was stated counts, nothing is guessed.",
+    ),
+    "quality_milestone": ("目标", "Milestone"),
+    "quality_milestone_due": ("期限", "By"),
+    "quality_milestone_now": ("现状", "As it stands"),
+    "quality_milestone_basis": ("依据", "Basis"),
+    "quality_milestone_past": ("期限已过 {number} 天", "{number} days past"),
+    "quality_milestone_left": ("还有 {number} 天", "{number} days left"),
+    "quality_milestone_covered": (
+        "{number} / {total} 个区县有公开交易信息",
+        "{number} of {total} districts have public trade information",
+    ),
+    "quality_milestone_electronic": (
+        "{good} / {judged} 宗交易全程电子化",
+        "{good} of {judged} trades fully electronic",
+    ),
+    "quality_milestone_unknown": ("尚无交易载明办理方式", "no trade says yet how it was done"),
     "quality_empty": ("本节点还没有可判定的交易信息。", "There is nothing to judge here yet."),
 }

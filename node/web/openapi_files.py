@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from node.domain.audience import AUDIENCES
-from node.web.openapi_pages import _page
+from node.web.openapi_pages import _LANG, _NOT_UNDERSTOOD, PAGES, _page
+from node.web.openapi_pages import FILES as DOWNLOADS
 from node.web.openapi_parts import (
     BYTES,
     JSON,
@@ -16,6 +17,7 @@ from node.web.openapi_parts import (
     in_query,
     integer,
     json,
+    page,
     ref,
     string,
 )
@@ -38,6 +40,10 @@ _RANGED = {
 }
 _PART = body(BYTES, "bytes of the file, or none · 文件内容")
 
+_MONTHS = (
+    in_query("since", "first month, YYYY-MM · 起始月份", string(examples=["2026-01"])),
+    in_query("until", "last month, YYYY-MM · 截止月份", string(examples=["2026-12"])),
+)
 _LOGIN = Answer("to the log-in page, for whoever accepts HTML · 转到登录页", {"text/plain": string()})
 TABLE: tuple[Operation, ...] = (
     Operation(
@@ -150,6 +156,36 @@ TABLE: tuple[Operation, ...] = (
         body(BYTES, "at most 1 MiB · 至多 1 MiB"),
         signed="must",
         busy=True,
+    ),
+    _page(
+        "/services", "servicesPage", "Service list · 服务清单", "promises and how they were kept · 承诺时限与兑现情况"
+    ),
+    Operation(
+        "get",
+        "/fees",
+        "feesPage",
+        "What was charged · 收费统计",
+        PAGES,
+        {200: page("by payer, category and month · 按缴费方、类别、月份"), 400: page(_NOT_UNDERSTOOD)},
+        (400, 503),
+        (*_MONTHS, _LANG),
+        browser=True,
+    ),
+    Operation(
+        "get",
+        "/fees.csv",
+        "feesCsv",
+        "What was charged, CSV · 收费统计 CSV",
+        DOWNLOADS,
+        {
+            200: Answer(
+                "UTF-8 with a mark for Excel; formulas are defused · 含防公式处理",
+                {"text/csv": string()},
+                {"Content-Disposition": header("a file name · 文件名")},
+            )
+        },
+        (400, 503),
+        (*_MONTHS, _LANG),
     ),
     _page("/rules", "rulesPage", "Rules of trading · 交易规则", "packages in force, services, tables · 现行规则"),
     _page(

@@ -8,6 +8,7 @@ from typing import Final
 from node.web import (
     account_text,
     board_text,
+    centre_text,
     console_text,
     disclosure_text,
     files_text,
@@ -24,6 +25,7 @@ _AREAS = (
     portal_text,
     account_text,
     board_text,
+    centre_text,
     console_text,
     disclosure_text,
     files_text,

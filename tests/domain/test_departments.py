@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from node.domain.departments import primary, table_from
+from node.domain.departments import names, primary, table_from
 from node.domain.trades import CATEGORIES
 from node.errors import Malformed
+from node.rules import load_packaged
 from node.tiers import department_table
 from node.web.supervision.scope import within
 
@@ -49,3 +50,29 @@ def test_a_supervisors_scope_is_by_word_or_by_department() -> None:
     assert not within(frozenset({"水利"}), "工程建设", "公路", AT_MS)
     assert not within(frozenset({"财政"}), "其他", "", AT_MS)
     assert within(frozenset({"财政"}), "政府采购", "", 10**18), "a moment that is no day of ours breaks no page"
+
+
+def test_a_code_decides_whatever_the_words_say_and_an_unknown_one_leaves_it_to_them() -> None:
+    table = department_table()
+    for code, sector, department in (
+        ("water", "高速公路", "水利"),
+        ("reform", "高速公路", "发展改革"),
+        ("", "高速公路", "交通"),
+        ("no-such", "高速公路", "交通"),
+        ("procurement", "高速公路", "交通"),
+    ):
+        row = primary(table, "工程建设", sector, day=DAY, code=code)
+        assert row is not None and row.department == department, code
+    assert names(table, "工程建设", "高速公路", day=DAY, code="water") == ("water", "水利", "高速公路", "工程建设")
+    assert within(frozenset({"water"}), "工程建设", "高速公路", AT_MS, "water")
+    assert within(frozenset({"transport"}), "工程建设", "高速公路", AT_MS), "an old record, by its words"
+    assert not within(frozenset({"transport"}), "工程建设", "", AT_MS, "water")
+
+
+def test_the_registration_offers_the_codes_of_the_table() -> None:
+    package = next(each for each in load_packaged().packages if each.id == "construction")
+    field = package.acts[0].field("sector_code")
+    assert field is not None
+    assert {each.value for each in field.choices} == {
+        row.id for row in department_table().rows if "工程建设" in row.categories
+    }

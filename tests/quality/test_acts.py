@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 from node.domain.calendar import day_of
 from node.quality import yardstick
+from node.quality.measures import MASKS, ON_PAPER
 from node.quality.run import Quality
 from tests.trading.bench import ANNA, BORIS, DAY, open_bench
 
@@ -62,3 +63,18 @@ async def test_what_happened_long_before_it_was_published_is_late():
         await bench.notice(key, at=bench.clock() - 2 * DAY)
         await quality.run()
         assert sums(bench)["late_published"] == (1, 1)
+
+
+async def test_a_trade_counts_as_electronic_or_on_paper_only_where_its_acts_say_so():
+    with open_bench() as bench:
+        quality = stage_of(bench)
+        await bench.to_result(await bench.begin("未载明"))
+        await quality.run()
+        assert "electronic" not in sums(bench), "what nobody stated is not guessed"
+        await bench.to_result(await bench.begin("电子"), medium="electronic")
+        await bench.to_result(await bench.begin("纸质"), medium="paper")
+        await quality.run()
+        found = sums(bench)
+        assert found["electronic"] == found["on_paper"] == (2, 1)
+        (row,) = bench.rows("select bad from quality_item where sort = 'trade' and title = '纸质'")
+        assert row[0] & ON_PAPER and not row[0] & MASKS["any"], "paper is no fault"

@@ -111,6 +111,16 @@ PACKAGE = {
             "fields": [
                 {"name": "bids", "zh": "投标数", "en": "Bids", "type": "integer", "required": True},
                 {
+                    "name": "medium",
+                    "zh": "办理方式",
+                    "en": "Done how",
+                    "type": "code",
+                    "choices": [
+                        {"value": "electronic", "zh": "全程电子", "en": "electronically"},
+                        {"value": "paper", "zh": "纸质或部分纸质", "en": "on paper, or partly"},
+                    ],
+                },
+                {
                     "name": "bidders",
                     "zh": "投标人",
                     "en": "Bidders",
@@ -288,11 +298,11 @@ class Bench:
         approval = second.approve(await self.desk.proposed(trade, act, **given), person.account)
         return await self.desk.act(person, trade, act, approval=approval, **given)
 
-    async def to_result(self, trade: str, lots: tuple[str, ...] = ()) -> None:
-        """From registration to an award."""
+    async def to_result(self, trade: str, lots: tuple[str, ...] = (), **opened: Any) -> None:
+        """From registration to an award; `opened` are further fields of the opening."""
         await self.notice(trade, lots=lots)
         self.clock.forward(days=21)
-        await self.desk.act(ANNA, trade, "opening", lots=lots, fields={"bids": 3})
+        await self.desk.act(ANNA, trade, "opening", lots=lots, fields={"bids": 3} | opened)
         won = {"winner": {"name": "示例施工公司"}, "award_amount": 800_000_00}
         await self.desk.act(ANNA, trade, "result", lots=lots, fields=won)
 

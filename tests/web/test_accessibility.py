@@ -28,7 +28,19 @@ RUN = """async () => (await axe.run(document, {
   resultTypes: ["violations"],
 })).violations.map(each => ({id: each.id, impact: each.impact, help: each.help,
   where: each.nodes.slice(0, 5).map(node => node.html.slice(0, 200))}))"""
-PUBLIC = ("/", "/trades", "/trades?min=x", "/credit", "/entities", "/codes", "/disclosures", "/status", "/verify-help")
+PUBLIC = (
+    "/",
+    "/trades",
+    "/trades?min=x",
+    "/credit",
+    "/entities",
+    "/codes",
+    "/disclosures",
+    "/status",
+    "/verify-help",
+    "/services",
+    "/fees",
+)
 CONSOLE = (
     "",
     "/trades",
@@ -38,6 +50,11 @@ CONSOLE = (
     "/venues",
     "/deposits",
     "/charges",
+    "/charges/report",
+    "/services",
+    "/services?state=late",
+    "/sites",
+    "/archive",
     "/failures",
     "/import?form=construction/register",
 )

@@ -92,8 +92,21 @@ async def test_a_supervisor_sees_the_trades_of_his_sectors_with_what_is_not_disc
     assert "某某小学教学楼" in page and "某某公路" in page
 
 
+async def test_agencies_are_shown_with_the_bound_and_that_it_is_not_the_laws(world: World) -> None:
+    browser = await logged_in(world[1], "zhou")
+    status, page = await browser.get("/supervision/agencies")
+    assert status == 200 and "50.0%" in page and "待核实" in page and "还没有载明代理机构的交易" in page
+
+
 async def test_strangers_see_nothing_of_it(world: World) -> None:
-    for path in ("/supervision", f"/supervision/trades/{HOUSES}", "/supervision/audit", "/supervision/audit.csv"):
+    agencies = "/supervision/agencies"
+    for path in (
+        "/supervision",
+        agencies,
+        f"/supervision/trades/{HOUSES}",
+        "/supervision/audit",
+        "/supervision/audit.csv",
+    ):
         status, page = await Browser(world[1]).get(path)
         assert status == 303 and "小学" not in page
 

@@ -12,9 +12,10 @@ from node.accounts.person import Person
 from node.accounts.register import NodeOf
 from node.domain.engine import Trade
 from node.errors import NotAllowed, Refused
-from node.trading import bids, charges, deposits, venues
+from node.trading import bids, charges, deposits, sites, venues
 from node.web import hands_shown
 from node.web.console import shell
+from node.web.console import sites as site_pages
 from node.web.console.deposits import STATES as DEPOSIT_STATES
 from node.web.keys import STORE
 
@@ -34,6 +35,9 @@ async def of_trade(request: web.Request, trade: Trade, who: Person) -> dict[str,
             "deposit_states": DEPOSIT_STATES,
             "takes_bids": _takes_bids(trade, who),
             "may_book": who.may("venue.book"),
+            "site": sites.venue_of(conn, trade.key),
+            "places": [row for row in sites.overview(conn) if row["id"] and not row["closed"]],
+            "may_allocate": bool(site_pages.may_allocate(who)),
         }
 
     return await request.app[STORE].read(read)

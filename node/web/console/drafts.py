@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from node.domain.calendar import day_of
 from node.domain.hands import Approval
 from node.domain.record import Document, Source
 from node.errors import ActRefused, NodeError, NotFound, Overtaken, Refused
+from node.trading import sites
 from node.trading.desk import Desk, Done
 from node.web import session
 from node.web.console import judging, keeping, loaded, sent, shell, subjects
@@ -24,7 +26,7 @@ from node.web.console.sent import Sent
 from node.web.console.subjects import Subject
 from node.web.disclosures import records
 from node.web.disclosures.values import fields
-from node.web.keys import AUDIT, SETTINGS
+from node.web.keys import AUDIT, SETTINGS, STORE
 
 routes = web.RouteTableDef()
 ONE = "/console/drafts/{id:[0-9a-f]{32}}"
@@ -199,6 +201,9 @@ async def _done(
         await keeping.used(request, who, draft)
     except NodeError:
         pass  # the act is published; a draft that stays behind says "done already" when it is sent again
+    if about.trade is None:
+        now = shell.now_ms(request)
+        await request.app[STORE].write(partial(sites.allocate_here, trade=done.trade, account=who.account, now_ms=now))
     action = "trade.register" if about.trade is None else "trade.publish" if about.rule.public else "trade.act"
     await request.app[AUDIT].note(who, action, f"{done.trade}/{done.seq}", about.rule.id, permission="trade.act")
     return done

@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 from node.accounts.person import Person
 from node.domain.acts import Act
 from node.domain.hands import Approval
+from node.domain.promises import PUBLICATION
 from node.errors import NotAllowed, NotFound
-from node.trading import drafts
+from node.trading import drafts, services
 from node.trading.drafts import Draft
 from node.web.console import shell
 from node.web.console.sent import Sent
@@ -46,19 +47,24 @@ async def save(
     title = got.title or about.title or got.raw.get("project_name", "")
     if about.trade is None:
         title = f"{about.rule.zh}{'：' if title else ''}{title}"
-    return await request.app[STORE].write(
-        partial(
-            drafts.save,
-            account=who.account,
-            form=about.form,
-            content=msgspec.to_builtins(got),
-            now_ms=shell.now_ms(request),
+    now = shell.now_ms(request)
+
+    def work(conn: Connection) -> Draft:
+        if draft is not None and draft.state in (drafts.WAITING, drafts.APPROVED):
+            services.finish(conn, PUBLICATION, draft.id, now, done=False)  # taken back; it is handed over anew
+        return drafts.save(
+            conn,
+            who.account,
+            about.form,
+            msgspec.to_builtins(got),
+            now_ms=now,
             trade=about.trade.key if about.trade else "",
             title=title[:TITLE],
             draft=draft.id if draft else "",
             version=version or (draft.version if draft else 0),
         )
-    )
+
+    return await request.app[STORE].write(work)
 
 
 async def lists(request: web.Request, who: Person) -> tuple[list[Draft], list[Draft]]:
@@ -73,10 +79,23 @@ async def lists(request: web.Request, who: Person) -> tuple[list[Draft], list[Dr
 
 async def submit(request: web.Request, who: Person, draft: Draft) -> None:
     """Give it to another person. Raises Overtaken, NotFound, Refused."""
-    now = shell.now_ms(request)
-    await request.app[STORE].write(
-        partial(drafts.submit, draft=draft.id, account=who.account, version=draft.version, now_ms=now)
-    )
+    now, rules = shell.now_ms(request), shell.desk(request).rules
+
+    def work(conn: Connection) -> None:
+        drafts.submit(conn, draft.id, who.account, draft.version, now_ms=now)
+        services.ask(
+            conn,
+            PUBLICATION,
+            rules.promises.get(PUBLICATION),
+            rules.calendar,
+            subject=draft.id,
+            title=draft.title,
+            asked_ms=now,
+            account=who.account,
+            trade=draft.trade,
+        )
+
+    await request.app[STORE].write(work)
 
 
 def require_second(who: Person, draft: Draft) -> None:
@@ -100,16 +119,33 @@ async def give_back(request: web.Request, who: Person, draft: Draft, *, note: st
 
 
 async def _decide(request: web.Request, who: Person, draft: Draft, approval: Approval | None, note: str) -> None:
-    decide = partial(drafts.decide, draft=draft.id, account=who.account, version=draft.version)
-    await request.app[STORE].write(partial(decide, approval=approval, note=note, now_ms=shell.now_ms(request)))
+    now = shell.now_ms(request)
+
+    def work(conn: Connection) -> None:
+        drafts.decide(conn, draft.id, who.account, draft.version, approval=approval, note=note, now_ms=now)
+        if approval is None:  # the request is answered: with its faults
+            services.finish(conn, PUBLICATION, draft.id, now)
+
+    await request.app[STORE].write(work)
 
 
 async def used(request: web.Request, who: Person, draft: Draft) -> None:
     """The act is published: the draft is kept for a while, and no longer shown."""
     now = shell.now_ms(request)
-    await request.app[STORE].write(partial(drafts.finish, draft=draft.id, account=who.account, now_ms=now))
+
+    def work(conn: Connection) -> None:
+        drafts.finish(conn, draft.id, who.account, now_ms=now)
+        services.finish(conn, PUBLICATION, draft.id, now)
+
+    await request.app[STORE].write(work)
 
 
 async def discard(request: web.Request, who: Person, draft: Draft) -> None:
     """Raises NotFound for another's draft."""
-    await request.app[STORE].write(partial(drafts.discard, draft=draft.id, account=who.account))
+    now = shell.now_ms(request)
+
+    def work(conn: Connection) -> None:
+        drafts.discard(conn, draft.id, who.account)
+        services.finish(conn, PUBLICATION, draft.id, now, done=False)
+
+    await request.app[STORE].write(work)

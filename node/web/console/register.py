@@ -13,7 +13,7 @@ from openpyxl import Workbook
 from sqlalchemy import Connection
 
 from node.domain.trades import CATEGORIES
-from node.trading import register
+from node.trading import register, sites
 from node.trading.register import Page, Query
 from node.web.console import shell
 from node.web.exports import CONTENT_TYPES, CSV_MARK, defuse
@@ -38,13 +38,16 @@ ORDERS: Final[dict[str, Pair]] = {
     "first": ("按登记时间", "Newest registration first"),
 }
 WHOSE: Final[dict[str, Pair]] = {"": ("本中心", "This centre"), "all": ("全部节点", "All nodes")}
-FIELDS: Final = ("words", "category", "stage", "division", "state", "whose", "order", "page")
+FIELDS: Final = ("words", "category", "stage", "division", "state", "whose", "site", "order", "page")
 EXPORT_ROWS: Final = 5000
 
 
-def query_of(given: Mapping[str, str], stages: Mapping[str, Pair]) -> tuple[Query, Form]:
+def query_of(
+    given: Mapping[str, str], stages: Mapping[str, Pair], places: Mapping[str, Pair] | None = None
+) -> tuple[Query, Form]:
     """What an address asks for, and the form to show it in."""
     form = form_of(given, FIELDS)
+    site = form.choice("site", places or {})
     query = Query(
         words=form.words(),
         category=form.choice("category", CATEGORIES),
@@ -54,6 +57,7 @@ def query_of(given: Mapping[str, str], stages: Mapping[str, Pair]) -> tuple[Quer
         own=form.choice("whose", WHOSE) != "all",
         order=form.choice("order", ORDERS, "last"),
         page=form.page(),
+        site=int(site) if site else None,
     )
     return query, form
 
@@ -62,7 +66,8 @@ def query_of(given: Mapping[str, str], stages: Mapping[str, Pair]) -> tuple[Quer
 async def trades(request: web.Request) -> web.Response:
     who = await shell.centre(request)
     book = shell.desk(request).rules.book
-    query, form = query_of(request.query, _stages(request))
+    places = await _places(request)
+    query, form = query_of(request.query, _stages(request), places)
     page = None if form.errors else await _page(request, query)
     return shell.render(
         request,
@@ -74,6 +79,7 @@ async def trades(request: web.Request) -> web.Response:
         stage_of=lambda row: shell.stage_name(book.get(row["rules"]), row["stage"]),
         names={"categories": CATEGORY_NAMES, "states": STATES, "orders": ORDERS, "stages": _stages(request)},
         whose=WHOSE,
+        places=places,
     )
 
 
@@ -81,7 +87,7 @@ async def trades(request: web.Request) -> web.Response:
 async def export(request: web.Request) -> web.Response:
     await shell.centre(request)
     kind = request.match_info["format"]
-    query, form = query_of(request.query, _stages(request))
+    query, form = query_of(request.query, _stages(request), await _places(request))
     if form.errors:
         raise web.HTTPSeeOther(form.address("/console/trades"))
     rows: list[dict[str, Any]] = []
@@ -107,6 +113,12 @@ async def _page(request: web.Request, query: Query) -> Page:
         return register.register(conn, query, now_ms=now)
 
     return await request.app[STORE].read(read)
+
+
+async def _places(request: web.Request) -> dict[str, Pair]:
+    """The sites of this centre by number; 0 is none."""
+    rows = await request.app[STORE].read(sites.overview)
+    return {str(row["id"]): (row["name"], row["name"]) if row["id"] else ("未分配", "None") for row in rows}
 
 
 def _stages(request: web.Request) -> dict[str, Pair]:

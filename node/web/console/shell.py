@@ -25,12 +25,18 @@ NAVIGATION: Final[tuple[tuple[str, Pair], ...]] = (
     ("/console/trades", ("交易登记册", "Trades")),
     ("/console/trades/new", ("新登记", "Register")),
     ("/console/drafts", ("草稿与复核", "Drafts, review")),
+    ("/console/services", ("服务时限", "Services")),
     ("/console/venues", ("场地安排", "Venues")),
     ("/console/deposits", ("保证金", "Deposits")),
     ("/console/charges", ("收费", "Charges")),
     ("/console/bindings", ("主体身份", "Identities")),
+    ("/console/archive", ("档案", "Files")),
     ("/console/failures", ("失败与重试", "Failures")),
 )
+WITHIN: Final[dict[str, str]] = {"/console/import": "/console/trades/new", "/console/sites": "/console/venues"}
+"""Pages that are reached from another, by that one."""
+FOR: Final[dict[str, str]] = {"/console/archive": "archive.keep"}
+"""Pages that only some posts see, by the permission that they ask for."""
 
 # What a page says was done, by the word that the address before it carries: /console/trades/…?done=published.
 DONE: Final[dict[str, Pair]] = {
@@ -132,14 +138,16 @@ def left(ms: int | None) -> Pair:
 
 def render(request: web.Request, template: str, who: Person, *, status: int = 200, **context: Any) -> web.Response:
     """A page of the console; never kept by a cache."""
-    path = request.path if request.path != "/console/import" else "/console/trades/new"
+    path = WITHIN.get(request.path, request.path)
     here = max((each for each, _ in NAVIGATION if path == each or path.startswith(f"{each}/")), key=len, default="")
     response = pages.render(
         request,
         f"console/{template}",
         status=status,
         who=who,
-        console_navigation=[(each, title, each == here) for each, title in NAVIGATION],
+        console_navigation=[
+            (each, title, each == here) for each, title in NAVIGATION if each not in FOR or who.may(FOR[each])
+        ],
         role_names=[(ROLES[role].zh, ROLES[role].en) for role in sorted(who.roles) if role in ROLES],
         done=DONE.get(request.query.get("done", "")) if request.method == "GET" else None,
         money_units=list(UNITS),

@@ -151,11 +151,12 @@ def disclosures(trade: Trade, *, now_ms: int, calendar: Calendar) -> list[Row]:
 
 def supervisor(trade: Trade) -> tuple[Pair, Pair] | None:
     """The department that supervises the trade, and the clause; None where no clause names one."""
-    sector, first = trade.facts.get("sector", ""), trade.acts[0] if trade.acts else None
+    sector, code = (value if isinstance(value := trade.facts.get(n), str) else "" for n in ("sector", "sector_code"))
+    first = trade.acts[0] if trade.acts else None
     if first is None:
         return None
-    table, known = department_table(), sector if isinstance(sector, str) else ""
-    row = departments.primary(table, trade.category, known, day=beijing_day(first.at))
+    table = department_table()
+    row = departments.primary(table, trade.category, sector, day=beijing_day(first.at), code=code)
     if row is None:
         return None
     return (row.department, row.department_en), (f"{table.document} {row.clause}", row.clause_en)

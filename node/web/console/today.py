@@ -7,22 +7,32 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
-from node.trading import register
+from node.trading import register, services, sites
 from node.web.console import failures, keeping, shell
 from node.web.keys import STORE
 
 routes = web.RouteTableDef()
-SHOWN = 200
+SHOWN, REQUESTS = 200, 50
 
 
 @routes.get("/console")
 async def today(request: web.Request) -> web.Response:
     who = await shell.centre(request)
     now, book = shell.now_ms(request), shell.desk(request).rules.book
+    promises = shell.desk(request).rules.promises
+    only_mine = request.query.get("site") == "mine"
 
     def read(conn: Connection) -> dict[str, Any]:
-        rows = register.todo(conn, now_ms=now, limit=SHOWN + 1)
-        return {"rows": rows[:SHOWN], "more": len(rows) > SHOWN, "board": register.board(conn, now_ms=now)}
+        site = sites.site_of(conn, who.account)
+        place = site["id"] if site is not None and only_mine else None
+        rows = register.todo(conn, now_ms=now, site=place, limit=SHOWN + 1)
+        return {
+            "rows": rows[:SHOWN],
+            "more": len(rows) > SHOWN,
+            "board": register.board(conn, now_ms=now),
+            "site": site,
+            "requests": services.listed(conn, now_ms=now, limit=REQUESTS),
+        }
 
     found = await request.app[STORE].read(read)
     for row in found["rows"]:
@@ -34,5 +44,13 @@ async def today(request: web.Request) -> web.Response:
         row["posts"] = shell.posts_of(rule) if rule else []
     mine, waiting = await keeping.lists(request, who) if who.may("draft.edit") else ([], [])
     return shell.render(
-        request, "today.html", who, mine=mine, waiting=waiting, failures=await failures.count(request), **found
+        request,
+        "today.html",
+        who,
+        mine=mine,
+        waiting=waiting,
+        failures=await failures.count(request),
+        promises=promises,
+        only_mine=only_mine,
+        **found,
     )

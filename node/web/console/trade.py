@@ -6,10 +6,11 @@ from typing import Any
 
 from aiohttp import web
 
+from node.domain import medium, retention
 from node.errors import ActRefused, NotFound, Rejected
 from node.trading import loading
 from node.web import session
-from node.web.console import beside, loaded, shell, shown_trade
+from node.web.console import archive, beside, loaded, shell, shown_trade
 from node.web.console.inputs import Note, one_line
 from node.web.console.loaded import KEY
 from node.web.disclosures import values
@@ -38,6 +39,10 @@ async def one(request: web.Request) -> web.Response:
         disclosures=shown_trade.disclosures(trade, now_ms=now, calendar=days),
         acts=shown_trade.acts(trade, records, who),
         supervisor=shown_trade.supervisor(trade),
+        kept=list(retention.retentions(trade, days)),
+        kept_states=archive.STATES,
+        kept_tones=archive.TONES,
+        medium=medium.NAMES.get(medium.medium_of(trade)),
         facts=values.fields(first.fields, {n: v for n, v in trade.facts.items() if "." not in n}),
         **await beside.of_trade(request, trade, who),
     )

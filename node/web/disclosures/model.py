@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from node.domain import engine
+from node.domain import engine, medium
 from node.domain.acts import DISCLOSURE_NAMES, DISCLOSURES, Act
 from node.domain.calendar import Calendar
 from node.domain.clocks import OwedNotice
@@ -130,6 +130,7 @@ class TradeShown:
     made_up: bool
     fault: Pair | None = None
     gaps: tuple[int, ...] = field(default=())
+    medium: Pair | None = None
 
 
 def shown(
@@ -169,6 +170,7 @@ def shown(
         made_up=any(each.made_up for each in said),
         fault=fault,
         gaps=() if trade is None else trade.gaps,
+        medium=None if trade is None or void else medium.NAMES.get(medium.medium_of(trade)),
     )
 
 

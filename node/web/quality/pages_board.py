@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
+from node.domain.calendar import day_of
 from node.domain.divisions import CHONGQING
 from node.quality import board, funnel
 from node.quality.board import Board, Line, Listed
@@ -16,10 +18,11 @@ from node.quality.lags import BUCKETS, LAGS
 from node.quality.measures import ANY, BITS, MEASURES, STEPS
 from node.store import views
 from node.store.view_counts import COUNT_CAP
+from node.tiers import plan_milestones
 from node.web import board_text, pages
 from node.web.exports import not_understood
 from node.web.i18n import Words, language
-from node.web.keys import STORE
+from node.web.keys import CLOCK, STORE
 from node.web.portal import people
 from node.web.portal_query import CATEGORY_NAMES, Form
 from node.web.portal_text import Pair
@@ -66,6 +69,7 @@ async def quality(request: web.Request) -> web.Response:
         line_name=lambda name: line_name(t, found["asked"].by, name, found["titles"]),
         heat_lines=made.by[:HEAT_LINES],
         steps=[step for step in STEPS if step in made.steps],
+        milestones=[(each, _days(day_of(request.app[CLOCK]()), each.due)) for each in plan_milestones()],
         buckets=[(zh, en) for _, zh, en in BUCKETS],
         measures=board_text.MEASURES,
         meanings=board_text.MEANINGS,
@@ -132,6 +136,10 @@ def line_name(t: Words, by: str, name: str, titles: Mapping[str, Mapping[str, st
     if by == "place":
         return titles["place"].get(name, name) if name else t("quality_no_place")
     return titles["node"].get(name, name)
+
+
+def _days(start: str, end: str) -> int:
+    return (date.fromisoformat(end) - date.fromisoformat(start)).days
 
 
 def _refuse(request: web.Request, form: Form) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from node.settings import Settings
-from node.web.supervision import audit, orders, trades
+from node.web.supervision import agencies, audit, orders, trades
 
 __all__ = ["routes_for"]
 
 
 def routes_for(settings: Settings) -> list[web.RouteTableDef]:
     """No node but a department's has these pages: a centre neither supervises nor shows how it is supervised."""
-    return [trades.routes, orders.routes, audit.routes] if settings.role == "supervision" else []
+    return [trades.routes, orders.routes, agencies.routes, audit.routes] if settings.role == "supervision" else []

@@ -31,8 +31,8 @@ async def give(request: web.Request) -> web.Response:
     try:
         sector = session.text(fields, "sector", 60)
         if trade:
-            acts, named = await request.app[STORE].read(lambda conn: trades.of_scope(conn, sectors, trade, node))
-            sector = named if not sectors or named in sectors else acts[0].act.category
+            _, names = await request.app[STORE].read(lambda conn: trades.of_scope(conn, sectors, trade, node))
+            sector = next((each for each in names if not sectors or each in sectors), "")
         policy, target = request.app[TRUSTED].held, form.value("target")
         if target and (policy is None or (member := policy.member(target)) is None or member.role == "supervision"):
             raise Rejected("no trading centre of that name", zh="没有这个交易中心节点", field="target")

@@ -50,12 +50,14 @@ def sectors_of(person: Person, settings: Settings) -> frozenset[str]:
     return frozenset(person.sectors or settings.sectors)
 
 
-def within(sectors: frozenset[str], category: str, sector: str, at_ms: int) -> bool:
-    """Whether a trade is in scope: by category, by its very sector, or by the department that supervises it."""
-    if not sectors or category in sectors or sector in sectors:
-        return True
-    row = departments.primary(department_table(), category, sector, day=beijing_day(at_ms))
-    return row is not None and row.department in sectors
+def within(sectors: frozenset[str], category: str, sector: str, at_ms: int, code: str = "") -> bool:
+    """Whether a trade is in scope: by category, by its sector's code or words, or by the department that supervises."""
+    return not sectors or bool(sectors & set(named(category, sector, at_ms, code)))
+
+
+def named(category: str, sector: str, at_ms: int, code: str = "") -> tuple[str, ...]:
+    """All that a scope may call a trade's sector, the most exact first."""
+    return departments.names(department_table(), category, sector, day=beijing_day(at_ms), code=code)
 
 
 def trades(
@@ -77,14 +79,14 @@ def trades(
         if len(found) == PAGE:
             return found, place
         place = (row["at_ms"], row["log_id"], row["idx"])
-        sector = sector_of(conn, row)
-        if within(sectors, row["category"], sector, row["at_ms"]):
+        sector, code = sector_of(conn, row)
+        if within(sectors, row["category"], sector, row["at_ms"], code):
             found.append(_seen(conn, row, sector))
     return found, place if len(rows) == LOOKED_AT else None
 
 
-def sector_of(conn: Connection, row: Mapping[str, Any]) -> str:
-    """The sector that a registration names; empty where it names none or is not held."""
+def sector_of(conn: Connection, row: Mapping[str, Any]) -> tuple[str, str]:
+    """The sector that a registration names, and its code; empty where it names none or is not held."""
     held = payloads.read_range(conn, row["log_id"], row["idx"], row["idx"] + 1)
     main, inner = held.get((row["idx"], "main")), held.get((row["idx"], "inner"))
     fields: dict[str, Any] = {}
@@ -95,8 +97,13 @@ def sector_of(conn: Connection, row: Mapping[str, Any]) -> str:
             fields |= _maps.decode(inner.payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass  # what another node wrote there is not fit to be read: no sector then
-    sector = fields.get("sector", "")
-    return sector if isinstance(sector, str) else ""
+    return sector_in(fields)
+
+
+def sector_in(fields: Mapping[str, Any]) -> tuple[str, str]:
+    """(sector, code) among the fields of a registration; what another node wrote there may be anything."""
+    sector, code = fields.get("sector", ""), fields.get("sector_code", "")
+    return sector if isinstance(sector, str) else "", code if isinstance(code, str) else ""
 
 
 def _seen(conn: Connection, row: Mapping[str, Any], sector: str) -> Seen:

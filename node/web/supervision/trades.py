@@ -98,20 +98,21 @@ async def page(request: web.Request, who: Person, trade: str, form: Shown, statu
     )
 
 
-def of_scope(conn: Connection, sectors: frozenset[str], trade: str, node: str = "") -> tuple[list[Recorded], str]:
-    """The acts of a trade and its sector. Raises NotFound also for one of another sector: that is not this one's."""
+def of_scope(
+    conn: Connection, sectors: frozenset[str], trade: str, node: str = ""
+) -> tuple[list[Recorded], tuple[str, ...]]:
+    """The acts of a trade and all that a scope may call its sector. Raises NotFound also for one of another sector."""
     acts = loading.recorded(conn, trade, node)
     first = acts[0].act
-    sector = first.fields.get("sector", "") if first.seq == 1 else ""
-    sector = sector if isinstance(sector, str) else ""
-    if not scope.within(sectors, first.category, sector, first.at):
+    sector, code = scope.sector_in(first.fields if first.seq == 1 else {})
+    if not scope.within(sectors, first.category, sector, first.at, code):
         raise NotFound(
             "this trade is of a sector that is not in this person's scope",
             zh="该交易不在您的监管行业范围内",
             advice_zh="请由负责该行业的监管人员查看。",
             advice_en="Whoever supervises that sector can see it.",
         )
-    return acts, sector
+    return acts, scope.named(first.category, sector, first.at, code)
 
 
 def orders_of(conn: Connection, trade: str = "") -> list[Any]:

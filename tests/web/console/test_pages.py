@@ -41,6 +41,10 @@ ADDRESSES = (
     "/venues",
     "/deposits",
     "/charges",
+    "/charges/report",
+    "/services",
+    "/sites",
+    "/archive",
     "/failures",
     "/import",
 )

@@ -40,7 +40,7 @@ async def test_the_charts_have_their_numbers_in_tables_and_no_code_in_the_page(e
     assert set(charts) == {"heat", "funnel", "lags"}
     assert charts["heat"]["y"] == ["渝中区"] and charts["heat"]["cells"][0]["of"] == 2
     assert sum(charts["lags"]["series"][0]["data"]) == 2
-    assert page.count("<table") == 4 + sum(1 for each in charts["funnel"])
+    assert page.count("<table") == 5 + sum(1 for each in charts["funnel"])
     assert "style=" not in page and not re.search(r"<script(?![^>]* src=)", page) and not re.search(r" on\w+=", page)
 
 
