@@ -26,7 +26,7 @@ LONG = (
     "tests/store/",
     "tests/web/test_accessibility.py",
 )
-"""What takes tens of seconds a file, the longest first. Begun last, one of them would run while other processors idle."""
+"""What takes tens of seconds a file, the longest first. Begun last, one would run while other processors idle."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
