@@ -8,6 +8,7 @@ from functools import partial
 
 import aiohttp
 import structlog
+from aiohttp import web
 
 from node import keyring, tiers
 from node.accounts.audit import Audit
@@ -34,7 +35,6 @@ from node.routing.placing import Placing
 from node.routing.watch import Watch
 from node.rule_records import RuleRecords
 from node.rules import Rules, load_legacy
-from node.running.application import build
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
 from node.running.lookout import Lookout
@@ -415,3 +415,13 @@ class Node:
             total_s=self.settings.request_timeout_s,
             connect_s=self.settings.connect_timeout_s,
         )
+
+
+def build(
+    node: Node, *, jobs: bool = True, on_fatal: Callable[[], None] = lambda: None, worker: tuple[int, int] = (1, 1)
+) -> web.Application:
+    """What `running.application.build` makes. Loaded by those who serve alone: its pages are a third of all there is
+    to load, and most commands show none."""
+    from node.running import application
+
+    return application.build(node, jobs=jobs, on_fatal=on_fatal, worker=worker)

@@ -1,13 +1,47 @@
-"""For all tests: in CI nothing may be skipped, because a skipped test says nothing."""
+"""For all tests: nothing is skipped in CI, because a skipped test says nothing; what takes long begins first; what all
+nodes need is made once."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.made_once import compiled_once, migrated_once
+
 CI = bool(os.environ.get("CI"))
+LONG = (
+    "tests/simulation/",
+    "tests/crash/test_sweep.py",
+    "tests/scenarios/test_bundles.py",
+    "tests/web/test_schemathesis.py",
+    "tests/test_workers",
+    "tests/cli/",
+    "tests/scenarios/",
+    "tests/compare/",
+    "tests/bench/",
+    "tests/interop/",
+    "tests/running/",
+    "tests/store/",
+    "tests/web/test_accessibility.py",
+)
+"""What takes tens of seconds a file, the longest first. Begun last, one would run while other processors idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order in which files are handed out (with `--no-loadscope-reorder`); within a file it stays as it is."""
+
+    def place(item: pytest.Item) -> int:
+        return next((number for number, name in enumerate(LONG) if item.nodeid.startswith(name)), len(LONG))
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with migrated_once(tmp_path_factory.mktemp("once")), compiled_once():
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

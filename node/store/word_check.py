@@ -7,6 +7,7 @@ term that is missing, or one too many, changes the sums of its bin.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 from zlib import crc32
@@ -17,7 +18,8 @@ from node.store import word_index
 from node.store.word_terms import TERMS
 
 BINS = 1 << 16
-Bins = list[list[int]]
+Bins = dict[int, list[int]]
+"""Of the bins that hold anything: how many, and the sum of their documents."""
 
 
 def differing(conn: Connection) -> Iterator[str]:
@@ -66,7 +68,7 @@ def _rows(conn: Connection, view: Table) -> Iterator[Any]:
 
 
 def _bins() -> Bins:
-    return [[0, 0] for _ in range(BINS)]
+    return defaultdict(lambda: [0, 0])
 
 
 def _add(bins: Bins, doc: int, terms: set[str]) -> None:

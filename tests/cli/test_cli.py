@@ -86,6 +86,15 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_command_loads_no_pages() -> None:
+    """Pages and workbooks are a third of all there is to load, and only what serves needs them."""
+    code = (
+        "import sys; import node.cli.nodes; print([m for m in sys.modules if m.startswith(('node.web', 'openpyxl'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=ENV, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_a_fresh_node_is_whole_and_its_keys_are_private(node: Path) -> None:
     assert {file.stat().st_mode & 0o777 for file in (node / "keys").glob("*.key")} == {0o600}
     assert (node / "trust-policy.note").exists()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from sqlmodel import SQLModel
 
 from node.domain import KINDS
@@ -18,7 +16,7 @@ from node.domain.credit import BlacklistEntry, CreditBehaviour, CreditScore
 from node.domain.record import Amount, Document, Flag, Party, Source
 from node.domain.trades import TradeResult
 from node.projections.run import Item, project_batch
-from node.store import checkpoints, logs, migrate, payloads
+from node.store import checkpoints, logs, payloads
 from node.store.db import Store
 from node.tlog.checkpoint import Checkpoint
 from node.tlog.merkle import leaf_hash
@@ -27,6 +25,8 @@ from node.wire import header as headers
 from node.wire import payload as payload_bytes
 from node.wire.header import Header, SectionRef
 from node.wire.pack import PayloadRow
+from tests.store.postgres import SERVER
+from tests.store.servers import migrated_url
 
 HUB = "ggzy.example/cq/500000/1"
 EAST = "ggzy.example/cq/500103/1"
@@ -81,10 +81,8 @@ class World:
     _made: int = 0
 
     def __post_init__(self) -> None:
-        if self.store.url.startswith("sqlite"):
+        if self.store.url == "sqlite://":
             self.store.write_now(lambda conn: SQLModel.metadata.create_all(conn))
-        else:
-            migrate.upgrade(self.store.url)
         self.ids = {origin: self._ensure(origin) for origin in (HUB, EAST)}
 
     def _ensure(self, origin: str) -> int:
@@ -179,31 +177,16 @@ class World:
 
 @contextmanager
 def open_world(database: str) -> Iterator[World]:
-    """A world in memory, or in a schema of its own in the PostgreSQL that GGZY_TEST_POSTGRES names."""
-    if database == "sqlite":
-        world = World()
-        try:
-            yield world
-        finally:
-            world.store.close()
-        return
-    server = os.environ.get("GGZY_TEST_POSTGRES")
-    if not server:
-        pytest.skip("GGZY_TEST_POSTGRES names no PostgreSQL")
-    schema = f"world_{secrets.token_hex(8)}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    try:
-        with admin.connect() as connection:
-            connection.exec_driver_sql(f"create schema {schema}")
-        world = World(Store(f"{server}?options=-csearch_path%3D{schema}"))
-        try:
-            yield world
-        finally:
-            world.store.close()
-            with admin.connect() as connection:
-                connection.exec_driver_sql(f"drop schema {schema} cascade")
-    finally:
-        admin.dispose()
+    """A world in memory, or in a database of its own on the PostgreSQL that GGZY_TEST_POSTGRES names."""
+    with ExitStack() as stack:
+        if database == "sqlite":
+            world = World()
+        elif SERVER:
+            world = World(Store(stack.enter_context(migrated_url())))
+        else:
+            pytest.skip("GGZY_TEST_POSTGRES names no PostgreSQL")
+        stack.callback(world.store.close)
+        yield world
 
 
 FLAGGED = [Flag("winners", "consortium"), Flag("amount", "amount-percent", "下浮率20%")]

@@ -25,15 +25,16 @@ from node.running.link import WorkerEnd
 link = WorkerEnd(int(sys.argv[-1]))
 place = Path(sys.argv[1])
 (place / f"{link.orders.worker}.{os.getpid()}").touch()
-if sys.argv[2] == "deaf":
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    link.tell_ready()
-    signal.pause()
+def stop(*_):
+    (place / f"stopped.{os.getpid()}").touch()
+    os._exit(0)
+# Before it says that it is ready: it may be told to stop at once then.
+signal.signal(signal.SIGTERM, signal.SIG_IGN if sys.argv[2] == "deaf" else stop)
 link.tell_ready()
 if sys.argv[2] == "dies" or (sys.argv[2].isdigit() and link.orders.worker == 2):
     raise SystemExit(int(sys.argv[2]) if sys.argv[2].isdigit() else 3)
-signal.signal(signal.SIGTERM, lambda *_: (place / f"stopped.{os.getpid()}").touch() or sys.exit(0))
-signal.pause()
+while True:
+    signal.pause()
 """
 
 

@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.made_once import compiled_once
 from tests.simulation.line import FINE, Weather
 from tests.simulation.virtual import run
 from tests.simulation.world import Place, World
@@ -107,4 +108,5 @@ def simulate(directory: Path, *, seed: int, steps: int, districts: int) -> Told:
     async def main() -> Told:
         return await Story(World(directory, seed, districts)).tell(steps)
 
-    return run(main)
+    with compiled_once():
+        return run(main)
