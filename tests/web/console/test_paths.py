@@ -6,18 +6,24 @@ auction or a deposit does by itself has a test of its own.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft4Validator, FormatChecker
 
 from node.domain import engine
+from node.opendata import packages
+from node.opendata.ocds import KINDS, release
+from node.opendata.reading import public_records
 from tests.web.console.test_walk import PACKAGES, SECOND, WALKS, dated
 from tests.web.console.walking import FIRM, POSTS, Clerk
 from tests.web.persons import PASSWORD, Clock, serving
 
+VALID = Draft4Validator(packages.schema(), format_checker=FormatChecker())
 GRANTED = ("land", "mining")
 BID_FOR = (*GRANTED, "property")
 
@@ -89,6 +95,7 @@ async def test_a_trade_with_which_everything_goes_wrong_comes_to_its_end(hub: Cl
     await objected_to(hub, category, trade)
     await corrected(hub, category, trade)
     await performed_otherwise(hub, category, trade)
+    await exported(hub, category, trade)
 
 
 async def on(clerk: Clerk, category: str, trade: str, *acts: str, **facts: Any) -> None:
@@ -229,6 +236,49 @@ async def performed_otherwise(clerk: Clerk, category: str, trade: str) -> None:
     assert not found.odd and not found.gaps
 
 
+async def exported(clerk: Clerk, category: str, trade: str) -> None:
+    """As OCDS: each release valid by the schema; what they come to says who buys what of whom, and what changed."""
+    releases, compiled = await ocds(clerk, trade)
+    tags = [each["tag"][0] for each in releases]
+    assert {"tender", "tenderAmendment", "award", "contract", "contractAmendment", "implementation"} <= set(tags), tags
+    assert tags.count("tenderCancellation") == 1, "the round that failed; a withdrawn notice cancels nothing"
+    tender = compiled["tender"]
+    assert compiled["buyer"]["name"] == tender["procuringEntity"]["name"] == FIRM["name"]
+    assert tender["title"] == "示例项目" and tender["status"] == "complete" and tender["procurementMethodDetails"]
+    assert [each["id"] for each in tender["items"]] == (["1", "2"] if category == "construction" else ["1"])
+    assert all(each["description"] for each in tender["items"])
+    assert tender["tenderPeriod"]["endDate"] > "2025-12"
+    if category != "other":
+        # A notice that states a sum: a ceiling where something is bought, a floor where it is sold.
+        sums = {"construction": "value", "procurement": ""}.get(category, "minValue")
+        assert not sums or tender[sums]["amount"] > 0
+    rationales = {each.get("rationale", "") for each in tender["amendments"]}
+    assert {"公告内容有误，撤回", "投标人不足三家，依法重新组织", "笔误"} <= rationales
+    (award,) = compiled["awards"]
+    assert award["status"] == "active" and award["value"]["amount"] > 0
+    assert award["suppliers"][0]["id"] == f"CN-USCC-{FIRM['uscc']}"
+    (contract,) = compiled["contracts"]
+    assert contract["awardID"] == award["id"] and contract["status"] == "terminated" and contract["value"]["amount"]
+    assert contract["amendments"][0]["description"] == "工期顺延三十日。"
+    assert [each["status"] for each in contract["implementation"]["milestones"]] == ["partiallyMet", "met"]
+    roles = {role for party in compiled["parties"] for role in party["roles"]}
+    assert {"buyer", "procuringEntity", "supplier"} <= roles
+    assert all("url" in each for each in tender["documents"]) and len(tender["documents"]) >= 2 * len(releases)
+
+
+async def ocds(clerk: Clerk, trade: str) -> tuple[list[Any], Any]:
+    """(releases of a trade in their order, the compiled one), each held against the schema."""
+    await clerk.node.projector.run()
+    said = await clerk.node.store.read(lambda conn: list(public_records(conn, KINDS, history=True)))
+    prefix, url = "ocds-abc123", "https://hub.example"
+    found = [release(each, prefix=prefix, url=url) for each in said]
+    record = packages.record([each for each in found if each["ocid"] == f"{prefix}-{trade}"])
+    for each in (*record["releases"], record["compiledRelease"]):
+        plain = json.loads(json.dumps(each))
+        assert [error.message for error in VALID.iter_errors(plain)] == [], each["tag"]
+    return record["releases"], record["compiledRelease"]
+
+
 async def possible(clerk: Clerk, trade: str) -> set[str]:
     found, _ = await clerk.recorded(trade)
     acts = engine.possible(found, now_ms=clerk.clock(), calendar=clerk.node.rules.calendar)
@@ -248,6 +298,9 @@ async def test_a_terminated_trade_ends_with_its_reason_and_goes_to_the_archive(h
         assert [one.clock.id for one in clocks if one.state in ("owed", "late")] == [], "all clocks have lapsed"
         await hub.act(trade, package, "archive", file_no="2025-9", keep_until=hub.day(16 * 366))
         assert "已结束" in await hub.get(f"/console/trades/{trade}")
+        releases, compiled = await ocds(hub, trade)
+        assert compiled["tender"]["status"] == "cancelled" and releases[-1]["tag"] == ["tenderCancellation"]
+        assert compiled["tender"]["amendments"][-1]["rationale"] == "项目规划调整，终止交易"
 
 
 @pytest.mark.parametrize("category", BID_FOR)
