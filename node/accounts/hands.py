@@ -34,7 +34,9 @@ here, or the record says that somebody else did it; `other_bytes` no signature o
 """
 BAD: Final[frozenset[Finding]] = frozenset({"other_key", "other_bytes", "other_approval"})
 BATCH: Final = "audit.batch"
-KINDS: Final = frozenset({"trade.act", "trade.step", "audit.act", "supervise.order", "account.binding", BATCH}) | hand_check.RULES
+KINDS: Final = (
+    frozenset({"trade.act", "trade.step", "audit.act", "supervise.order", "account.binding", BATCH}) | hand_check.RULES
+)
 """Kinds under which persons sign. In a batch of the audit trail each entry carries a hand of its own."""
 # The worst of several comes first.
 _WORST: Final[tuple[Finding, ...]] = (

@@ -40,8 +40,9 @@ def take_over(file: Path, config: Path, *, source: str, elsewhere: bool, rejects
     tally, back, rejected = with_node(config, work)
     read = tally.read - tally.rejected + rejected
     say(
-        f"读取 {read}，新承接 {tally.begun}，阶段推进 {tally.moved}，未变 {tally.unchanged}，退回 {rejected} · "
-        f"read {read}, begun {tally.begun}, moved on {tally.moved}, unchanged {tally.unchanged}, rejected {rejected}"
+        f"读取 {read}，新承接 {tally.begun}，阶段推进 {tally.moved}，补充内容 {tally.noted}，未变 {tally.unchanged}，"
+        f"退回 {rejected} · read {read}, begun {tally.begun}, moved on {tally.moved}, more said {tally.noted}, "
+        f"unchanged {tally.unchanged}, rejected {rejected}"
     )
     if tally.doubtful:
         say(f"其中 {tally.doubtful} 宗的阶段用语无法识别，暂列为已登记，原文已保留")
@@ -49,7 +50,13 @@ def take_over(file: Path, config: Path, *, source: str, elsewhere: bool, rejects
     if back is not None:
         say(f"退回的行及原因见 {back} · rejected rows are in {back}")
     if as_json:
-        counts = {"read": read, "begun": tally.begun, "moved": tally.moved, "unchanged": tally.unchanged}
+        counts = {
+            "read": read,
+            "begun": tally.begun,
+            "moved": tally.moved,
+            "noted": tally.noted,
+            "unchanged": tally.unchanged,
+        }
         result(counts | {"rejected": rejected, "doubtful": tally.doubtful, "rejects": str(back) if back else None})
 
 

@@ -14,6 +14,9 @@ _FORM = re.compile(
     r" ?(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
 
+_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+"""Full-width digits and marks, as Chinese input methods type them."""
+
 
 @lru_cache(maxsize=8192)
 def iso(text: str) -> str | None:
@@ -23,8 +26,10 @@ def iso(text: str) -> str | None:
     ('2007-03-06', '2026-03-17T00:32', '2025-11-02', '2024', '2019-05')
     >>> iso("2025-01-22T09:00:00+08:00"), iso("2025-02-30"), iso("长期")
     ('2025-01-22T09:00:00+08:00', None, None)
+    >>> iso("２０１６年３月５日"), iso("2016年3月5日 9时30分")
+    ('2016-03-05', '2016-03-05T09:30')
     """
-    found = _FORM.fullmatch(text.strip())
+    found = _FORM.fullmatch(text.translate(_WIDE).strip())
     if found is None:
         return None
     part = found.groupdict()

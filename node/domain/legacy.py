@@ -9,20 +9,18 @@ act for each stage says where the old system had come to.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
-from node.domain.identifiers import check_uscc
 from node.domain.record import Party
 from node.domain.rulebook import ActRule, Choice, Condition, FieldRule, Package
 from node.errors import Malformed, NotFound
 
 VERSION = "legacy"
 HERE, ELSEWHERE = "here", "elsewhere"
-SWITCH, BACK = "legacy_switch", "legacy_back"
+SWITCH, BACK, NOTE = "legacy_switch", "legacy_back", "legacy_note"
 _FIRST_DAY = "0001-01-01"
 """The version is older than every other, so a new trade takes it only where no other version was in force yet."""
 _POSTS = ["administrator"]
@@ -138,11 +136,22 @@ def _derived(package: Package, table: LegacyTable) -> Package:
             gives=stage.id,
             again=True,
             posts=_POSTS,
-            fields=[_field("stage_name", "原系统阶段", "Stage in the old system"), _as_of()],
+            fields=_row_fields(),
             basis=table.legal_basis,
         )
         for stage in package.stages
     ]
+    note = ActRule(
+        id=NOTE,
+        zh="承接：补充内容",
+        en="Taken over: what else the old system says",
+        takes=["*", *(stage.id for stage in package.stages if stage.final)],
+        again=True,
+        while_suspended=True,
+        posts=_POSTS,
+        fields=_row_fields(),
+        basis=table.legal_basis,
+    )
     return msgspec.structs.replace(
         package,
         version=VERSION,
@@ -153,6 +162,7 @@ def _derived(package: Package, table: LegacyTable) -> Package:
         acts=[
             _register(register, table),
             *stages,
+            note,
             _moved(SWITCH, "转入本平台办理", "Goes on here from now", [away], table),
             _moved(BACK, "退回原平台办理", "Goes back to the old system", [here], table),
             *ordinary,
@@ -195,23 +205,30 @@ def _register(rule: ActRule, table: LegacyTable) -> ActRule:
             ),
             _held_field(),
             _field("legacy_section", "原标段（包）编号", "Old section number", max=200),
-            _field("stage_name", "原系统阶段", "Stage in the old system"),
-            _as_of(),
-            _field("legacy_url", "原公告网址", "Address of the old notice", max=1000),
-            FieldRule(
-                name="legacy_facts",
-                zh="原系统其他内容",
-                en="What else the old system says",
-                type="rows",
-                max=100,
-                columns=[
-                    _field("name", "名称", "Name", required=True, max=100),
-                    _field("value", "内容", "Value", max=20_000, type="long"),
-                ],
-            ),
+            *_row_fields(),
             *relaxed,
         ],
     )
+
+
+def _row_fields() -> list[FieldRule]:
+    """What one row of an old system's file says beside the facts that a registration has fields for."""
+    return [
+        _field("stage_name", "原系统阶段", "Stage in the old system"),
+        _as_of(),
+        _field("legacy_url", "原公告网址", "Address of the old notice", max=1000),
+        FieldRule(
+            name="legacy_facts",
+            zh="原系统其他内容",
+            en="What else the old system says",
+            type="rows",
+            max=100,
+            columns=[
+                _field("name", "名称", "Name", required=True, max=100),
+                _field("value", "内容", "Value", max=20_000, type="long"),
+            ],
+        ),
+    ]
 
 
 def _moved(id: str, zh: str, en: str, when: list[Condition], table: LegacyTable) -> ActRule:
@@ -279,52 +296,3 @@ def stage_in(package: Package, table: LegacyTable, words: str) -> tuple[str, boo
             return stage.id, True
     found = table.stage_of(package.id, words)
     return (found, True) if found else (package.stages[0].id, False)
-
-
-def fields_of(old: Old, package: Package, source: Source, held: str) -> dict[str, Any]:
-    """The fields of the registration by which a trade is taken over, cut to what its rule takes.
-
-    A credit code that does not check is kept in the old system's words, since a party of ours must have a right one.
-    """
-    rule = package.acts[0]
-    details = [(name, value) for name, value in old.details if name and value]
-    fields: dict[str, Any] = {
-        "legacy_number": old.number,
-        "legacy_source": source.id,
-        "legacy_held": held,
-        "legacy_section": old.section,
-        "stage_name": f"{source.zh}：{old.stage}" if old.stage else source.zh,
-        "legacy_as_of": old.day if len(old.day) == 10 else "",
-        "legacy_url": old.url,
-        "project_name": old.title,
-        "division": old.division,
-        "estimate": old.estimate_fen,
-        "sector": source.sector,
-    }
-    for name, party in (("owner", old.owner), ("agency", old.agency)):
-        if party is None or not party.name:
-            continue
-        fields[name] = {"name": party.name}
-        if check_uscc(party.uscc).valid:
-            fields[name]["uscc"] = party.uscc
-        elif party.uscc:
-            details.append((f"{name} 统一社会信用代码（校验不符）", party.uscc))
-    if old.section:
-        fields["lots"] = [{"number": "1", "name": old.title, "section_code": old.section}]
-    if details:
-        fields["legacy_facts"] = [{"name": name[:100], "value": value[:20_000]} for name, value in details[:100]]
-    known = {field.name: field for field in rule.fields}
-    return {
-        name: _cut(value, known[name]) for name, value in fields.items() if name in known and value not in (None, "")
-    }
-
-
-def set_aside(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The fields without one that the rules do not take: what it says stays among the old system's words."""
-    left = {each: value for each, value in fields.items() if each != name}
-    row = {"name": name[:100], "value": str(fields[name])[:20_000]}
-    return left | {"legacy_facts": [*fields.get("legacy_facts", []), row][-100:]}
-
-
-def _cut(value: Any, field: FieldRule) -> Any:
-    return value[: field.max] if isinstance(value, str) and field.max else value

@@ -15,6 +15,7 @@ from node.domain.catalogue import Approved
 from node.domain.money import read_amount
 from node.domain.trades import CATEGORIES
 from node.errors import Malformed, Rejected
+from node.importing.facts import CATEGORY_WORDS
 from node.importing.reading import open_table
 from node.importing.rejects import RejectsFile, default_path
 from node.importing.rows import Row
@@ -46,14 +47,6 @@ _SUMS: dict[str, str] = {
     "estimate": "元",
     "estimate_wan": "万元",
 }
-_CATEGORY = {
-    "工程": "工程建设",
-    "建设工程": "工程建设",
-    "采购": "政府采购",
-    "土地": "土地使用权",
-    "矿业": "矿业权",
-    "产权": "国有产权",
-} | {name: name for name in CATEGORIES}
 _YES, _NO = frozenset({"是", "1", "true", "yes", "y"}), frozenset({"否", "0", "false", "no", "n"})
 _PRIVATE, _PUBLIC = (
     ("民间", "自筹（民营", "私人", "民营", "private"),
@@ -85,7 +78,7 @@ def read_list(path: Path, *, category: str = "", rejects: Path | None = None) ->
 
     Raises Malformed when no column names the project, NotFound and TooLarge as `open_table` does.
     """
-    table = open_table(path)
+    table = open_table(path, lambda names: any(name in names for name in COLUMNS["name"]))
     found: list[Listed] = []
     read = rejected = 0
     try:
@@ -117,7 +110,7 @@ def _item(row: Row, category: str) -> Approved:
     name = said.get("name", "")
     if not name:
         raise Rejected("the project has no name", field="项目名称", zh="缺少项目名称")
-    kind = _CATEGORY.get(said.get("category", ""), said.get("category", "")) or category
+    kind = CATEGORY_WORDS.get(said.get("category", ""), said.get("category", "")) or category
     if kind not in CATEGORIES:
         raise Rejected(
             f"unknown category {kind!r}",

@@ -23,6 +23,7 @@ SOURCES = {
     "jianyu": "剑鱼标讯",
     "landchina": "中国土地市场网",
     "local": "本节点",
+    "ocds": "OCDS 开放合约数据",
     "property-cq": "重庆联合产权交易所",
     "property-zj": "浙江产权交易所",
     "registry": "企业登记数据（公开副本）",
@@ -31,6 +32,15 @@ SOURCES = {
 }
 # Sources whose credit codes were looked up by name and are not part of the notice.
 _JOINED = frozenset({"ggzy.gov.cn", "jianyu", "property-cq", "property-zj", "yichang"})
+CATEGORY_WORDS = {
+    "工程": "工程建设",
+    "建设工程": "工程建设",
+    "采购": "政府采购",
+    "土地": "土地使用权",
+    "矿业": "矿业权",
+    "产权": "国有产权",
+} | {name: name for name in CATEGORIES}
+"""Shorter names that offices use."""
 _TRUE = frozenset({"1", "true", "yes", "y", "是"})
 _FLAG_TEXT = 60
 # A column that holds sums and percentages alike: `98.90` is no price of a building, so a number below is not believed.
@@ -87,8 +97,8 @@ class Facts:
         return self.text("made_up").lower() in _TRUE
 
     def category(self, default: str) -> str:
-        category = self.text("category") or default
-        return category if category in CATEGORIES else "其他"
+        category = self.text("category")
+        return CATEGORY_WORDS.get(category, "其他") if category else default
 
     def flag(self, field_name: str, code: str, text: str = "") -> None:
         self.flags.append(Flag(field_name, code, text if len(text) <= _FLAG_TEXT else ""))
@@ -124,6 +134,10 @@ class Facts:
         return found
 
     def amount(self, column: str, unit: str = "元", least: int = 0) -> Amount | None:
+        """A sum; what the heading says of its unit goes before `unit`, which is what our own column means."""
+        if column in self.row.units:
+            unit = self.row.units[column]
+            least = 0 if unit else least
         return self.sum_of(self.text(column), column, unit, least)
 
     def sum_of(self, text: str, field_name: str, unit: str = "元", least: int = 0) -> Amount | None:

@@ -47,6 +47,25 @@ def members(text: str) -> Iterator[tuple[str, str]]:
             at = _after_space(text, at + 1)
 
 
+def items(text: str, at: int = 0) -> Iterator[tuple[Any, str]]:
+    """The items of the JSON array that begins at `at`, as (value, its very text). Raises ValueError on what is none."""
+    at = _after_space(text, at)
+    if text[at : at + 1] != "[":
+        raise ValueError("no array")
+    at = _after_space(text, at + 1)
+    while text[at : at + 1] != "]":
+        try:
+            value, end = _DECODER.raw_decode(text, at)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        yield value, text[at:end]
+        at = _after_space(text, end)
+        if text[at : at + 1] == ",":
+            at = _after_space(text, at + 1)
+        elif text[at : at + 1] != "]":
+            raise ValueError("an array that does not end")
+
+
 def _after_space(text: str, at: int) -> int:
     found = _SPACE.match(text, at)
     assert found is not None  # the pattern matches nothing as well
@@ -87,6 +106,7 @@ def _not_json(number: int, error: Exception) -> Rejected:
 
 class JsonlTable:
     columns: tuple[str, ...] | None = None
+    above: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")

@@ -15,6 +15,7 @@ from node.domain.legacy import Old
 from node.domain.record import Draft, Party
 from node.domain.trades import CATEGORIES, Trade, TradeCandidates, TradeListing, TradeNotice, TradeResult
 from node.errors import Malformed, Rejected
+from node.importing.columns import unit_above
 from node.importing.facts import Context, Facts
 from node.importing.kinds import IMPORT_KINDS, Adapter
 from node.importing.reading import open_table
@@ -54,13 +55,13 @@ class LegacyFile:
     """
 
     def __init__(self, path: Path, rejects: Path) -> None:
-        self._table = open_table(path)
+        self._table = open_table(path, lambda names: _fits(tuple(names), _adapters(path)))
         columns = self._table.columns
         self.expected = self._table.expected
         self.rejects: Path | None = None
         self.rejected = 0
         try:
-            self._adapters = _adapters(path)
+            self._adapters = _adapters(path, unit_above(self._table.above))
             if columns is not None and not _fits(columns, self._adapters):
                 raise _no_form(columns)
             self._back = RejectsFile(rejects, path, columns)
@@ -105,9 +106,9 @@ class LegacyFile:
         return _old(draft)
 
 
-def _adapters(path: Path) -> list[Adapter]:
+def _adapters(path: Path, unit: str = "") -> list[Adapter]:
     context = Context(file_name=path.name)
-    return [Adapter(IMPORT_KINDS[name], context) for name in _KINDS]
+    return [Adapter(IMPORT_KINDS[name], context, unit=unit) for name in _KINDS]
 
 
 def _fits(columns: tuple[str, ...], adapters: list[Adapter]) -> bool:

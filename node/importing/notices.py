@@ -6,7 +6,7 @@ from node.domain import divisions
 from node.domain.record import Draft, Party
 from node.domain.trades import TradeNotice
 from node.errors import Rejected
-from node.importing.facts import LEAST_YUAN, Context, Facts, Form
+from node.importing.facts import LEAST_YUAN, Context, Facts, Form, compose
 from node.importing.rows import Row
 
 _AWARD_STAGES = frozenset({"中标", "成交", "合同", "结果变更", "中标公告", "交易结果公示", "采购合同"})
@@ -22,8 +22,10 @@ def _winners(facts: Facts, text: str, column: str, stage: str, uscc_column: str 
 def procurement(row: Row, context: Context) -> Draft:
     """A procurement notice as a bid search lists it: no project code, no address, amounts as bare numbers of yuan."""
     facts = Facts(row, context)
-    number = facts.need("记录编号", "record_id")
-    title = facts.need("标题", "title")
+    title = facts.need("标题", "title", "project_name")
+    number = facts.text("record_id")
+    if not number:  # a list by project: each stage of it is a notice
+        number = compose(facts.need("项目编号", "project_code"), facts.text("stage"))
     places = [facts.text(column) for column in ("region_name", "city", "district")]
     division = divisions.find(*places)
     if not division and any(places):
@@ -42,6 +44,7 @@ def procurement(row: Row, context: Context) -> Draft:
         stage=stage,
         title=title,
         project_code=facts.text("project_code"),
+        project_name=facts.text("project_name"),
         division=division,
         division_name="".join(places),
         owner=facts.party("buyer_name", "buyer_uscc"),
@@ -177,6 +180,7 @@ def mining(row: Row, context: Context) -> Draft:
 
 NOTICES = (
     Form("采购公告 procurement", frozenset({"record_id", "title", "publish_time"}), procurement),
+    Form("公告（按项目）notice by project", frozenset({"project_code", "project_name", "publish_time"}), procurement),
     Form("全国平台 national", frozenset({"record_id", "title", "platform"}), national, frozenset({"fields"})),
     Form("供地结果 land", frozenset({"电子监管号", "供地方式"}), land),
     Form("矿业权 mining", frozenset({"notice_no", "right_type", "project_name"}), mining),

@@ -1,4 +1,4 @@
-"""Open a file as clerks and sources give it: JSONL, CSV (UTF-8 or GB18030) or XLSX.
+"""Open a file as clerks and sources give it: JSONL, JSON, CSV (UTF-8 or GB18030; also by tabs) or XLSX.
 
 Columns that begin with `_` are ours (reject files add them) and are left out of the rows.
 """
@@ -10,28 +10,35 @@ from pathlib import Path
 from typing import Protocol
 
 from node.errors import Malformed, NotFound, TooLarge
+from node.importing.jsonfile import JsonTable
 from node.importing.jsonl import JsonlTable
 from node.importing.rows import MAX_FILE_BYTES, Row
-from node.importing.sheets import CsvTable, XlsxTable
+from node.importing.sheets import CsvTable, Fits, XlsxTable
+
+_TAKEN = ".xlsx, .csv, .tsv, .json and .jsonl are taken"
 
 
 class Table(Protocol):
-    """An open file: `columns` of a sheet (None for JSONL), `expected` rows for progress, and the rows once."""
+    """An open file: `columns` of a sheet (None for JSON), `expected` rows for progress, and the rows once.
+
+    `above` are the texts that stand over a sheet's header.
+    """
 
     columns: tuple[str, ...] | None
     expected: int
+    above: tuple[str, ...]
 
     def rows(self) -> Iterator[Row]: ...
 
     def close(self) -> None: ...
 
 
-def open_table(path: Path) -> Table:
-    """Open a file by the end of its name.
+def open_table(path: Path, fits: Fits | None = None) -> Table:
+    """Open a file by the end of its name. `fits` knows a sheet's header, which may then lie below a title.
 
     Raises:
         NotFound: there is no such file.
-        Malformed: it is none of the three formats, or its header is missing or ambiguous.
+        Malformed: it is none of these formats, or its header is missing or ambiguous.
         TooLarge: it is over the limit of this program.
     """
     if not path.is_file():
@@ -52,14 +59,17 @@ def open_table(path: Path) -> Table:
     match path.suffix.lower():
         case ".jsonl" | ".ndjson":
             return JsonlTable(path)
-        case ".csv":
-            return CsvTable(path)
+        case ".json":
+            return JsonTable(path)
+        case ".csv" | ".tsv" | ".txt":
+            return CsvTable(path, fits)
         case ".xlsx":
-            return XlsxTable(path)
+            return XlsxTable(path, fits)
         case other:
             raise Malformed(
-                f"cannot read files of type {other or 'without extension'}: .jsonl, .csv and .xlsx are taken",
-                zh=f"不能读取 {other or '无扩展名'} 文件，可用 .jsonl、.csv、.xlsx",
+                f"cannot read files of type {other or 'without extension'}: {_TAKEN}",
+                zh=f"不能读取 {other or '无扩展名'} 文件，可用 .xlsx、.csv、.tsv、.json、.jsonl"
+                + ("（.xls 是旧版 Excel 格式）" if other == ".xls" else ""),
                 advice_zh="请在电子表格软件中另存为 .xlsx 或 .csv 后重新导入。",
                 advice_en="Save it as .xlsx or .csv in the spreadsheet program and import it again.",
             )

@@ -97,14 +97,22 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-_WRITERS: dict[str, type[_Jsonl] | type[_Csv] | type[_Xlsx]] = {".csv": _Csv, ".xlsx": _Xlsx}
+_WRITERS: dict[str, type[_Jsonl] | type[_Csv] | type[_Xlsx]] = {
+    ".csv": _Csv,
+    ".tsv": _Csv,
+    ".txt": _Csv,
+    ".xlsx": _Xlsx,
+}
+_SUFFIX = {".json": ".jsonl", ".tsv": ".csv", ".txt": ".csv"}
+"""What rejected rows of other forms are written as."""
 
 
 def default_path(path: Path) -> Path:
     """Where rejects go when nobody says: `trades.csv` → `trades.rejects.csv` beside it, and that again into itself."""
     if path.stem.endswith(".rejects") and _is_ours(path):
         return path
-    return path.with_name(f"{path.stem}.rejects{path.suffix}")
+    suffix = path.suffix.lower()
+    return path.with_name(f"{path.stem}.rejects{_SUFFIX.get(suffix, path.suffix)}")
 
 
 class RejectsFile:

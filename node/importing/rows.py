@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from node.errors import Rejected
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_ROW_BYTES = 256 * 1024
-MAX_DEPTH = 6
+MAX_DEPTH = 12
 
 _FORMULA = "=+-@\t\r"
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
@@ -36,6 +37,8 @@ class Row:
         raw: the row as it was, to be written back unchanged when it is rejected.
         notes: (column, flag code) of what reading had to change.
         error: why the row could not be read at all.
+        units: column of sums -> the unit that its heading states, empty where it states none; for columns found by
+            their heading (`columns.py`) alone.
     """
 
     number: int
@@ -43,6 +46,7 @@ class Row:
     raw: Any = None
     notes: list[tuple[str, str]] = field(default_factory=list)
     error: Rejected | None = None
+    units: Mapping[str, str] = field(default_factory=dict)
 
 
 def clean(text: str) -> tuple[str, bool]:

@@ -12,6 +12,7 @@ from typing import Any
 from node.domain import dates
 from node.domain.record import Amendment, Draft, Outcome
 from node.errors import Malformed, Rejected
+from node.importing.columns import unit_above
 from node.importing.facts import Context
 from node.importing.kinds import Adapter, import_kind
 from node.importing.reading import Table, open_table
@@ -46,7 +47,7 @@ async def import_file(
     progress: Progress | None = None,
     batch: int = 500,
 ) -> Tally:
-    """Import one JSONL, CSV or XLSX file.
+    """Import one file.
 
     A batch is handed to `publish` in the order of the file and is one durable transaction of its own; an import that
     breaks off is simply run again, since rows that were published come back as unchanged.
@@ -72,7 +73,8 @@ async def import_file(
     day = (dates.iso(as_of) or "") if as_of else dates.day_in_name(path.name)
     context = Context(file_name=path.name, as_of=day, as_of_given=bool(as_of))
     adapter = Adapter(chosen, context)
-    table = await asyncio.to_thread(open_table, path)
+    table = await asyncio.to_thread(open_table, path, lambda names: adapter.form_of(names) is not None)
+    adapter = Adapter(chosen, context, unit=unit_above(table.above))
     try:
         with RejectsFile(rejects or default_path(path), path, table.columns) as back:
             rows = await asyncio.to_thread(_checked, table, adapter)

@@ -1,6 +1,7 @@
 """Sheets: CSV as UTF-8 (with or without BOM) or GB18030, and the first sheet of an XLSX workbook.
 
-The first row that is not empty is the header. Rows are numbered as a spreadsheet program numbers them.
+The header is the first of the first ten rows whose names fit what is read (`Fits`), since offices put titles above
+their tables; else the first row that is not empty. Rows are numbered as a spreadsheet program numbers them.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import codecs
 import csv
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,21 @@ MAX_WORKBOOK_BYTES = 64 * 1024 * 1024
 _EXACT = 10**15
 _SAVE_ZH = "请在电子表格软件中打开它，另存为“CSV UTF-8”或 .xlsx 后重新导入。"
 _SAVE_EN = "Open it in a spreadsheet program, save it as CSV UTF-8 or .xlsx, and import that."
+
+HEADER_ROWS = 10
+Fits = Callable[[Sequence[str]], bool]
+"""Whether names of columns are those of a table that is understood."""
+
+
+def _header_place(rows: Sequence[Iterable[Any]], fits: Fits | None) -> int:
+    """Which of the first rows is the header. Where none fits: the first, or the widest of those that were asked."""
+    named = [[name for cell in cells if (name := clean(cell_text(cell))[0])] for cells in rows]
+    if fits is not None:
+        found = next((place for place, names in enumerate(named) if fits(names)), None)
+        if found is None:
+            found = max(range(len(named)), key=lambda place: (len(named[place]), -place), default=0)
+        return found
+    return next((place for place, names in enumerate(named) if names), 0)
 
 
 class _Columns:
@@ -135,26 +152,43 @@ def _encoding_of(path: Path) -> tuple[str, int]:
 
 
 class CsvTable:
-    def __init__(self, path: Path) -> None:
+    """`above` are the texts of the rows over the header."""
+
+    def __init__(self, path: Path, fits: Fits | None = None) -> None:
         encoding, lines = _encoding_of(path)
         self._file = path.open(encoding=encoding, errors="replace", newline="")
         self.expected = max(lines - 1, 1)
-        self._reader = csv.reader(self._file)
         try:
+            self._reader = csv.reader(self._file, delimiter=self._delimiter())
             self._numbered = self._rows()
-            _, header = next(self._numbered, (0, None))
-            if isinstance(header, Rejected):
-                raise Malformed(
-                    "the header row is too long",
-                    zh="标题行过长",
-                    advice_zh="请核对第一行是否为列名，引号是否成对。",
-                    advice_en="The first row must hold the columns' names; quotation marks must be in pairs.",
-                )
-            self._columns = _Columns(header or ())
+            first: list[tuple[int, list[str]]] = []
+            for number, cells in islice(self._numbered, HEADER_ROWS if fits else 1):
+                if isinstance(cells, Rejected) and not first:
+                    raise Malformed(
+                        "the header row is too long",
+                        zh="标题行过长",
+                        advice_zh="请核对第一行是否为列名，引号是否成对。",
+                        advice_en="The first row must hold the columns' names; quotation marks must be in pairs.",
+                    )
+                first.append((number, cells if isinstance(cells, list) else []))
+                if isinstance(cells, Rejected):
+                    self._numbered = chain([(number, cells)], self._numbered)
+                    first.pop()
+                    break
+            place = _header_place([cells for _, cells in first], fits)
+            self._columns = _Columns(first[place][1] if first else ())
+            self.above = tuple(cell for _, cells in first[:place] for cell in cells if cell)
+            self._numbered = chain(first[place + 1 :], self._numbered)
         except Exception:
             self._file.close()
             raise
         self.columns: tuple[str, ...] | None = self._columns.names
+
+    def _delimiter(self) -> str:
+        """What divides the first rows: a comma, or else a tab or semicolon, as other programs write."""
+        head = "".join(islice(self._file, HEADER_ROWS))
+        self._file.seek(0)
+        return max(",\t;", key=lambda mark: (head.count(mark), mark == ","))
 
     def _rows(self) -> Iterator[tuple[int, list[str] | Rejected]]:
         number = 0
@@ -186,9 +220,13 @@ class CsvTable:
 
 
 class XlsxTable:
-    def __init__(self, path: Path) -> None:
+    """`above` are the texts of the rows over the header."""
+
+    def __init__(self, path: Path, fits: Fits | None = None) -> None:
         self._cells = _first_sheet(path)
-        self._header = next((place for place, cells in enumerate(self._cells) if any(c != "" for c in cells)), 0)
+        start = next((place for place, cells in enumerate(self._cells) if any(c != "" for c in cells)), 0)
+        self._header = start + _header_place(self._cells[start : start + HEADER_ROWS], fits)
+        self.above = tuple(cell_text(cell) for cells in self._cells[start : self._header] for cell in cells if cell)
         self._columns = _Columns(self._cells[self._header] if self._cells else ())
         self.columns: tuple[str, ...] | None = self._columns.names
         self.expected = max(len(self._cells) - self._header - 1, 1)

@@ -142,7 +142,10 @@ def listing(row: Row, context: Context) -> Draft:
     return facts.draft("trade.listing", number, body, facts.origin(id=number), as_of=published)
 
 
-RESULTS = (Form("中标结果 result", frozenset({"title", "winner_name"}), result),)
+RESULTS = (
+    Form("中标结果 result", frozenset({"title", "winner_name"}), result),
+    Form("中标结果（按项目）result by project", frozenset({"project_name", "winner_name"}), result),
+)
 CANDIDATES = (
     Form(
         "中标候选人 candidates", frozenset({"record_id", "title", "candidates"}), candidates, frozenset({"candidates"})

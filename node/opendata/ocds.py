@@ -17,7 +17,7 @@ from typing import Any
 from node.domain.acts import Act
 from node.domain.record import Document, Party
 from node.domain.trades import Trade, TradeCandidates, TradeListing, TradeNotice, TradeResult
-from node.opendata.acts import Told, of_act
+from node.opendata.acts import Told, of_act, withdrawn
 from node.opendata.parts import Json, document, moment, moment_ms, organisation, reference, value, without_empty
 
 KINDS = ("trade.result", "trade.candidates", "trade.notice", "trade.listing", "trade.act")
@@ -78,6 +78,8 @@ def release(said: Said, *, prefix: str, url: str) -> Json:
     if doc.source.url:
         papers.insert(0, document(f"{said.record_id}-source", "x_source", doc.source.name, doc.source.url))
     told = _TELL[said.kind](said, parties, papers)
+    if doc.status == "withdrawn" and isinstance(body, Act):
+        told = withdrawn(body, doc.reason, told, published, f"{said.record_id}-{said.version}")
     found: Json = {
         "ocid": ocid(said, prefix),
         "id": f"{said.record_id}-{said.version}",
@@ -92,7 +94,7 @@ def release(said: Said, *, prefix: str, url: str) -> Json:
         "awards": told.awards,
         "contracts": told.contracts,
     }
-    if doc.status == "withdrawn":
+    if doc.status == "withdrawn" and not isinstance(body, Act):
         found["tag"], found["tender"] = ["tenderCancellation"], (told.tender or {"id": identity(said)})
         found["tender"] |= {"status": "withdrawn", "description": doc.reason}
         found["awards"], found["contracts"] = [], []
@@ -185,7 +187,7 @@ def _listing(said: Said, parties: _Parties, papers: list[Json]) -> Told:
 
 
 def _act(said: Said, parties: _Parties, papers: list[Json]) -> Told:
-    return of_act(said.document.body, parties.add, papers)
+    return of_act(said.document.body, parties.add, papers, f"{said.record_id}-{said.version}")
 
 
 _TELL: dict[str, Callable[[Said, _Parties, list[Json]], Told]] = {

@@ -42,15 +42,25 @@ def head(*, url: str, publisher: str, made_ms: int) -> Json:
 def record(releases: list[Json]) -> Json:
     """A record: the releases of one `ocid`, in order of their date, and what they come to.
 
+    Those of one second stay in the order in which they are given, which is that of their log.
+
     >>> record([{"ocid": "x-1", "id": "1", "date": "2025-01-01T00:00:00Z", "tag": ["tender"]}])["ocid"]
     'x-1'
     """
-    ordered = sorted(releases, key=lambda each: (each["date"], each["id"]))
-    return {
-        "ocid": ordered[0]["ocid"],
-        "releases": ordered,
-        "compiledRelease": _merger().create_compiled_release(ordered),
-    }
+    ordered = sorted(releases, key=lambda each: each["date"])
+    compiled = _merger().create_compiled_release(ordered)
+    _all_roles(compiled, ordered)
+    return {"ocid": ordered[0]["ocid"], "releases": ordered, "compiledRelease": compiled}
+
+
+def _all_roles(compiled: Json, releases: list[Json]) -> None:
+    """A party keeps each role that any release gave it; merging alone would leave those of the last."""
+    roles: dict[str, dict[str, None]] = {}
+    for each in releases:
+        for party in each.get("parties", []):
+            roles.setdefault(party["id"], {}).update(dict.fromkeys(party["roles"]))
+    for party in compiled.get("parties", []):
+        party["roles"] = list(roles.get(party["id"], dict.fromkeys(party["roles"])))
 
 
 def releases(said: Iterable[Said], *, prefix: str, url: str) -> Iterator[Json]:

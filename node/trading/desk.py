@@ -482,7 +482,9 @@ class Desk:
         kept: dict[str, Any] = {}
         if rule.public:
             shown, kept = sections.split(engine.fields_of(package, rule, target), act.fields)
-        disclosed = msgspec.structs.replace(act, fields=shown, context=_context(rule, facts) if rule.public else {})
+        disclosed = msgspec.structs.replace(
+            act, fields=shown, context=_context(rule, act, facts) if rule.public else {}
+        )
         main = Document(key=act.key, body=disclosed, source=self._source, as_of=day_of(act.at), made_up=made_up)
         permission = "trade.register" if act.seq == 1 else "trade.act"
         kind = "trade.act" if rule.public else "trade.step"
@@ -605,14 +607,23 @@ def _amended(held: Trade, act: Act, rule: ActRule) -> ActRule | None:
     return None if target is None else held.package.act(target.act)
 
 
-TOLD = ("project_name", "owner", "agency", "invest_code", "legacy_number")
+TOLD = ("project_name", "owner", "agency", "method", "object", "invest_code", "legacy_number")
 """Facts of a trade that each of its public records repeats, so that it is found by them too."""
 
 
-def _context(rule: ActRule, facts: Mapping[str, Any]) -> dict[str, Any]:
+_OF_LOTS = ("number", "name", "section_code", "unified_code")
+"""What a public record tells of the lots that it is about; their estimates are no one's business before opening."""
+
+
+def _context(rule: ActRule, act: Act, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the record of a public act repeats of its trade, for a reader who has nothing else."""
     told = {name: facts[name] for name in TOLD if facts.get(name)}
-    return {"stage_name": rule.zh, **told}
+    lots = [
+        {name: row[name] for name in _OF_LOTS if row.get(name)}
+        for row in facts.get("lots") or []
+        if not act.lots or row.get("number") in act.lots
+    ]
+    return {"stage_name": rule.zh, **told, **({"lots": lots} if lots and "lots" not in act.fields else {})}
 
 
 def _disclosure(rule: ActRule | None) -> Disclosure:

@@ -18,7 +18,7 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from node.clock import Clock
-from node.domain import engine, legacy, sections
+from node.domain import engine, legacy, legacy_said, sections
 from node.domain.acts import Act
 from node.domain.calendar import day_of
 from node.domain.engine import Trade
@@ -47,12 +47,14 @@ OnReject = Callable[[T, Rejected], None]
 class Tally:
     """What became of a file's rows: `begun` trades are new, `moved` had come further, `unchanged` said nothing new.
 
+    `noted` are those about a trade that had come no further, with something that no row before had said of it.
     `doubtful` are those whose words for the stage are unknown here: they stand at the first stage, with the words kept.
     """
 
     read: int = 0
     begun: int = 0
     moved: int = 0
+    noted: int = 0
     unchanged: int = 0
     rejected: int = 0
     doubtful: int = 0
@@ -64,6 +66,7 @@ class _Plan:
 
     acts: list[Act] = field(default_factory=list)
     begun: bool = False
+    noted: bool = False
     doubtful: bool = False
 
 
@@ -173,23 +176,35 @@ class Migration:
         plan = _Plan(begun=trade is None, doubtful=not sure)
         if trade is None:
             trade = self._begin(plan, package, centre, key, old, held)
-        elif trade.facts.get("legacy_held") == HERE:
-            return self._of_switched(trade, stage)
-        if _further(package, stage, next(iter(trade.lots.values())).stage):
-            fields = {"stage_name": f"{centre.zh}：{old.stage}", "legacy_as_of": old.day}
-            fields = {name: value for name, value in fields.items() if value and (name[0] == "s" or len(value) == 10)}
-            act = self._act(trade, legacy.takeover(stage), fields, f"{trade.title}（{old.stage or stage}）")
-            self._require(trade, act)
-            plan.acts.append(act)
-            trade = engine.replay([*trade.acts, act], self._rules.book)
+            more: dict[str, Any] = {}
+        else:
+            more = legacy_said.news(old, trade)
+        further = _further(package, stage, next(iter(trade.lots.values())).stage)
+        if further and not plan.begun and trade.facts.get("legacy_held") == HERE:
+            self._not_switched(trade, stage)
+            further = False
+        if further:
+            trade = self._row(plan, trade, legacy.takeover(stage), centre, old, more)
+        elif more:
+            plan.noted = True
+            trade = self._row(plan, trade, legacy.NOTE, centre, old, more)
         known[key] = trade
         return plan
 
-    def _of_switched(self, trade: Trade, stage: str) -> _Plan:
-        """A row about a trade that goes on here: it may say again what was taken over, and nothing new."""
+    def _row(self, plan: _Plan, trade: Trade, name: str, centre: Centre, old: Old, more: Mapping[str, Any]) -> Trade:
+        """The act of a row about a trade that is known; gives the trade with it."""
+        day = {"legacy_as_of": old.day} if len(old.day) == 10 else {}
+        fields = {"stage_name": f"{centre.zh}：{old.stage}"[:400], **day, **more}
+        act = self._act(trade, name, fields, f"{trade.title}（{old.stage or trade.category}）")
+        self._require(trade, act)
+        plan.acts.append(act)
+        return engine.replay([*trade.acts, act], self._rules.book)
+
+    def _not_switched(self, trade: Trade, stage: str) -> None:
+        """Raises Rejected for a row that moves a trade which goes on here, unless it says again what was taken over."""
         reached = {each for lot in trade.lots.values() for each in lot.reached} | {trade.package.stages[0].id}
-        if stage in reached or not _further(trade.package, stage, next(iter(trade.lots.values())).stage):
-            return _Plan()
+        if stage in reached:
+            return
         raise Rejected(
             f"trade {trade.key} goes on here since the switch; the old system has moved it to {stage}",
             field="stage",
@@ -200,7 +215,7 @@ class Migration:
 
     def _begin(self, plan: _Plan, package: Package, centre: Centre, key: str, old: Old, held: str) -> Trade:
         """The registration. What the rules do not take of the old system's facts stays in its own words."""
-        fields = legacy.fields_of(old, package, centre, held)
+        fields = legacy_said.fields_of(old, package, centre, held)
         while True:
             act = Act(
                 trade=key,
@@ -226,7 +241,7 @@ class Migration:
             name = next((_top(fault.field) for fault in refusing if _may_leave(_top(fault.field), fields)), "")
             if not name:
                 break
-            fields = legacy.set_aside(fields, name)
+            fields = legacy_said.set_aside(fields, name)
         if refusing:
             raise ActRefused(refusing)
         plan.acts.append(act)
@@ -272,12 +287,14 @@ class Migration:
             assert error is not None or isinstance(plan, _Plan)
             fresh = any(each.state == "published" for each in done)
             begun = isinstance(plan, _Plan) and plan.begun and fresh
+            noted = isinstance(plan, _Plan) and plan.noted and fresh
             tally = replace(
                 tally,
                 read=tally.read + 1,
                 rejected=tally.rejected + (error is not None),
                 begun=tally.begun + (error is None and begun),
-                moved=tally.moved + (error is None and fresh and not begun),
+                moved=tally.moved + (error is None and fresh and not begun and not noted),
+                noted=tally.noted + (error is None and noted),
                 unchanged=tally.unchanged + (error is None and not fresh),
                 doubtful=tally.doubtful + (error is None and begun and isinstance(plan, _Plan) and plan.doubtful),
             )

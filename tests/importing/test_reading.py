@@ -127,7 +127,7 @@ def test_an_unclosed_quote_or_an_endless_line_costs_that_row_only(tmp_path: Path
 
 @pytest.mark.parametrize(
     "line",
-    ["", "nonsense", "[1]", '{"a": NaN}', '{"a": 1', "\ufffd", '{"a":' * 100_000, '{"a":' + "[" * 9 + "]" * 9 + "}"],
+    ["", "nonsense", "[1]", '{"a": NaN}', '{"a": 1', "\ufffd", '{"a":' * 100_000, '{"a":' + "[" * 13 + "]" * 13 + "}"],
 )
 def test_a_line_that_is_no_object_is_a_rejected_row(line: str) -> None:
     assert read_line(7, line).error is not None
@@ -170,7 +170,10 @@ def test_defused_cells_come_back(text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "error"),
     [
-        ("a.txt", b"a", Malformed),
+        ("a.pdf", b"a", Malformed),
+        ("a.json", b"{}", Malformed),
+        ("a.json", b"[{}", Malformed),
+        ("a.json", b'{"data": [{}, 3', Malformed),
         ("a", b"a", Malformed),
         ("a.xls", b"a", Malformed),
         ("a.xlsx", b"no workbook", Malformed),

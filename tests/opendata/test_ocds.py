@@ -132,6 +132,34 @@ def test_acts_by_what_they_disclose(name: str, disclosure: str, tag: str) -> Non
         assert found["contracts"][0]["awardID"] == f"{TRADE}-1-award"
 
 
+def test_a_withdrawn_act_cancels_what_it_told_and_not_the_trade() -> None:
+    fields = {"winners": [{"name": "乙", "uscc": ""}], "amount": 100}
+    found = made(act("result", "result", fields=fields), "trade.act", status="withdrawn", reason="笔误", version=2)
+    assert found["tag"] == ["awardCancellation"] and found["awards"][0]["status"] == "cancelled"
+    assert found["tender"]["amendments"][0]["rationale"] == "笔误" and "status" not in found["tender"]
+    notice = made(act(), "trade.act", status="withdrawn", reason="笔误", version=2)
+    assert notice["tag"] == ["tenderAmendment"] and notice["tender"]["status"] == "planned"
+    ended = made(act("terminated", "change"), "trade.act", status="withdrawn", reason="笔误", version=2)
+    assert ended["tender"]["status"] == "active"
+    signed = made(act("contract", "performance"), "trade.act", status="withdrawn", reason="笔误", version=2)
+    assert signed["tag"] == ["contractTermination"] and signed["contracts"][0]["status"] == "cancelled"
+
+
+def test_what_the_record_repeats_of_its_trade_is_told_too() -> None:
+    context = {
+        "owner": {"name": "甲"},
+        "method": "invited",
+        "object": "goods",
+        "lots": [{"number": "2", "name": "二包"}],
+    }
+    body = act(category="政府采购", context=context, lots=["2"], fields={"bid_deadline": NOW_MS, "ceiling": 5_00})
+    tender = made(body, "trade.act")["tender"]
+    assert (tender["procurementMethod"], tender["mainProcurementCategory"]) == ("selective", "goods")
+    assert tender["items"] == [{"id": "2", "description": "二包"}] and tender["value"]["amount"] == 5
+    sold = made(act(category="矿业权", fields={"start_price": 5_00}), "trade.act")["tender"]
+    assert sold["minValue"]["amount"] == 5 and "value" not in sold
+
+
 def test_identity_is_the_trade_then_the_project_then_the_record() -> None:
     assert identity(said(act(), "trade.act")) == TRADE
     assert identity(said(result(project_code="", section_code="渝 01"))) == identity(said(result(project_code="渝 01")))

@@ -13,8 +13,8 @@ from node.accounts.bindings import KIND
 from node.accounts.passwords import Cost
 from node.accounts.person import Person
 from node.domain.accounts import AccountBinding
-from node.domain.acts import Hand
 from node.domain.calendar import day_of
+from node.domain.hands import Hand
 from node.domain.record import Document, Draft, Source
 from node.publishing.publish import Publisher
 from node.running.timetable import dumper_of

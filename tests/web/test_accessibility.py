@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.web.console.test_walk import construction, dated
 from tests.web.console.walking import POSTS, Clerk
 from tests.web.mine.parties import AGE, FIRM, OWNER, RIVAL, World
 from tests.web.persons import PASSWORD, Clock, serving
+from tests.web.test_supervision import HOUSES, department
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AXE = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text("utf-8")
@@ -28,36 +29,82 @@ RUN = """async () => (await axe.run(document, {
   resultTypes: ["violations"],
 })).violations.map(each => ({id: each.id, impact: each.impact, help: each.help,
   where: each.nodes.slice(0, 5).map(node => node.html.slice(0, 200))}))"""
-PUBLIC = (
-    "/",
-    "/trades",
-    "/trades?min=x",
-    "/credit",
-    "/entities",
-    "/codes",
-    "/disclosures",
-    "/status",
-    "/verify-help",
-    "/services",
-    "/fees",
+# Every page of a centre's node, by its route: the addresses that are looked at, and as whom. `{…}` are facts of the
+# world below. A route that is in no list fails the test: a new page is looked at like the others.
+STRANGER: dict[str, list[str]] = {
+    "/": ["/"],
+    "/trades": ["/trades", "/trades?min=x", "/trades?words=nothing"],
+    "/trades/{trade}": ["/trades/{trade}", "/trades/{failed}"],
+    "/records/{record_id}": ["/records/{record}", "/records/{withdrawn}"],
+    "/projects/{code}": ["/projects/{code}"],
+    "/credit": ["/credit"],
+    "/entities": ["/entities"],
+    "/codes": ["/codes"],
+    "/disclosures": ["/disclosures"],
+    "/open-data": ["/open-data"],
+    "/rules": ["/rules"],
+    "/rules/{rule}": ["/rules/construction@1"],
+    "/rules/diff": ["/rules/diff?from=construction@1&to=construction@1"],
+    "/services": ["/services"],
+    "/fees": ["/fees"],
+    "/status": ["/status"],
+    "/verify-help": ["/verify-help"],
+    "/login": ["/login"],
+    "/register": ["/register"],
+}
+CLERK: dict[str, list[str]] = {
+    "/console": ["/console"],
+    "/console/trades": ["/console/trades", "/console/trades?division=x&state=late"],
+    "/console/trades/new": ["/console/trades/new"],
+    "/console/trades/new/{category}": ["/console/trades/new/construction", "/console/trades/new/property"],
+    "/console/trades/{key}": ["/console/trades/{trade}", "/console/trades/{failed}"],
+    "/console/trades/{key}/{act}": [
+        "/console/trades/{trade}/candidates",
+        "/console/trades/{trade}/result",
+        "/console/trades/{trade}/correction",
+        "/console/trades/{trade}/correction?corrects=2",
+        "/console/trades/{trade}/objection",
+        "/console/trades/{failed}/retender",
+    ],
+    "/console/trades/{key}/bids": ["/console/trades/{trade}/bids"],
+    "/console/trades/{key}/print/{seq}": ["/console/trades/{trade}/print/2"],
+    "/console/trades/{key}/withdraw/{seq}": ["/console/trades/{trade}/withdraw/5"],
+    "/console/drafts": ["/console/drafts"],
+    "/console/drafts/{id}": ["{draft}"],
+    "/console/venues": ["/console/venues"],
+    "/console/deposits": ["/console/deposits", "/console/deposits?trade={trade}"],
+    "/console/charges": ["/console/charges", "/console/charges?trade={trade}"],
+    "/console/charges/report": ["/console/charges/report"],
+    "/console/services": ["/console/services", "/console/services?state=late"],
+    "/console/sites": ["/console/sites"],
+    "/console/archive": ["/console/archive"],
+    "/console/bindings": ["/console/bindings"],
+    "/console/import": ["/console/import?form=construction/register"],
+    "/account": ["/account"],
+    "/routing": ["/routing"],
+}
+ADMINISTRATOR: dict[str, list[str]] = {
+    "/accounts": ["/accounts"],
+    "/console/failures": ["/console/failures"],
+    "/uplink": ["/uplink"],
+    "/quality": ["/quality"],
+    "/quality/measures": ["/quality/measures"],
+    "/quality/records": ["/quality/records?measure={measure}"],
+}
+DEPARTMENT: dict[str, dict[str, list[str]]] = {
+    "zhou": {
+        "/supervision": ["/supervision"],
+        "/supervision/trades/{trade}": ["/supervision/trades/{trade}"],
+        "/supervision/orders": ["/supervision/orders"],
+    },
+    "wu": {"/supervision/audit": ["/supervision/audit"]},
+}
+NO_PAGES = frozenset(
+    "/healthz /readyz /metrics /openapi.json /files/{sha256} /static/{name} /open-data/{file} /{name}.{format}"
+    " /trades.{format} /console/trades.{format} /console/import.xlsx /quality/records.csv"
+    " /supervision/audit.csv".split()
 )
-CONSOLE = (
-    "",
-    "/trades",
-    "/trades?division=x&state=late",
-    "/trades/new",
-    "/drafts",
-    "/venues",
-    "/deposits",
-    "/charges",
-    "/charges/report",
-    "/services",
-    "/services?state=late",
-    "/sites",
-    "/archive",
-    "/failures",
-    "/import?form=construction/register",
-)
+NO_PAGES_UNDER = ("/api/", "/tlog/", "/witness/", "/supervision")
 NARROW, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
@@ -102,30 +149,26 @@ async def faults(page: Page, address: str) -> list[str]:
     return [f"{address}: {each['id']}: {each['help']} {each['where']}" for each in found if each["impact"] in GRAVE]
 
 
-async def test_no_page_has_a_serious_fault(clerk: Clerk, browser: Browser) -> None:
-    trade = await half_way(clerk)
+async def test_no_page_has_a_serious_fault(clerk: Clerk, browser: Browser, tmp_path: Path) -> None:
+    world = await made(clerk)
+    routes = {each.resource.canonical for each in clerk.browser.client.app.router.routes() if each.method == "GET"}
+    pages = {each for each in routes - NO_PAGES if not each.startswith(NO_PAGES_UNDER)}
+    assert pages == {*STRANGER, *CLERK, *ADMINISTRATOR}, "every page is looked at: name it above"
     base = str(clerk.browser.client.make_url("")).rstrip("/")
-    found: list[str] = []
     stranger = await browser.new_page(viewport=WIDE)
     await stranger.set_content("<html lang=en><title>t</title><main><h1>h</h1><input></main>")
     assert "label" in str(await faults(stranger, "a page with a fault"))
-    for path in (*PUBLIC, f"/trades/{trade}", "/login", "/register", "/nowhere"):
-        await stranger.goto(base + path)
-        found += await faults(stranger, path)
-    page = await _logged_in(browser, base)
-    for path in (*CONSOLE, f"/trades/{trade}", f"/trades/{trade}/candidates", f"/trades/{trade}/print/2"):
-        await page.goto(f"{base}/console{path}")
-        found += await faults(page, f"/console{path}")
-    for path in (
-        f"/trades/{trade}/withdraw/5",
-        f"/deposits?trade={trade}",
-        f"/charges?trade={trade}",
-        f"/trades/{trade}/bids",
-    ):
-        await page.goto(f"{base}/console{path}")
-        found += await faults(page, f"/console{path}")
-    await page.goto(f"{base}/account")
-    found += await faults(page, "/account")
+    found = await looked_at(stranger, base, [*_of(STRANGER, world), "/nowhere"], missing={"/nowhere"})
+    found += await looked_at(await _logged_in(browser, base), base, _of(CLERK, world))
+    found += await looked_at(await _logged_in(browser, base, account="zhao.min"), base, _of(ADMINISTRATOR, world))
+    async with department(tmp_path / "s") as (_, client):
+        there = str(client.make_url("")).rstrip("/")
+        listed = {each.resource.canonical for each in client.app.router.routes() if each.method == "GET"}
+        named = {*DEPARTMENT["zhou"], *DEPARTMENT["wu"]}
+        assert {each for each in listed if each.startswith("/supervision")} - NO_PAGES == named, "name it above"
+        for account, lists in DEPARTMENT.items():
+            page = await _logged_in(browser, there, account=account, to="/supervision")
+            found += await looked_at(page, there, _of(lists, {"trade": HOUSES}))
     assert found == []
 
 
@@ -136,8 +179,7 @@ async def test_no_page_of_a_party_has_a_serious_fault_wide_or_narrow(clerk: Cler
         await world.party(login, role, org)
     await world.level()
     base = str(clerk.browser.client.make_url("")).rstrip("/")
-    page = await _logged_in(browser, base)
-    await page.goto(f"{base}/console/bindings")
+    page = await _logged_in(browser, base, to="/console/bindings")
     await page.fill("#i-account", "anan@500103")
     await page.press("#i-account", "Enter")
     assert await page.inner_text("h2 >> nth=0") == "账号自述"
@@ -148,7 +190,7 @@ async def test_no_page_of_a_party_has_a_serious_fault_wide_or_narrow(clerk: Cler
     found += await faults(page, "/console/bindings")
     for viewport in (WIDE, NARROW):
         for login in ("anan", "xiangmu", "xiehui"):
-            page = await _logged_in(browser, base, viewport, account=login)
+            page = await _logged_in(browser, base, viewport, account=login, to="/mine")
             for path in ("", "/bids", "/deposits", "/credit", f"/trades/{trade}"):
                 await page.goto(f"{base}/mine{path}")
                 found += await faults(page, f"/mine{path} of {login}")
@@ -168,6 +210,54 @@ async def test_no_page_of_a_party_has_a_serious_fault_wide_or_narrow(clerk: Cler
                 found += await faults(page, "a bid without a file")
             await page.context.clear_cookies()
     assert found == []
+
+
+def _of(lists: dict[str, list[str]], world: dict[str, str]) -> list[str]:
+    return [path.format(**world) for paths in lists.values() for path in paths]
+
+
+async def looked_at(page: Page, base: str, paths: list[str], missing: Iterable[str] = ()) -> list[str]:
+    """What is grave on pages, and what is wider than a telephone."""
+    found = []
+    for path in paths:
+        answer = await page.goto(base + path)
+        allowed = {404} if path in missing else {200, 400} if "=x" in path else {200}
+        assert answer is not None and answer.status in allowed, (path, answer and answer.status)
+        found += await faults(page, path)
+        await page.set_viewport_size(NARROW)
+        width = await page.evaluate("document.documentElement.scrollWidth")
+        if width > NARROW["width"]:
+            found.append(f"{path} is {width} wide on a screen of {NARROW['width']}")
+        await page.set_viewport_size(WIDE)
+    return found
+
+
+async def made(clerk: Clerk) -> dict[str, str]:
+    """A trade that was evaluated, one that failed, a withdrawn notice, a draft: what the addresses above name."""
+    trade = await half_way(clerk)
+    package = next(each for each in load_packaged().packages if each.id == "other")
+    failed = await clerk.register(package, project_name="示例采购", mandatory=False, owner_decision="业主决定")
+    for _ in range(2):
+        await clerk.act(failed, package, "notice", bid_deadline=clerk.moment(20))
+        await clerk.withdraw(failed, 2, "误发") if _ == 0 else None
+    await clerk.act(failed, package, "failed", reason="无人报名")
+    rule = next(each for each in load_packaged().packages if each.id == "construction").act("candidates")
+    assert rule is not None
+    held, records = await clerk.recorded(trade)
+    values = clerk.values(rule, held.facts, {"publicity_until": clerk.day(4)})
+    draft = await clerk.fill(f"/console/trades/{trade}/candidates", rule.fields, values)
+    await clerk.node.projector.run()
+    _, others = await clerk.recorded(failed)
+    record = next(each for each in records if each.act.act == "notice")
+    return {
+        "trade": trade,
+        "failed": failed,
+        "draft": draft,
+        "record": record.record_id.hex(),
+        "withdrawn": next(each for each in others if each.withdrawn).record_id.hex(),
+        "code": record.act.project_code,
+        "measure": "timeliness",
+    }
 
 
 async def test_a_form_leads_to_its_faults_and_to_its_preview(clerk: Clerk, browser: Browser) -> None:
@@ -195,11 +285,14 @@ async def test_a_form_leads_to_its_faults_and_to_its_preview(clerk: Clerk, brows
     assert await faults(page, "a preview") == []
 
 
-async def _logged_in(browser: Browser, base: str, viewport: Any = WIDE, account: str = "li.na") -> Page:
-    page = await browser.new_page(viewport=viewport)
-    await page.goto(f"{base}/login" + ("?next=/console" if account == "li.na" else ""))
+async def _logged_in(
+    browser: Browser, base: str, viewport: Any = WIDE, *, account: str = "li.na", to: str = "/console"
+) -> Page:
+    context = await browser.new_context(viewport=viewport)
+    page = await context.new_page()
+    await page.goto(f"{base}/login?next={to}")
     await page.fill("[name=account]", account)
     await page.fill("[name=password]", PASSWORD)
     await page.press("[name=password]", "Enter")
-    assert page.url == f"{base}/console" if account == "li.na" else f"{base}/mine"
+    assert page.url == f"{base}{to}"
     return page

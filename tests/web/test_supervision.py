@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,12 @@ def registration(trade: str, sector: str, title: str) -> Draft:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with department(tmp_path) as made:
+        yield made
+
+
+@asynccontextmanager
+async def department(tmp_path: Path) -> AsyncIterator[World]:
     """A department's node with a log of east's beside its own, as if it had been pulled."""
     clock = Clock()
     made = provision.make_node(

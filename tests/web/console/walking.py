@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from typing import Any
 
@@ -124,19 +124,24 @@ class Clerk:
         return self.browser.last.headers.get("Location", "")
 
     async def fill(
-        self, path: str, rules: list[FieldRule], values: Mapping[str, Any], do: str = "preview", status: int = 303
+        self,
+        path: str,
+        rules: Sequence[FieldRule],
+        values: Mapping[str, Any],
+        do: str = "preview",
+        status: int = 303,
+        lots: Sequence[str] | None = None,
     ) -> str:
-        """The form of a page, filled in over what it already holds, and sent."""
+        """The form of a page, filled in over what it holds, and sent; `lots` are those ticked, None as shown."""
         shown = FormPage(await self.get(path)).fields
-        typed = {f"f.{name}": text for name, text in forms.fill(rules, values).items()}
+        typed = [(f"f.{name}", text) for name, text in forms.fill(rules, values).items()]
         # What was there for a field that is typed anew goes, all its lines too.
-        gone = tuple(f"f.{name}" for name in values)
-        kept = [
-            (name, text)
-            for name, text in shown
-            if name not in typed and name != "do" and not name.startswith(tuple(f"{each}." for each in gone))
-        ]
-        return await self.send(path, [*kept, *typed.items(), ("do", do)], status)
+        gone = {"do", *(f"f.{name}" for name in values), *(name for name, _ in typed)}
+        lines = tuple(f"f.{name}." for name in values)
+        kept = [(name, text) for name, text in shown if name not in gone and not name.startswith(lines)]
+        if lots is not None:
+            kept = [each for each in kept if each[0] != "lots"] + [("lots", number) for number in lots]
+        return await self.send(path, [*kept, *typed, ("do", do)], status)
 
     async def publish(self, draft: str) -> str:
         """From the preview to the record; gives the trade's page."""
@@ -153,24 +158,53 @@ class Clerk:
         assert found, page
         return found[1]
 
-    async def act(self, trade: str, package: Package, act: str, **fields: Any) -> None:
+    async def act(
+        self,
+        trade: str,
+        package: Package,
+        act: str,
+        *,
+        lots: Sequence[str] | None = None,
+        about: int = 0,
+        refused: bool = False,
+        **fields: Any,
+    ) -> list[str]:
+        """An act through its form and preview; `about` is the act that it answers or amends.
+
+        One that must be refused leaves the form with its faults, which are given.
+        """
         rule = package.act(act)
-        assert rule is not None
-        held = await self.facts(trade)
-        path = f"/console/trades/{trade}/{act}"
+        assert rule is not None, act
+        found, _ = await self.recorded(trade)
+        target = found.act(about) if about and rule.amends else None
+        known = engine.fields_of(package, rule, package.act(target.act) if target else None)
+        path = f"/console/trades/{trade}/{act}" + (f"?corrects={about}" if about else "")
         shown = {
             name.split(".")[1] for name, text in FormPage(await self.get(path)).fields if name[:2] == "f." and text
         }
         values = {
-            name: each for name, each in self.values(rule, held, fields).items() if name in fields or name not in shown
+            name: each
+            for name, each in self.values(known, found.facts, fields).items()
+            if name in fields or name not in shown
         }
-        page = await self.publish(await self.fill(path, rule.fields, values))
+        draft = await self.fill(path, known, values, status=400 if refused else 303, lots=lots)
+        if refused:
+            return problems(self.page)
+        page = await self.publish(draft)
         assert page == f"/console/trades/{trade}?done=published"
+        return []
 
-    def values(self, rule: ActRule, facts: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    async def withdraw(self, trade: str, seq: int, reason: str) -> None:
+        path = f"/console/trades/{trade}/withdraw/{seq}"
+        token = FormPage(await self.get(path)).fields[:1]
+        await self.send(path, [*token, ("reason", reason)])
+
+    def values(
+        self, rules: ActRule | Sequence[FieldRule], facts: Mapping[str, Any], given: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """What is asked for, where nothing is given."""
         found = dict(given)
-        for field in rule.fields:
+        for field in rules.fields if isinstance(rules, ActRule) else rules:
             if field.required and field.name not in found and engine.holds(field.when, {**facts, **found}):
                 found[field.name] = value(field, self.clock())
         return found
