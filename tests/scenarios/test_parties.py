@@ -18,7 +18,7 @@ from node.domain.hands import Hand
 from node.domain.record import Document, Draft, Source
 from node.publishing.publish import Publisher
 from node.running.timetable import dumper_of
-from tests.scenarios.test_trades import ANNA, BORIS, registration
+from tests.scenarios.test_trades import ANNA, registration
 from tests.web.mine.parties import AGE, FIRM, OWNER, RIVAL, Member, numbers
 from tests.web.persons import PASSWORD
 
@@ -95,7 +95,7 @@ async def test_a_bidder_of_one_district_sees_its_trades_at_another_and_at_the_hu
         assert "示例道路工程" in await (await at(node, owner)).page(f"/mine/trades/{trade}")
         await (await at(node, account)).page(f"/mine/trades/{trade}", 404)
     more = {"bid_deadline": clock() + 25 * 86_400_000, "security_asked": False}
-    await desk.act(ANNA, trade, "notice", fields=notice | more, second=BORIS.account)
+    await desk.act(ANNA, trade, "notice", fields=notice | more)
     await settle(cheap)
 
     bidder = await at(east, account)
@@ -114,7 +114,7 @@ async def test_a_bidder_of_one_district_sees_its_trades_at_another_and_at_the_hu
     clock.forward(hours=26 * 24)
     both = (("甲公司", FIRM), ("乙公司", RIVAL))
     bids = [{"party": {"name": name, "uscc": org}, "received_at": clock()} for name, org in both]
-    await desk.act(ANNA, trade, "bids_received", fields={"bidders": 2, "bids": bids}, second=BORIS.account)
+    await desk.act(ANNA, trade, "bids_received", fields={"bidders": 2, "bids": bids})
     await settle(cheap)
     for node in (east, west, hub):
         assert "示例道路工程" in await (await at(node, account)).page("/mine")
