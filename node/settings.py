@@ -149,7 +149,7 @@ class Settings(BaseModel):
     max_acts_per_hour: int = Field(default=60, gt=0)
     max_party_acts_per_hour: int = Field(default=2000, gt=0)
     max_registrations_per_day: int = Field(default=300, ge=0)
-    max_registrations_per_address: int = Field(default=20, ge=0)
+    max_registrations_per_address: int = Field(default=20, gt=0)
     max_account_changes_per_day: int = Field(default=20, gt=0)
     max_party_changes_per_day: int = Field(default=1000, gt=0)
     max_form_bytes: int = Field(default=1 << 20, gt=0)

@@ -10,7 +10,7 @@ import ipaddress
 from sqlalchemy import Connection, delete, select
 
 from node.domain.calendar import day_of
-from node.errors import RateLimited
+from node.errors import RateLimited, Refused
 from node.store.tables import table
 from node.store.tables_accounts import AccountBound
 from node.store.upsert import insert_or_replace
@@ -32,14 +32,21 @@ class DailyLimit(RateLimited):
 
 
 def registered(conn: Connection, address: str, now_ms: int, *, each: int, all_: int) -> None:
-    """Count a party that registers itself. Raises DailyLimit: for its address, or for the whole node."""
+    """Count a party that registers itself. Raises DailyLimit: for its address, or for the whole node; Refused."""
     require_room(conn, address, now_ms, each=each, all_=all_)
     for key in _keys(address):
         _add(conn, key, now_ms)
 
 
 def require_room(conn: Connection, address: str, now_ms: int, *, each: int, all_: int) -> None:
-    """Raise DailyLimit where `registered` would."""
+    """Raise DailyLimit where `registered` would; Refused where nobody may register (`all_` 0)."""
+    if not all_:
+        raise Refused(
+            "registration is closed at this node",
+            zh="本中心未开放网上注册",
+            advice_zh="请到中心窗口由工作人员代为建立账号，或到其他交易中心注册（各中心通用）。",
+            advice_en="Have the staff make the account at the counter, or register at another centre.",
+        )
     for key in _keys(address):
         most = all_ if key == REGISTER else each
         if _number(conn, key, now_ms) >= most:

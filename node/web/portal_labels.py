@@ -104,6 +104,8 @@ LABELS: dict[str, Pair] = {
     "sector": ("行业", "Sector"),
     "expires_on": ("有效期至", "Good until"),
     "basis": ("依据", "Legal basis"),
+    "entries": ("操作", "Acts"),
+    "counts": ("只计数的操作", "Counted only"),
     "address": ("地址", "Address"),
     # further fields that sources name in English
     "qualification_cert": ("资质证书", "Qualification certificate"),

@@ -2,7 +2,7 @@
 
     who = await session.need(request, "trade.register")     # a Person, or the log-in page, or NotAllowed
     fields = await session.form(request)                    # the POSTed form, with its CSRF token checked
-    hand = who.sign(digest, "trade.register")               # node.domain.acts.Hand
+    hand = who.sign(stated, "trade.register")               # node.domain.hands.Hand
 
 Every page with a form that POSTs has `<input type="hidden" name="csrf" value="{{ csrf }}">`; templates also get
 `person` (or None). The cookie holds a random token and nothing else; what it means is in the database, so any worker

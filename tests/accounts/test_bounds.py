@@ -103,9 +103,18 @@ async def test_the_page_says_what_to_do_in_both_languages(world: World) -> None:
     browser = Browser(client)
     status, page = await browser.post("/register", fields)
     assert status == 429 and "已达上限" in page and "窗口" in page and 'value="zhao"' in page
+    assert browser.last is not None and 0 < int(browser.last.headers["Retry-After"]) <= 86_400
     await browser.get("/register?lang=en")
     status, page = await browser.post("/register", fields)
     assert status == 429 and "which is the limit" in page and "Try again tomorrow" in page
+
+
+async def test_a_node_may_close_registration(tmp_path: Path) -> None:
+    async with serving(tmp_path / "n", Clock(), settings={"max_registrations_per_day": 0}) as (node, client):
+        fields = {**FIRM, "login": "zhao", "password": PASSWORD, "again": PASSWORD}
+        status, page = await Browser(client).post("/register", fields)
+        assert status == 422 and "未开放网上注册" in page and "窗口" in page
+        await node.accounts.add("counter", "某公司", ["bidder"], PASSWORD)
 
 
 @pytest.mark.parametrize(

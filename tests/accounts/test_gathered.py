@@ -7,22 +7,25 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import func, select, text
 
+from node import provision
 from node.accounts import gathered, hands, trail
 from node.accounts.audit import Audit
 from node.accounts.gathered import Limits
 from node.accounts.trail import Filter
-from node.app import Node
+from node.app import Node, build
 from node.domain.accounts import AuditAct, AuditBatch, AuditEntry
 from node.domain.hands import Hand
 from node.domain.powers import refusal
 from node.errors import Conflict
 from node.store import logs, payloads
+from node.store.db import Store
 from node.store.tables import RecordView, table
 from node.store.tables_accounts import AuditHour
 from node.wire.document import decode
-from tests.web.persons import PASSWORD, Clock, serving
+from tests.web.persons import CHEAP, PASSWORD, Clock, made_node, serving
 
 World = tuple[Node, Clock]
 NAME = "wang.fang@500103"
@@ -235,3 +238,21 @@ async def test_the_record_says_nothing_to_the_public(world: World) -> None:
         lambda conn: conn.execute(select(view.c.title).where(view.c.kind == "audit.batch")).scalar_one()
     )
     assert title == "操作留痕汇总"
+
+
+async def test_a_node_that_stops_records_what_waits(tmp_path: Path) -> None:
+    made = made_node(tmp_path / "n")
+    node = Node(made.settings, clock=Clock(), password_cost=CHEAP)
+    signer = provision.keyring.policy_signer(made.settings.keys, made.settings.name, create=True)
+    async with TestClient(TestServer(build(node))):
+        await node.trusted.adopt([provision.first_policy("ggzy.example/cq", signer, [made], {})])
+        await node.accounts.add("wang.fang", "王芳", ["acceptance"], PASSWORD)
+        await node.accounts.log_in("wang.fang", PASSWORD)
+        before = await size(node)
+    store = Store(made.settings.database)
+    try:
+        waiting = store.read_now(lambda conn: conn.execute(text("select count(*) from audit_waiting")).scalar())
+        found = store.read_now(lambda conn: logs.find(conn, made.settings.origin))
+    finally:
+        store.close()
+    assert waiting == 0 and found is not None and found.stored_size == before + 1

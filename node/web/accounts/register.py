@@ -8,7 +8,7 @@ from aiohttp import web
 
 from node.domain import posts
 from node.domain.identifiers import check_uscc
-from node.errors import NodeError, Rejected
+from node.errors import NodeError, Overloaded, Rejected
 from node.web import pages, session
 from node.web.accounts.shown import Shown
 from node.web.keys import ACCOUNTS, REGISTER_LIMITS, SETTINGS
@@ -51,7 +51,10 @@ async def register(request: web.Request) -> web.Response:
         )
     except NodeError as error:
         form.refuse(error)
-        return _page(request, form, roles, status_of(error))
+        response = _page(request, form, roles, status_of(error))
+        if isinstance(error, Overloaded):
+            response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
     return web.Response(status=303, headers={"Location": f"/login?made={quote(account)}&account={quote(account)}"})
 
 

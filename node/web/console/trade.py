@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
+from sqlalchemy import Connection
 
+from node.accounts import hands
 from node.domain import medium, retention
 from node.errors import ActRefused, NotFound, Rejected
 from node.trading import loading
-from node.web import session
+from node.trading.loading import Recorded
+from node.web import hands_shown, session
 from node.web.console import archive, beside, loaded, shell, shown_trade
 from node.web.console.inputs import Note, one_line
 from node.web.console.loaded import KEY
 from node.web.disclosures import values
-from node.web.keys import AUDIT, SETTINGS
+from node.web.keys import AUDIT, SETTINGS, STORE
+from node.web.portal_text import Pair
 
 routes = web.RouteTableDef()
 
@@ -38,6 +43,7 @@ async def one(request: web.Request) -> web.Response:
         clocks=shown_trade.clocks(trade, now_ms=now, calendar=days),
         disclosures=shown_trade.disclosures(trade, now_ms=now, calendar=days),
         acts=shown_trade.acts(trade, records, who),
+        signed=await _signed(request, records),
         supervisor=shown_trade.supervisor(trade),
         kept=list(retention.retentions(trade, days)),
         kept_states=archive.STATES,
@@ -46,6 +52,21 @@ async def one(request: web.Request) -> web.Response:
         facts=values.fields(first.fields, {n: v for n, v in trade.facts.items() if "." not in n}),
         **await beside.of_trade(request, trade, who),
     )
+
+
+async def _signed(request: web.Request, records: Sequence[Recorded]) -> dict[int, tuple[Pair, str]]:
+    """Of each act that a person signed, by its number: what the signature is worth, and the class of its tag."""
+    node_of = hands_shown.node_of(request)
+
+    def read(conn: Connection) -> dict[int, tuple[Pair, str]]:
+        found = {}
+        for each in records:
+            worth = None if each.hand is None else hands.finding(conn, each.stated, each.hand, node_of)
+            if (words := hands_shown.shown(worth)) is not None and worth != "unsigned":
+                found[each.act.seq] = words
+        return found
+
+    return await request.app[STORE].read(read)
 
 
 @routes.get(f"/console/trades/{KEY}/withdraw/{{seq:[0-9]{{1,6}}}}")

@@ -251,7 +251,7 @@ async def test_what_changed_after_the_approval_is_not_published(tmp_path: Path) 
         mine = [("csrf", other.browser.token(await other.get(draft)))]
         await other.send(draft, [*mine, ("do", "approve")])
         # What was typed is changed beneath the approval, as nobody can by the pages.
-        change = "UPDATE work_draft SET content = replace(content, '某某', '别的')"
+        change = "UPDATE work_draft SET content = replace(content, '公告全文', '别的全文')"
         assert await node.store.write(lambda conn: conn.exec_driver_sql(change).rowcount)
         await clerk.send(draft, [*token, ("do", "publish")], 400)
         assert "复核通过的不一致" in clerk.page and "重新提交复核" in clerk.page and 'value="submit"' in clerk.page
