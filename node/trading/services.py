@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, insert, select, update
+from sqlalchemy import Connection, and_, case, delete, func, insert, select, update
 
 from node.domain.calendar import Calendar
 from node.domain.engine import Trade
@@ -176,6 +176,7 @@ def of_registration(conn: Connection, trade: Trade, promise: Promise | None, cal
     if not isinstance(asked, int) or isinstance(asked, bool) or not 0 <= asked <= first.at:
         return
     same = and_(_requests.c.service == REGISTER, _requests.c.subject == trade.key)
+    conn.execute(delete(_requests).where(same, _requests.c.asked_ms != asked))  # an amendment put it right
     if conn.execute(select(_requests.c.id).where(same)).first() is None:
         ask(
             conn,

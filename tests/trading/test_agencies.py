@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import insert
 
 from node.domain.barriers import AgencyBound
@@ -22,11 +23,12 @@ def state(number: int, agency: str, **more: object) -> dict[str, object]:
     return row | {"own": True, "ended": False, "void": False, "made_up": False} | more
 
 
-def test_one_that_has_most_is_marked_and_few_that_happen_to_agree_are_not():
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_one_that_has_most_is_marked_and_few_that_happen_to_agree_are_not(database):
     rows = [state(n, "甲代理") for n in range(9)] + [state(9, "乙代理")]
     rows += [state(n, "丙代理", category="政府采购") for n in range(10, 13)]
     rows += [state(20, ""), state(21, "丁", void=True), state(22, "丁", made_up=True), state(23, "丁", shown_done=0)]
-    with open_bench() as bench:
+    with open_bench(database) as bench:
         bench.store.write_now(lambda conn: conn.execute(insert(table(TradeState)), rows))
         found = bench.read(shares, BOUND)
     told = {each.agency: (each.trades, each.of, each.flagged) for each in found}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import pytest
 from sqlalchemy import insert
 
 from node.store.tables import table
@@ -19,8 +20,9 @@ def receipt(number: int, trade: str, payer: str, day: str, fen: int, *, paid: bo
     return texts | more | {"number": number, "day": day, "base_fen": 1_000_00, "total_fen": fen}
 
 
-async def test_sums_by_month_category_and_payer_with_their_trend():
-    with open_bench() as bench:
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+async def test_sums_by_month_category_and_payer_with_their_trend(database):
+    with open_bench(database) as bench:
         key = await bench.begin()
         rows = [
             receipt(1, key, "winner", "2026-01-05", 10_00),

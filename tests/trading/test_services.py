@@ -14,18 +14,33 @@ from node.errors import NotFound, Overtaken, Rejected
 from node.rules import load_services
 from node.trading import deposits, register, services, venues
 from tests.trading.bench import ANNA, DAY, few_rules, open_bench
-from tests.trading.test_working import HOUR, _with_bidding, do
+from tests.trading.test_working import HOUR, ON_BOTH, _with_bidding, do
 
 DAY_PROMISE = Promise("archive", "档案查询", "Look into a file", "档案", 1, "工作日", "list@1", "示例", True)
 
 
 @pytest.fixture
-def bench():
-    with open_bench() as made:
+def database() -> str:
+    """Where a test names none."""
+    return "sqlite"
+
+
+@pytest.fixture
+def bench(database):
+    with open_bench(database) as made:
         package = _with_bidding()
         applied = {"name": "applied_at", "zh": "申请收到时间", "en": "Received", "type": "moment"}
         first = {**package["acts"][0], "fields": [*package["acts"][0]["fields"], applied]}
-        rules = few_rules(parse({**package, "acts": [first, *package["acts"][1:]]}, "test"))
+        amendment = {
+            "id": "amendment",
+            "zh": "更正",
+            "en": "Amendment",
+            "takes": ["*"],
+            "per": "trade",
+            "public": False,
+        }
+        amendment |= {"again": True, "amends": ["*"]}
+        rules = few_rules(parse({**package, "acts": [first, *package["acts"][1:], amendment]}, "test"))
         made.rules._book, made.rules._stamp = rules.book, ""
         yield made
 
@@ -57,6 +72,7 @@ def test_a_published_list_takes_the_place_of_the_programs(bench):
     assert bench.rules.promises.keys() == {"register"} and bench.rules.promises["register"].verified
 
 
+@ON_BOTH
 def test_in_time_is_up_to_the_last_millisecond_and_late_one_after(bench):
     due = DAY_PROMISE.due_ms(bench.clock(), bench.rules.calendar)
     for number, done_ms in (("1", due), ("2", due + 1)):
@@ -95,6 +111,11 @@ async def test_a_registration_is_timed_from_its_application(bench):
     assert (row["trade"], row["asked_ms"], row["done_ms"]) == (done.trade, asked, bench.clock()) and row["late"]
     await bench.refresher.rebuild()
     assert len(listed(bench, "done", REGISTER)) == 1 and key != done.trade
+    late = {"applied_at": bench.clock() - HOUR}
+    amended = await bench.desk.act(ANNA, done.trade, "amendment", fields=late, corrects=1)
+    (row,) = listed(bench, "done", REGISTER)
+    assert row["asked_ms"] == late["applied_at"] and not row["late"], "an amendment put it right"
+    await bench.desk.withdraw(ANNA, done.trade, amended.seq, "误更正")
     await bench.desk.withdraw(ANNA, done.trade, 1, "误登记")
     assert listed(bench, "done", REGISTER) == [] and kept(bench, REGISTER).done == 0
 
@@ -120,6 +141,7 @@ async def test_a_room_that_is_booked_answers_the_request_for_it(bench):
     assert row["trade"] == key and not row["late"]
 
 
+@ON_BOTH
 async def test_a_refund_is_timed_from_the_start_of_its_clock_and_due_when_the_law_says(bench):
     key = await bench.begin()
     await bench.notice(key, fields={"bid_deadline": bench.clock() + 21 * DAY})

@@ -12,7 +12,7 @@ from node.store.tables_trading import Venue
 from node.trading import register, sites, venues
 from node.trading.register import Query
 from tests.trading.bench import open_bench
-from tests.trading.test_working import do
+from tests.trading.test_working import ON_BOTH, do
 
 
 def account(bench, name, realm="service"):
@@ -27,8 +27,9 @@ def close(bench, venue):
     bench.store.write_now(lambda conn: conn.execute(closed))
 
 
-async def test_trades_are_held_where_their_clerk_works_until_somebody_says_otherwise():
-    with open_bench() as bench:
+@ON_BOTH
+async def test_trades_are_held_where_their_clerk_works_until_somebody_says_otherwise(database):
+    with open_bench(database) as bench:
         here, there = (do(bench, venues.add_venue, name) for name in ("甲中心", "乙中心"))
         account(bench, "anna")
         now = bench.clock()
@@ -54,8 +55,9 @@ async def test_trades_are_held_where_their_clerk_works_until_somebody_says_other
         assert bench.read(sites.venue_of, first) is None and at(0) == {first, second}
 
 
-async def test_what_is_owed_can_be_asked_for_by_site():
-    with open_bench() as bench:
+@ON_BOTH
+async def test_what_is_owed_can_be_asked_for_by_site(database):
+    with open_bench(database) as bench:
         here = do(bench, venues.add_venue, "甲中心")
         first, second = await bench.begin("一"), await bench.begin("二")
         for key in (first, second):
