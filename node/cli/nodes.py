@@ -256,8 +256,8 @@ def failure(what: str, why: str) -> tuple[str, str]:
     from node.web.problems import Broken  # among all errors only once it is loaded
 
     code, _, detail = why.partition(": ")
-    errors: tuple[type[NodeError], ...] = (Broken, *all_errors())
-    known = next((cls for cls in errors if cls.code == code), None)
+    classes: list[type[NodeError]] = [Broken, *all_errors()]
+    known = next((cls for cls in classes if cls.code == code), None)
     step = _STEPS.get(what, what if what.startswith(_OUTSIDE) else f"日志 {what}")
     if known is None:
         return f"未完成：{step}（{why}）。系统会自动重试。", f"Not done: {what} ({why}). It is tried again by itself."

@@ -165,7 +165,13 @@ class World:
         settings = place.made.settings
         if place.above is not None:
             settings = settings.model_copy(update={"upstream_url": "http://above.invalid"})
-        node = Node(settings, clock=partial(self._clock, place), make_transport=lambda _session: self._line(place))
+        node = Node(
+            settings,
+            clock=partial(self._clock, place),
+            make_transport=lambda _session: self._line(place),
+            # Keys come from the seed, and another simulation of it may run on this machine.
+            machine_lock=False,
+        )
         node.store._writer = node.store._readers = Inline()
         node.publisher._random = self.chance.randbytes
         app = build(node, jobs=False)
