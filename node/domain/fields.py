@@ -52,7 +52,8 @@ def check_fields(
         value = values.get(rule.name)
         if value is None or value in ("", [], {}):
             if rule.required and holds(rule.when, facts):
-                yield Fault(path + rule.name, "required", f"请填写“{rule.zh}”", f"{rule.en} is required")
+                do = "选择" if rule.type in ("code", "flag") else "填写"
+                yield Fault(path + rule.name, "required", f"请{do}“{rule.zh}”", f"{rule.en} is required")
         else:
             yield from _value(rule, value, facts, tables, path + rule.name)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from node.domain.rulebook import Condition, FieldRule
 from node.web.console.inputs import SELECT_UP_TO, UNITS, Choice, Note, Wrong, read, show
@@ -32,6 +32,8 @@ PARTY = (
     FieldRule(name="uscc", zh="统一社会信用代码", en="Unified social credit code", max=18),
 )
 _REPEATED = frozenset({"rows", "parties"})
+
+_ISO: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?")
 
 
 @dataclass(slots=True)
@@ -68,6 +70,11 @@ class Input:
     @property
     def bad(self) -> bool:
         return any(note.severity == "refuse" for note in self.notes)
+
+    @property
+    def picked(self) -> bool:
+        """Whether a browser's date input can show the value; what it cannot is shown as it was typed."""
+        return not self.value or _ISO.fullmatch(self.value) is not None
 
     @property
     def focus(self) -> str:

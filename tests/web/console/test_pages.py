@@ -101,8 +101,25 @@ async def test_faults_stand_beside_their_fields_and_lines_come_and_go_without_sc
     assert any("统一社会信用代码不对" in each for each in said)
     assert 'aria-describedby="f-estimate-sum f-estimate-notes"' in clerk.page
     assert '<a href="#f-project_name">项目名称</a>' in clerk.page
+    assert "请选择“招标方式”" in clerk.page and "请填写“项目名称”" in clerk.page
     # What could not be read is not also called missing, and the project's name is asked for once.
     assert clerk.page.count("估算价”") == 0 and "请填写标题" not in clerk.page
+
+
+async def test_a_date_that_is_too_early_keeps_its_picker_and_one_that_is_none_is_shown(world: Any) -> None:
+    clerk = await world()
+    package = PACKAGES["construction"]
+    facts = {"approval_level": "district", "mandatory": True, "method": "open", "qualification": "post"}
+    trade = await clerk.register(package, project_name="示例项目", state_funds=True, **facts)
+    rule = package.act("notice")
+    given = {"doc_from": clerk.day(), "doc_until": clerk.day(1), "bid_deadline": clerk.moment(30)}
+    values = clerk.values(rule, {}, given)
+    await clerk.fill(f"/console/trades/{trade}/notice", rule.fields, values, status=400)
+    assert re.search(r'name="f.doc_until" value="[0-9-]{10}"[^>]*type="date"[^>]*aria-invalid="true"', clerk.page)
+    typed = [(name, "明天" if name == "f.doc_until" else text) for name, text in FormPage(clerk.page).fields]
+    await clerk.send(f"/console/trades/{trade}/notice", [*typed, ("do", "preview")], 400)
+    shown = re.search(r'<input[^>]*name="f.doc_until"[^>]*>', clerk.page)
+    assert shown and 'value="明天"' in shown[0] and "type=" not in shown[0]
 
 
 async def test_the_wrong_tier_is_refused_with_the_right_centre_and_handed_over(tmp_path: Path) -> None:
