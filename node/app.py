@@ -9,7 +9,7 @@ from functools import partial
 import aiohttp
 import structlog
 
-from node import keyring, tiers
+from node import keyring
 from node.accounts.audit import Audit
 from node.accounts.desk import Accounts
 from node.accounts.orders import Ordering
@@ -31,7 +31,7 @@ from node.routing.numbering import Numbering
 from node.routing.placing import Placing
 from node.routing.watch import Watch
 from node.rule_records import RuleRecords
-from node.rules import Rules, load_legacy
+from node.rules import Rules
 from node.running.application import build
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
@@ -135,12 +135,12 @@ class Node:
         self.rules = Rules.packaged()
         self.rule_records = RuleRecords(self.store, self.trusted, self.rules, clock)
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
-        self.placing = Placing(self.store, self.trusted, settings)
+        self.placing = Placing(self.store, self.trusted, settings, self.rules)
         self.quality = Quality(self.store, self.rules, self.trusted, yardstick.load(), clock, calm=self.pressure.calm)
         self.issuer = Issuer(
             self.store,
             settings,
-            tiers.code_table(),
+            lambda day: self.rules.by_day.numbers(day),
             clock,
             ask_hub=self._ask_hub if settings.unified_code_issuer == "hub" and settings.upstream_url else None,
         )
@@ -160,9 +160,9 @@ class Node:
             four_eyes=settings.four_eyes,
         )
         self.migration = Migration(
-            self.store, self.publisher, self.rules, load_legacy(), clock, self.projector.run, node=settings.name
+            self.store, self.publisher, self.rules, clock, self.projector.run, node=settings.name
         )
-        self.routing_watch = Watch(self.store, self.trusted, settings, clock)
+        self.routing_watch = Watch(self.store, self.trusted, settings, self.rules, clock)
         self._make_transport = make_transport or self._http
         self._session: aiohttp.ClientSession | None = None
         self._machine_lock = machine_lock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from node.domain.rulebook import Basis
-from node.errors import Malformed
+from node.domain.rulefaults import convert
 
 
 class Row(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
@@ -32,11 +32,8 @@ class DepartmentTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
 
 
 def table_from(values: object, source: str) -> DepartmentTable:
-    """The table from plain data. Raises Malformed, which names `source`."""
-    try:
-        return msgspec.convert(values, DepartmentTable)
-    except msgspec.ValidationError as error:
-        raise Malformed(f"{source}: {error}", zh=f"监督部门表 {source} 有误：{error}") from None
+    """The table from plain data. Raises Malformed, which names the row and `source`."""
+    return convert(values, DepartmentTable, source)
 
 
 def primary(table: DepartmentTable, category: str, sector: str, *, day: str) -> Row | None:

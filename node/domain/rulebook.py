@@ -273,13 +273,13 @@ class Rulebook:
     def of(self, category: str, day: str) -> Package | None:
         """The newest package of a category that is in force on an ISO day."""
         fits = [each for each in self.packages if each.category == category and each.in_force(day)]
-        return max(fits, key=lambda each: (each.effective_from, _natural(each.version)), default=None)
+        return max(fits, key=lambda each: (each.effective_from, natural(each.version)), default=None)
 
 
-def _natural(version: str) -> list[tuple[int, str]]:
+def natural(version: str) -> list[tuple[int, str]]:
     """A version for ordering: `10` comes after `9`.
 
-    >>> _natural("1.10") > _natural("1.9"), _natural("10") > _natural("9")
+    >>> natural("1.10") > natural("1.9"), natural("10") > natural("9")
     (True, True)
     """
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"[0-9]+|[^0-9]+", version)]

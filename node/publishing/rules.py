@@ -7,32 +7,40 @@ from typing import Any
 
 import msgspec
 
-from node.domain import rulecheck, ruletables
+from node.domain import rulecheck, tablecheck
 from node.domain.acts import Hand
 from node.domain.record import Amendment, Document, Source
 from node.domain.rulebook import Package
-from node.domain.rulefaults import malformed
+from node.domain.rulefaults import RuleFault, malformed
 from node.domain.ruletables import RuleTable
 from node.errors import Rejected
 
 Body = Package | RuleTable
+Packages = Mapping[str, Package]
 
 
 def kind_of(body: Body) -> str:
     return "rule.package" if isinstance(body, Package) else "rule.table"
 
 
-def require_sound(body: Body, source: str) -> None:
-    """Raise Malformed, with each row that is wrong, unless the rules make sense."""
-    found = rulecheck.faults(body) if isinstance(body, Package) else list(ruletables.faults(body))
-    if found:
+def faults(body: Body, packages: Packages | None = None) -> list[RuleFault]:
+    """Everything that is wrong with rules of the right shape. `packages` are those in force, by category."""
+    return rulecheck.faults(body) if isinstance(body, Package) else tablecheck.faults(body, packages)
+
+
+def require_sound(body: Body, source: str, packages: Packages | None = None) -> None:
+    """Raise RulesMalformed, with each row that is wrong, unless the rules make sense."""
+    if found := faults(body, packages):
         raise malformed(found, source)
 
 
-def draft(body: Body, publisher: str, *, today: str, hand: Hand | None = None) -> Amendment:
+def draft(
+    body: Body, publisher: str, *, today: str, hand: Hand | None = None, packages: Packages | None = None
+) -> Amendment:
     """A version about to be published. What was published under that name once is never another thing.
 
-    `today` is the day in Beijing: rules hold from a day that is not yet over, never back in time.
+    `packages` are those in force, by category: what templates name must be in them. `today` is the day in Beijing:
+    rules hold from a day that is not yet over, never back in time.
     """
 
     def apply(current: Document[Any] | None) -> Document[Any]:
@@ -54,7 +62,7 @@ def draft(body: Body, publisher: str, *, today: str, hand: Hand | None = None) -
                 advice_zh="请把 effective_from 改为今天或以后。",
                 advice_en="Set effective_from to today or later.",
             )
-        require_sound(body, body.name)
+        require_sound(body, body.name, packages)
         return Document(body.name, body, Source(publisher), as_of=body.effective_from)
 
     sections: Mapping[str, Any] = {} if hand is None else {"hand": hand}

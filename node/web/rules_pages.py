@@ -13,7 +13,7 @@ from node.domain.rulediff import diff
 from node.domain.ruletables import SORT_NAMES, RuleTable
 from node.errors import Malformed, NotFound
 from node.rule_records import Body, RuleRecords
-from node.web import pages
+from node.web import pages, rules_shown
 from node.web.keys import RULE_RECORDS, RULES
 from node.web.portal_text import Pair
 
@@ -96,8 +96,8 @@ def _line(records: RuleRecords, body: Body) -> dict[str, Any]:
         sort, unverified = "package", sum(not row.verified for row in rows)
         number = len(body.acts) + len(rows)
     else:
-        sort, number = body.sort, len(body.rows)
-        unverified = sum(not body.verified(row) for row in body.rows)
+        sort, number = body.sort, sum(map(len, body.parts().values()))
+        unverified = body.unverified()
     return {
         "body": body,
         "address": _address(body),
@@ -130,7 +130,8 @@ def _table(table: RuleTable) -> dict[str, Any]:
         {"row": row, "basis": table.basis(row), "verified": table.verified(row), "name": _pair(row.zh, row.en)}
         for row in table.rows[:MAX_ROWS]
     ]
-    return {"table": table, "rows": rows, "address": _address(table), "sort": SORT_NAMES[table.sort]}
+    shown = {"table": table, "rows": rows, "address": _address(table), "sort": SORT_NAMES[table.sort]}
+    return shown | ({"parts": rules_shown.parts(table, MAX_ROWS)} if table.content else {"parts": []})
 
 
 def _pair(zh: str, en: str) -> Pair:

@@ -7,9 +7,10 @@ import pytest
 from node.domain.departments import primary, table_from
 from node.domain.trades import CATEGORIES
 from node.errors import Malformed
-from node.tiers import department_table
+from node.rules import load_tables
 from node.web.supervision.scope import within
 
+TABLES = load_tables()
 DAY, AT_MS = "2025-11-25", 1_764_000_000_000
 
 
@@ -31,21 +32,23 @@ DAY, AT_MS = "2025-11-25", 1_764_000_000_000
     ],
 )  # fmt: skip
 def test_a_trade_has_one_supervising_department(category: str, sector: str, department: str) -> None:
-    row = primary(department_table(), category, sector, day=DAY)
+    row = primary(TABLES.departments(DAY), category, sector, day=DAY)
     assert row is not None and row.department == department and row.clause.startswith("R4")
 
 
 def test_the_open_category_has_none_and_categories_are_known() -> None:
-    assert primary(department_table(), "其他", "公路", day=DAY) is None
-    assert {each for row in department_table().rows for each in row.categories} <= set(CATEGORIES)
+    assert primary(TABLES.departments(DAY), "其他", "公路", day=DAY) is None
+    assert {each for row in TABLES.departments(DAY).rows for each in row.categories} <= set(CATEGORIES)
     with pytest.raises(Malformed, match=r"x\.toml"):
         table_from({"version": "1", "document": "", "row": [{"id": "a"}]}, "x.toml")
 
 
 def test_a_supervisors_scope_is_by_word_or_by_department() -> None:
-    assert within(frozenset({"公路"}), "工程建设", "公路", AT_MS)
-    assert within(frozenset({"交通"}), "工程建设", "公路", AT_MS)
-    assert within(frozenset({"工程建设"}), "工程建设", "", AT_MS) and within(frozenset(), "其他", "", AT_MS)
-    assert not within(frozenset({"水利"}), "工程建设", "公路", AT_MS)
-    assert not within(frozenset({"财政"}), "其他", "", AT_MS)
-    assert within(frozenset({"财政"}), "政府采购", "", 10**18), "a moment that is no day of ours breaks no page"
+    assert within(TABLES, frozenset({"公路"}), "工程建设", "公路", AT_MS)
+    assert within(TABLES, frozenset({"交通"}), "工程建设", "公路", AT_MS)
+    assert within(TABLES, frozenset({"工程建设"}), "工程建设", "", AT_MS) and within(
+        TABLES, frozenset(), "其他", "", AT_MS
+    )
+    assert not within(TABLES, frozenset({"水利"}), "工程建设", "公路", AT_MS)
+    assert not within(TABLES, frozenset({"财政"}), "其他", "", AT_MS)
+    assert within(TABLES, frozenset({"财政"}), "政府采购", "", 10**18), "a moment that is no day of ours breaks no page"

@@ -11,6 +11,7 @@ from node.domain.rulebook import Package
 from node.domain.ruletables import RuleTable, TableRow
 from node.publishing import rules as publishing
 from node.store.tables import Quarantine, table
+from tests import ruled
 
 SOURCE = Source("市公共资源交易中心")
 DAY_MS = 86_400_000
@@ -108,12 +109,13 @@ async def test_code_tables_templates_and_the_service_list_come_down(net: Net) ->
     codes = made("codes", TableRow(id="A01", zh="房屋建筑"), id="class")
     promise = TableRow(id="register", zh="项目进场登记", en="Registration", post="受理岗", value=1, unit="工作日")
     services = made("services", promise, id="service-list")
-    text = TableRow(id="notice", zh="招标公告", category="工程建设", act="notice", text="{{project_name}} 招标公告")
-    for each in (codes, services, made("templates", text, id="templates")):
+    texts = ruled.table("templates", {"template": [ruled.template("{project_name} 公告")]}, id="texts")
+    for each in (codes, services, texts):
         assert (await publish(hub, each)).state == "published"
     await net.settle()
     assert east.node.rules.tables["class"] == {"A01"}
-    assert [each.id for each in east.node.rule_records.tables()] == ["class", "service-list", "templates"]
+    held = {each.name for each in east.node.rule_records.tables()}
+    assert {"class@1", "service-list@1", "texts@2", "fees@2016-03-14"} <= held
     page = await east.page("/rules")
     assert "项目进场登记" in page and "1 工作日" in page and "受理岗" in page
-    assert "{{project_name}} 招标公告" in await east.page("/rules/templates@1")
+    assert "{project_name} 公告" in await east.page("/rules/texts@2")

@@ -14,7 +14,6 @@ from sqlalchemy import text
 
 from node.domain.acts import Hand
 from node.domain.calendar import Calendar
-from node.domain.fees import Tariff
 from node.domain.rulebook import Package, Rulebook, parse
 from node.projections.follow import Projector
 from node.publishing.publish import Publisher
@@ -232,7 +231,7 @@ ANNA, BORIS = Clerk("anna@east"), Clerk("boris@east")
 
 def few_rules(*packages: Package) -> Rules:
     """What `node/rules.py` gives, with one small package."""
-    return Rules(Rulebook(list(packages) or [parse(PACKAGE, "test")]), Calendar([], [], roll=False), Tariff([]))
+    return Rules(Rulebook(list(packages) or [parse(PACKAGE, "test")]), Calendar([], [], roll=False))
 
 
 class Bench:

@@ -12,8 +12,8 @@ from node.domain.calendar import Calendar
 from node.domain.engine import Owed, Trade
 from node.domain.folding import ALL
 from node.domain.rulebook import ActRule
+from node.domain.tablebook import TableBook
 from node.projections.acts import beijing_day
-from node.tiers import department_table
 from node.trading.loading import Recorded
 from node.web.console import shell
 from node.web.portal_text import Pair
@@ -149,13 +149,14 @@ def disclosures(trade: Trade, *, now_ms: int, calendar: Calendar) -> list[Row]:
     ]
 
 
-def supervisor(trade: Trade) -> tuple[Pair, Pair] | None:
+def supervisor(trade: Trade, held: TableBook) -> tuple[Pair, Pair] | None:
     """The department that supervises the trade, and the clause; None where no clause names one."""
     sector, first = trade.facts.get("sector", ""), trade.acts[0] if trade.acts else None
     if first is None:
         return None
-    table, known = department_table(), sector if isinstance(sector, str) else ""
-    row = departments.primary(table, trade.category, known, day=beijing_day(first.at))
+    known, day = sector if isinstance(sector, str) else "", beijing_day(first.at)
+    table = held.departments(day)
+    row = departments.primary(table, trade.category, known, day=day)
     if row is None:
         return None
     return (row.department, row.department_en), (f"{table.document} {row.clause}", row.clause_en)

@@ -37,7 +37,7 @@ async def one(request: web.Request) -> web.Response:
         clocks=shown_trade.clocks(trade, now_ms=now, calendar=days),
         disclosures=shown_trade.disclosures(trade, now_ms=now, calendar=days),
         acts=shown_trade.acts(trade, records, who),
-        supervisor=shown_trade.supervisor(trade),
+        supervisor=shown_trade.supervisor(trade, shell.desk(request).rules.by_day),
         facts=values.fields(first.fields, {n: v for n, v in trade.facts.items() if "." not in n}),
         **await beside.of_trade(request, trade, who),
     )

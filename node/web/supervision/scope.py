@@ -16,12 +16,12 @@ from sqlalchemy import Connection, and_, func, or_, select
 
 from node.accounts.person import Person
 from node.domain import departments
+from node.domain.tablebook import TableBook
 from node.projections.acts import beijing_day
 from node.settings import Settings
 from node.store import payloads
 from node.store.tables import Log, table
 from node.store.tables_trading import ActView
-from node.tiers import department_table
 from node.trading.loading import node_of
 from node.wire.document import decode
 
@@ -50,16 +50,17 @@ def sectors_of(person: Person, settings: Settings) -> frozenset[str]:
     return frozenset(person.sectors or settings.sectors)
 
 
-def within(sectors: frozenset[str], category: str, sector: str, at_ms: int) -> bool:
+def within(held: TableBook, sectors: frozenset[str], category: str, sector: str, at_ms: int) -> bool:
     """Whether a trade is in scope: by category, by its very sector, or by the department that supervises it."""
     if not sectors or category in sectors or sector in sectors:
         return True
-    row = departments.primary(department_table(), category, sector, day=beijing_day(at_ms))
+    day = beijing_day(at_ms)
+    row = departments.primary(held.departments(day), category, sector, day=day)
     return row is not None and row.department in sectors
 
 
 def trades(
-    conn: Connection, sectors: frozenset[str], before: tuple[int, int, int] | None
+    conn: Connection, held: TableBook, sectors: frozenset[str], before: tuple[int, int, int] | None
 ) -> tuple[list[Seen], tuple[int, int, int] | None]:
     """Trades of these sectors by registration, newest first, and the place to go on from."""
     statement = select(_acts, _log.c.origin).join(_log, _log.c.id == _acts.c.log_id).where(_acts.c.seq == 1)
@@ -78,7 +79,7 @@ def trades(
             return found, place
         place = (row["at_ms"], row["log_id"], row["idx"])
         sector = sector_of(conn, row)
-        if within(sectors, row["category"], sector, row["at_ms"]):
+        if within(held, sectors, row["category"], sector, row["at_ms"]):
             found.append(_seen(conn, row, sector))
     return found, place if len(rows) == LOOKED_AT else None
 
