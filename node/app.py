@@ -311,6 +311,11 @@ class Node:
         await self.rule_records.refresh()
         return await self.trades.run()
 
+    async def take_over_rules(self) -> int:
+        """Project what was published here, and take its rules over at once."""
+        await self.projector.run()
+        return await self.keep_trades()
+
     async def carry_files(self, *, reach: bool = True) -> Carried:
         """List the files that records list, and carry what is missing from and to the node above, if there is one.
 

@@ -141,6 +141,11 @@ class RuleRecords:
         taken = sorted(self.records, key=lambda each: not each.taken)
         return next((each for each in taken if each.name == name), None)
 
+    def withdrawn(self, body: Body) -> bool:
+        """Whether a version was taken back."""
+        record = self.of(body.name)
+        return record is not None and record.withdrawn
+
     def versions(self, rule: str) -> list[Body]:
         """All versions of a package or table that are held, oldest first."""
         packages: Iterable[Body] = (each for each in self._rules.book.packages if each.id == rule)

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from node.domain import legacy, rulebook, ruletables, tablecheck
+from node.domain import calendar, legacy, rulebook, ruletables, tablecheck
 from node.domain.calendar import Calendar
 from node.domain.rulebook import Package, Rulebook
 from node.domain.rulefaults import malformed
@@ -45,6 +45,54 @@ def load_tables(directory: Path | None = None) -> TableBook:
 def load_calendar(directory: Path | None = None) -> Calendar:
     """The program's calendar of holidays. Raises NotFound, Malformed."""
     return _calendar(directory or config_dir() / "rules")
+
+
+def read_text(text: str, source: str) -> Package | RuleTable:
+    """The rules that the text of a file holds: a table where it has a `sort`, else a package.
+
+    Raises Malformed, which names `source` and the line or row.
+    """
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Malformed(
+            f"{source}: {error}",
+            zh=f"{source} 无法解析：{error}",
+            advice_zh="请修改该处的书写；文件须为 UTF-8 的 TOML。",
+            advice_en="Correct that place; the file must be TOML in UTF-8.",
+        ) from None
+    return ruletables.parse(values, source) if "sort" in values else rulebook.parse(values, source)
+
+
+def holiday_table(
+    text: str, source: str, *, department: str, today: str, held: Sequence[Package | RuleTable]
+) -> RuleTable:
+    """The table of a notice of holidays: a file with `[[year]]` rows, in force from today on.
+
+    `held` are the versions that there are: each has a name of its own. Raises Malformed, naming the row.
+    """
+    try:
+        rows = tomllib.loads(text).get("year")
+    except tomllib.TOMLDecodeError as error:
+        raise Malformed(f"{source}: {error}", zh=f"{source} 无法解析：{error}") from None
+    typed = calendar.table_from({"year": rows if rows is not None else []}, source)
+    if faults := list(calendar.faults(typed)):
+        raise malformed(faults, source)
+    last, taken = str(max(each.year for each in typed.year)), {each.version for each in held}
+    names = (last, *(f"{last}-{number}" for number in range(2, len(taken) + 3)))
+    years = "、".join(str(each.year) for each in typed.year)
+    return RuleTable(
+        id="holidays",
+        version=next(each for each in names if each not in taken),
+        sort="holidays",
+        zh=f"{years} 年放假安排",
+        en=f"Holidays of {years}",
+        department=department,
+        effective_from=today,
+        legal_basis="；".join(each.legal_basis for each in typed.year),
+        tag=typed.year[0].tag,
+        content={"year": rows},
+    )
 
 
 class Rules:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,6 +20,8 @@ from node.domain.rulefaults import RuleFault, convert, is_day, malformed, repeat
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
+AHEAD_DAYS = 60
+"""So long before a year begins its notice is looked for: the State Council publishes it in November as a rule."""
 _ZONE_MS = 8 * HOUR_MS  # Beijing has no summer time since 1991
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -29,7 +31,7 @@ class Year(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     year: int
     legal_basis: str
-    tag: str
+    tag: Literal["S", "I", "K", "U"]
     off: list[str]
     work: list[str]
 
@@ -91,6 +93,12 @@ class Calendar:
         last = date.fromordinal(_number(due)).year
         first = date.fromordinal(_number(start)).year if unit == "工作日" else last
         return next((year for year in range(first, last + 1) if year not in self.years), 0)
+
+    def wanting(self, day: int | str) -> int:
+        """The first year from a day on to `AHEAD_DAYS` after it whose notice is not in the table; 0 where all are."""
+        first = _number(day)
+        years = (date.fromordinal(each).year for each in (first, first + AHEAD_DAYS))
+        return next((year for year in years if year not in self.years), 0)
 
     def add(self, start: int | str, count: int, unit: Unit) -> str:
         """The ISO day that is `count` of a unit after a day; hours need a moment and give its day.

@@ -270,6 +270,11 @@ class Rulebook:
         """The package that an act's `rules` names, or None when this node does not hold it."""
         return self._by_name.get(name)
 
+    def in_force(self, day: str) -> dict[str, Package]:
+        """The package that counts on an ISO day, by category."""
+        found = {category: self.of(category, day) for category in {each.category for each in self.packages}}
+        return {category: package for category, package in found.items() if package is not None}
+
     def of(self, category: str, day: str) -> Package | None:
         """The newest package of a category that is in force on an ISO day."""
         fits = [each for each in self.packages if each.category == category and each.in_force(day)]

@@ -8,7 +8,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from node.trading import register
-from node.web.console import failures, keeping, shell
+from node.web.console import failures, keeping, shell, shown_trade
 from node.web.keys import STORE
 
 routes = web.RouteTableDef()
@@ -18,7 +18,8 @@ SHOWN = 200
 @routes.get("/console")
 async def today(request: web.Request) -> web.Response:
     who = await shell.centre(request)
-    now, book = shell.now_ms(request), shell.desk(request).rules.book
+    now, rules = shell.now_ms(request), shell.desk(request).rules
+    book = rules.book
 
     def read(conn: Connection) -> dict[str, Any]:
         rows = register.todo(conn, now_ms=now, limit=SHOWN + 1)
@@ -30,6 +31,8 @@ async def today(request: web.Request) -> web.Response:
         rule = package.act(row["act"]) if package else None
         row["act_name"] = shell.act_name(package, row["act"])
         row["stage_name"] = shell.stage_name(package, row["stage"])
+        clock = next((each for each in package.clocks if each.id == row["clock"]), None) if package else None
+        row["estimated"] = shown_trade.estimated(rules.calendar, clock, row["started_ms"], row["due_ms"])
         row["mine"] = rule is not None and shell.may_do(who, rule)
         row["posts"] = shell.posts_of(rule) if rule else []
     mine, waiting = await keeping.lists(request, who) if who.may("draft.edit") else ([], [])
