@@ -18,6 +18,7 @@ from node.rule_records import Body, RuleRecords
 from node.web import pages, rules_shown
 from node.web.keys import RULE_RECORDS, RULES, SETTINGS
 from node.web.portal_text import Pair
+from node.web.rules_text import TEXT
 
 routes = web.RouteTableDef()
 PART_KEYS: Final[dict[str, str]] = {
@@ -30,6 +31,11 @@ PART_KEYS: Final[dict[str, str]] = {
     "rows": "rules_rows",
 }
 MAX_ROWS = 2000
+
+
+def part_name(part: str) -> Pair:
+    """What a part of a file is called, of a package or of a table."""
+    return TEXT[PART_KEYS[part]] if part in PART_KEYS else rules_shown.PARTS.get(part, (part, part))
 
 
 @routes.get("/rules")
@@ -62,7 +68,7 @@ async def compare(request: web.Request) -> web.Response:
     old, new = (records.find(_name(request.query.get(which, ""))) for which in ("from", "to"))
     if type(old) is not type(new):
         raise Malformed("a package and a table cannot be compared", zh="规则包与规则表不能比较", field="to")
-    changes = [{"change": each, "part": PART_KEYS[each.part]} for each in diff(old, new)]
+    changes = [{"change": each, "part": part_name(each.part)} for each in diff(old, new)]
     return pages.render(request, "rules/diff.html", old=old, new=new, changes=changes, address=_address)
 
 

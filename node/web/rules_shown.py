@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from node.domain.routing import FACTS, LEVELS, TIERS
 from node.domain.ruletables import RuleTable
 from node.web.portal_format import money, yuan
 from node.web.portal_text import Pair
@@ -102,7 +103,23 @@ def _row(part: str, number: int, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+VALUES: Final[dict[tuple[str, str], str]] = {
+    ("payer", "winner"): "成交人（中标人、受让人）",
+    ("payer", "owner"): "项目单位（招标人、采购人、出让人）",
+    ("sort", "per_deal"): "按宗分级",
+    ("sort", "value_added"): "增值收费",
+    ("tier", "city"): TIERS["city"][0],
+    ("tier", "district"): TIERS["district"][0],
+    ("tier", "any"): TIERS["any"][0],
+    **{("fact", name): pair[0] for name, pair in FACTS.items()},
+    **{("values", name): pair[0] for name, pair in LEVELS.items()},
+}
+"""Words of the tables that stand for Chinese ones; the rest stands as it is."""
+
+
 def _text(key: str, value: Any) -> str:
+    if isinstance(value, str) and (key, value) in VALUES:
+        return VALUES[key, value]
     if isinstance(value, bool):
         return "是" if value else "否"
     if key in _MONEY and isinstance(value, int):
@@ -110,7 +127,7 @@ def _text(key: str, value: Any) -> str:
     if key == "bands" and isinstance(value, list):
         return "；".join(map(_band, value))
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return "、".join(value)
+        return "、".join(VALUES.get((key, each), each) for each in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -273,6 +273,7 @@ async def test_deadlines_are_counted_anew_when_the_holidays_arrive(ruled_net: Ru
     assert (await publish(reform, arranged)).state == "published"
     await net.settle()
     assert await due() == ("2027-01-06", 0)
+    await hub.node.take_over_rules()
     assert not hub.node.rules.calendar.is_workday("2027-01-04")
     # What the notice of another year said is as it was.
     assert not east.node.rules.calendar.is_workday("2026-10-01")

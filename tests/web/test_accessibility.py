@@ -28,6 +28,7 @@ RUN = """async () => (await axe.run(document, {
 })).violations.map(each => ({id: each.id, impact: each.impact, help: each.help,
   where: each.nodes.slice(0, 5).map(node => node.html.slice(0, 200))}))"""
 PUBLIC = ("/", "/trades", "/trades?min=x", "/credit", "/entities", "/codes", "/disclosures", "/status", "/verify-help")
+RULES = ("", "/construction@1", "/fees@2016-03-14", "/holidays@2026", "/templates@1", "/diff?from=land@1&to=mining@1")
 CONSOLE = (
     "",
     "/trades",
@@ -111,6 +112,29 @@ async def test_no_page_has_a_serious_fault(clerk: Clerk, browser: Browser) -> No
     assert found == []
 
 
+async def test_pages_of_rules_and_their_drafts(clerk: Clerk, browser: Browser) -> None:
+    base = str(clerk.browser.client.make_url("")).rstrip("/")
+    found: list[str] = []
+    page = await browser.new_page(viewport=WIDE)
+    for path in RULES:
+        await page.goto(f"{base}/rules{path}")
+        found += await faults(page, f"/rules{path}")
+    for viewport in (WIDE, NARROW):
+        drafting = await _logged_in(browser, base, viewport, "zhao.min", "/rule-drafts")
+        found += await faults(drafting, "/rule-drafts")
+        await drafting.click("#own tr:has-text('catalogue@') button")
+        await drafting.fill("[name='r.row.3.threshold_fen']", "很多")
+        await drafting.click("button[value='rows']")
+        assert "处须改正" in await drafting.inner_text("#faults")
+        found += await faults(drafting, "a draft with faults")
+        await drafting.fill("[name='r.row.3.threshold_fen']", "500000000")
+        await drafting.click("button[value='rows']")
+        assert "500000000" in await drafting.inner_text("#changes")
+        found += await faults(drafting, "a draft")
+        assert await drafting.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+    assert found == []
+
+
 async def test_a_form_leads_to_its_faults_and_to_its_preview(clerk: Clerk, browser: Browser) -> None:
     """By keys alone: the summary has the focus, its link goes to the field; then the preview, on a narrow screen."""
     base = str(clerk.browser.client.make_url("")).rstrip("/")
@@ -136,11 +160,13 @@ async def test_a_form_leads_to_its_faults_and_to_its_preview(clerk: Clerk, brows
     assert await faults(page, "a preview") == []
 
 
-async def _logged_in(browser: Browser, base: str, viewport: Any = WIDE) -> Page:
+async def _logged_in(
+    browser: Browser, base: str, viewport: Any = WIDE, account: str = "li.na", to: str = "/console"
+) -> Page:
     page = await browser.new_page(viewport=viewport)
-    await page.goto(f"{base}/login?next=/console")
-    await page.fill("[name=account]", "li.na")
+    await page.goto(f"{base}/login?next={to}")
+    await page.fill("[name=account]", account)
     await page.fill("[name=password]", PASSWORD)
     await page.press("[name=password]", "Enter")
-    assert page.url == f"{base}/console"
+    assert page.url == f"{base}{to}"
     return page

@@ -15,7 +15,7 @@ from node.domain import ruletext
 from node.domain.calendar import day_of
 from node.domain.record import Amendment
 from node.domain.rulebook import Package
-from node.domain.rulefaults import RuleFault, RulesMalformed
+from node.domain.rulefaults import RuleFault, RulesMalformed, is_day
 from node.errors import Malformed, NodeError, NotAllowed
 from node.publishing import rules as publishing
 from node.rule_judging import Body
@@ -87,7 +87,7 @@ def read(request: web.Request, text: str) -> Read:
         return Read(values, None, [RuleFault(error.field or "", error.zh, error.detail)])
     records, today = request.app[RULE_RECORDS], day_of(request.app[CLOCK]())
     found = publishing.faults(body, request.app[RULES].book.in_force(today))
-    if body.effective_from < today:
+    if is_day(body.effective_from) and body.effective_from < today:
         zh = f"生效日早于今天（{today}），规则不溯及既往"
         found.append(RuleFault("effective_from", zh, f"it would hold back in time: today is {today}"))
     if any(each.name == body.name for each in records.versions(body.id)):

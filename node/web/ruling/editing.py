@@ -19,8 +19,7 @@ from node.web import pages, session
 from node.web.accounts.shown import Shown
 from node.web.keys import AUDIT, CLOCK, RULE_RECORDS, STORE
 from node.web.problems import status_of
-from node.web.rules_pages import PART_KEYS
-from node.web.rules_shown import PARTS
+from node.web.rules_pages import part_name
 from node.web.ruling import drafting, effects, grid, listing
 
 routes = web.RouteTableDef()
@@ -139,8 +138,7 @@ async def _page(request: web.Request, who: Person, draft: Draft, form: Shown, st
     shown: dict[str, Any] = {
         "head": grid.head(found.values) if found.values is not None else [],
         "lines": grid.lines(found.values) if found.values is not None else [],
-        "changes": [{"change": each, "part": PART_KEYS.get(each.part, "rules_rows")} for each in changes],
-        "parts": {name: pair for name, pair in PARTS.items()},
+        "changes": [{"change": each, "part": part_name(each.part)} for each in changes],
     }
     response = pages.render(
         request,
@@ -154,7 +152,7 @@ async def _page(request: web.Request, who: Person, draft: Draft, form: Shown, st
         before=before,
         effects=touches,
         tags=grid.TAGS,
-        part_keys=PART_KEYS,
+        part_name=part_name,
         mine=mine,
         second=second,
         may_edit=mine and draft.state != drafts.WAITING,

@@ -79,7 +79,7 @@ def lines(values: Mapping[str, Any]) -> list[Line]:
                 for name in fields
                 if name in row or name not in _ONLY_WHERE_GIVEN
             ]
-            unit = str(row.get("unit", "")) if "value" in row else "分" if "threshold_fen" in row else ""
+            unit = str(row.get("unit", "")) if "value" in row else ""
             unverified = str(row.get("tag", "S")) not in ("S", "I")
             found.append(Line(part, name_of(row), str(row.get("id", "")), unit, cells, unverified))
     return found
