@@ -22,7 +22,8 @@ from node.domain.rulediff import RuleChange, diff
 from node.domain.ruletables import SORT_NAMES, RuleTable
 from node.errors import Malformed, NotAllowed, NotFound, Refused
 from node.publishing import rules as publishing
-from node.rule_records import Body, RuleRecords
+from node.rule_judging import Body
+from node.rule_records import RuleRecords
 from node.rules import Rules, holiday_table, read_text
 from node.store.db import Store
 from node.trusted import Trusted

@@ -54,7 +54,7 @@ class TableBook:
     """All tables with a content that a node holds. Those given are sound: each was read before it was taken over."""
 
     def __init__(self, program: Iterable[RuleTable], published: Iterable[RuleTable] = ()) -> None:
-        self.program = {each.sort: each for each in program}
+        self.program: dict[str, RuleTable] = {each.sort: each for each in program}
         self.published = tuple(each for each in published if each.sort in CONTENT_SORTS)
         self._read: dict[tuple[str, str, bool], Any] = {}
 

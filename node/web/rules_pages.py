@@ -14,7 +14,8 @@ from node.domain.rulebook import Package
 from node.domain.rulediff import diff
 from node.domain.ruletables import SORT_NAMES, RuleTable
 from node.errors import Malformed, NotFound
-from node.rule_records import Body, RuleRecords
+from node.rule_judging import Body
+from node.rule_records import RuleRecords
 from node.web import pages, rules_shown
 from node.web.keys import RULE_RECORDS, RULES, SETTINGS
 from node.web.portal_text import Pair
@@ -49,6 +50,7 @@ async def index(request: web.Request) -> web.Response:
         (each for each in book.packages if each.effective_from > today), key=lambda each: each.effective_from
     )
     tables = records.tables()
+    rules: list[Body] = [*in_force, *tables]
     return pages.render(
         request,
         "rules/index.html",
@@ -57,7 +59,7 @@ async def index(request: web.Request) -> web.Response:
         services=[_table(each) for each in tables if each.sort == "services"],
         tables=[line(records, each) for each in tables if each.sort != "services"],
         not_taken=[each for each in records.records if not each.taken],
-        unverified=[each for body in (*in_force, *tables) for each in _unverified(body)],
+        unverified=[each for body in rules for each in _unverified(body)],
         drafts=request.app[SETTINGS].role in ("supervision", "hub"),
     )
 

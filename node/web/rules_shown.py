@@ -127,7 +127,7 @@ def _text(key: str, value: Any) -> str:
     if key == "bands" and isinstance(value, list):
         return "；".join(map(_band, value))
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return "、".join(VALUES.get((key, each), each) for each in value)
+        return "、".join(VALUES.get((key, str(each)), str(each)) for each in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

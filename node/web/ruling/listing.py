@@ -117,7 +117,8 @@ async def _page(request: web.Request, who: Person, form: Shown, status: int = 20
     records, settings = request.app[RULE_RECORDS], request.app[SETTINGS]
     today = records.today()
     held = sorted(_held(request), key=lambda each: (sort_of(each) != "package", sort_of(each), each.id, age(each)))
-    own, others = [], []
+    own: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
     for body in held:
         shown = line(records, body)
         record = records.of(body.name)
