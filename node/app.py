@@ -10,7 +10,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from node import keyring, tiers
+from node import keyring
 from node.accounts.audit import Audit
 from node.accounts.bindings import Bindings
 from node.accounts.desk import Accounts
@@ -34,7 +34,7 @@ from node.routing.numbering import Numbering
 from node.routing.placing import Placing
 from node.routing.watch import Watch
 from node.rule_records import RuleRecords
-from node.rules import Rules, load_legacy
+from node.rules import Rules
 from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
 from node.running.lookout import Lookout
@@ -144,12 +144,12 @@ class Node:
         self.rules = Rules.packaged()
         self.rule_records = RuleRecords(self.store, self.trusted, self.rules, clock)
         self.trades = Refresher(self.store, self.rules, clock, settings.name)
-        self.placing = Placing(self.store, self.trusted, settings)
+        self.placing = Placing(self.store, self.trusted, settings, self.rules)
         self.quality = Quality(self.store, self.rules, self.trusted, yardstick.load(), clock, calm=self.pressure.calm)
         self.issuer = Issuer(
             self.store,
             settings,
-            tiers.code_table(),
+            lambda day: self.rules.by_day.numbers(day),
             clock,
             ask_hub=self._ask_hub if settings.unified_code_issuer == "hub" and settings.upstream_url else None,
         )
@@ -179,9 +179,9 @@ class Node:
             title=settings.title,
         )
         self.migration = Migration(
-            self.store, self.publisher, self.rules, load_legacy(), clock, self.projector.run, node=settings.name
+            self.store, self.publisher, self.rules, clock, self.projector.run, node=settings.name
         )
-        self.routing_watch = Watch(self.store, self.trusted, settings, clock)
+        self.routing_watch = Watch(self.store, self.trusted, settings, self.rules, clock)
         self._make_transport = make_transport or self._http
         self._session: aiohttp.ClientSession | None = None
         self._machine_lock = machine_lock
@@ -329,6 +329,11 @@ class Node:
         """Take over rules that have come, or whose day has, and bring what was made of trades up to date."""
         await self.rule_records.refresh()
         return await self.trades.run()
+
+    async def take_over_rules(self) -> int:
+        """Project what was published here, and take its rules over at once."""
+        await self.projector.run()
+        return await self.keep_trades()
 
     async def carry_files(self, *, reach: bool = True) -> Carried:
         """List the files that records list, and carry what is missing from and to the node above, if there is one.

@@ -1,7 +1,8 @@
-"""The rule book now held: packages, holiday calendar and tariff that come with the program, and packages of the hub.
+"""The rules now held: packages and tables that come with the program, and those that were published in the city.
 
-Files lie in `config/rules/`; they are read once. A package of the hub (a `rule.package` record) is added beside them
-and wins by its date; it cannot change a version that is already held, because running trades rest on it.
+Files lie in `config/rules/`; they are read once. A published package (a `rule.package` record) is added beside them and
+wins by its date; it cannot change a version that is already held, because running trades rest on it. Of a published
+table (`rule.table`) the same holds, and without one the program's table counts.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from typing import Any
 
 import msgspec
 
-from node.domain import calendar, fees, legacy, promises, rulebook, ruletables
+from node.domain import barriers, calendar, legacy, milestones, promises, rulebook, ruletables, tablecheck
+from node.domain.barriers import Barriers
 from node.domain.calendar import Calendar
-from node.domain.fees import Tariff
-from node.domain.legacy import LegacyTable
+from node.domain.milestones import Milestone
 from node.domain.promises import Promise
 from node.domain.rulebook import Package, Rulebook
-from node.domain.ruletables import RuleTable
+from node.domain.rulefaults import malformed
+from node.domain.ruletables import CONTENT_SORTS, RuleTable
+from node.domain.tablebook import TableBook
 from node.errors import Malformed, NotFound, Refused
 from node.resources import config_dir
 
@@ -37,20 +40,62 @@ def load_packaged(directory: Path | None = None) -> Rulebook:
     return _packaged(directory or config_dir() / "rules")
 
 
+def load_tables(directory: Path | None = None) -> TableBook:
+    """The tables that come with the program. Raises NotFound, Malformed: both name the file."""
+    return _tables(directory or config_dir() / "rules")
+
+
 def load_calendar(directory: Path | None = None) -> Calendar:
-    """The holiday calendar. Raises NotFound, Malformed."""
+    """The program's calendar of holidays. Raises NotFound, Malformed."""
     return _calendar(directory or config_dir() / "rules")
 
 
-@cache
-def load_legacy() -> LegacyTable:
-    """Which former centres there are, and what their words for stages mean. Raises NotFound, Malformed."""
-    return legacy.table_from(_read(config_dir() / "rules" / "legacy.toml"), "legacy.toml")
+def read_text(text: str, source: str) -> Package | RuleTable:
+    """The rules that the text of a file holds: a table where it has a `sort`, else a package.
+
+    Raises Malformed, which names `source` and the line or row.
+    """
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Malformed(
+            f"{source}: {error}",
+            zh=f"{source} 无法解析：{error}",
+            advice_zh="请修改该处的书写；文件须为 UTF-8 的 TOML。",
+            advice_en="Correct that place; the file must be TOML in UTF-8.",
+        ) from None
+    return ruletables.parse(values, source) if "sort" in values else rulebook.parse(values, source)
 
 
-def load_tariff(directory: Path | None = None) -> Tariff:
-    """The published tariff. Raises NotFound, Malformed."""
-    return _tariff(directory or config_dir() / "rules")
+def holiday_table(
+    text: str, source: str, *, department: str, today: str, held: Sequence[Package | RuleTable]
+) -> RuleTable:
+    """The table of a notice of holidays: a file with `[[year]]` rows, in force from today on.
+
+    `held` are the versions that there are: each has a name of its own. Raises Malformed, naming the row.
+    """
+    try:
+        rows = tomllib.loads(text).get("year")
+    except tomllib.TOMLDecodeError as error:
+        raise Malformed(f"{source}: {error}", zh=f"{source} 无法解析：{error}") from None
+    typed = calendar.table_from({"year": rows if rows is not None else []}, source)
+    if faults := list(calendar.faults(typed)):
+        raise malformed(faults, source)
+    last, taken = str(max(each.year for each in typed.year)), {each.version for each in held}
+    names = (last, *(f"{last}-{number}" for number in range(2, len(taken) + 3)))
+    years = "、".join(str(each.year) for each in typed.year)
+    return RuleTable(
+        id="holidays",
+        version=next(each for each in names if each not in taken),
+        sort="holidays",
+        zh=f"{years} 年放假安排",
+        en=f"Holidays of {years}",
+        department=department,
+        effective_from=today,
+        legal_basis="；".join(each.legal_basis for each in typed.year),
+        tag=typed.year[0].tag,
+        content={"year": rows},
+    )
 
 
 @cache
@@ -59,26 +104,44 @@ def load_services() -> RuleTable:
     return ruletables.parse(_read(config_dir() / "rules" / "services.toml"), "services.toml")
 
 
+@cache
+def load_barriers() -> Barriers:
+    """What no rule may ask of a party (R61). Raises NotFound, Malformed."""
+    return barriers.barriers_from(_read(config_dir() / "rules" / "barriers.toml"), "barriers.toml")
+
+
+@cache
+def load_milestones() -> tuple[Milestone, ...]:
+    """The milestones of the plan (R6). Raises NotFound, Malformed."""
+    return milestones.table_from(_read(config_dir() / "rules" / "milestones.toml"), "milestones.toml")
+
+
 class Rules:
     """What a node judges by. The book is replaced as a whole when a package arrives: a reader never sees half of it.
 
-    `tables` are the code tables of the city that this node holds, by name; a table that is missing is not checked.
+    `by_day` are the tables with a content, asked for the day that matters; `calendar` is today's. `tables` are the code
+    tables of the city that this node holds, by name; a table that is missing is not checked.
     """
 
-    def __init__(self, book: Rulebook, days: Calendar, tariff: Tariff) -> None:
-        self._packaged = self._book = book
+    def __init__(self, book: Rulebook, days: Calendar, by_day: TableBook | None = None) -> None:
+        self._program = self._packaged = self._book = book
         self._stamp = ""
         self.calendar = days
-        self.tariff = tariff
+        self.by_day = by_day or load_tables()
         self.tables: Mapping[str, Collection[str]] = {}
         self.services: tuple[RuleTable, ...] = ()
         """Service lists in force that came as records; none: the one that comes with the program."""
 
     @classmethod
     def packaged(cls, directory: Path | None = None) -> Rules:
-        book = load_packaged(directory)
-        old = legacy.packages(book.packages, load_legacy())
-        return cls(Rulebook([*book.packages, *old]), load_calendar(directory), load_tariff(directory))
+        rules = cls(load_packaged(directory), load_calendar(directory), load_tables(directory))
+        rules._begun_elsewhere("")
+        return rules
+
+    def _begun_elsewhere(self, day: str) -> None:
+        """Lay the versions of trades that were begun elsewhere beside the program's packages."""
+        old = legacy.packages(self._program.packages, self.by_day.legacy(day))
+        self._packaged = self._book = Rulebook([*self._program.packages, *old])
 
     @property
     def book(self) -> Rulebook:
@@ -89,7 +152,8 @@ class Rules:
         """A digest of packages and calendar: what was made of the rules before it changed is made anew."""
         if not self._stamp:
             packages = sorted(self._book.packages, key=lambda each: each.name)
-            days = [sorted(self.calendar.off), sorted(self.calendar.worked), self.calendar.roll]
+            held = self.calendar
+            days = [sorted(held.off), sorted(held.worked), sorted(held.years), held.roll]
             self._stamp = hashlib.sha256(msgspec.msgpack.encode([packages, days])).hexdigest()[:16]
         return self._stamp
 
@@ -114,6 +178,13 @@ class Rules:
         self._stamp = ""
         if tables is not None:
             self.tables = tables
+
+    def hold_tables(self, published: Sequence[RuleTable], today: str) -> None:
+        """Hold these tables beside those that came with the program; before `hold`, which lays packages on top."""
+        self.by_day = self.by_day.with_published(published)
+        self.calendar = self.by_day.calendar(today)
+        self._begun_elsewhere(today)
+        self._stamp = ""
 
     def add(self, packages: Iterable[Package]) -> list[Package]:
         """Take over packages that are new here; gives those. The same package again is no news.
@@ -154,13 +225,22 @@ def _packaged(directory: Path) -> Rulebook:
 
 
 @cache
-def _calendar(directory: Path) -> Calendar:
-    return calendar.parse(_read(directory / "holidays.toml"), "holidays.toml")
+def _tables(directory: Path) -> TableBook:
+    found = []
+    for sort in CONTENT_SORTS:
+        name = f"{sort}.toml"
+        table = ruletables.parse(_read(directory / name), name)
+        if table.sort != sort:
+            raise Malformed(f"{name}: it is a table of {table.sort}", zh=f"{name} 中是 {table.sort}，与文件名不符")
+        if faults := tablecheck.faults(table):
+            raise malformed(faults, name)
+        found.append(table)
+    return TableBook(found)
 
 
 @cache
-def _tariff(directory: Path) -> Tariff:
-    return fees.parse(_read(directory / "fees.toml"), "fees.toml")
+def _calendar(directory: Path) -> Calendar:
+    return _tables(directory).calendar("")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "clock", "resources", "samples"}),
     frozenset({"tlog", "domain"}),
     frozenset({"wire"}),
-    frozenset({"store", "keyring", "settings", "trusted", "tiers", "rules", "rule_records"}),
+    frozenset({"store", "keyring", "settings", "trusted", "tiers", "rules", "rule_records", "rule_judging"}),
     frozenset(
         "publishing sync projections importing accounts trading routing attachments uplink opendata quality".split()
     ),
@@ -28,6 +28,7 @@ NEIGHBOURS: dict[tuple[str, str], str] = {
     ("node.trusted", "store"): "the policy now held is kept in the store",
     ("node.tiers", "settings"): "the centre that this node is stands in its settings",
     ("node.rule_records", "rules"): "what it keeps level with the records",
+    ("node.rule_records", "rule_judging"): "which records count",
     ("node.rule_records", "store"): "records of rules lie in the store",
     ("node.rule_records", "trusted"): "whose rules count, the policy says",
     ("node.quality.acts", "trading"): "a trade is judged as the register replays it, from the same records",

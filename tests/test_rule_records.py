@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from node.domain.rulebook import Package, Rulebook
-from node.rule_records import judged, same_department
-from node.rules import Rules, load_packaged
+from node.rule_judging import judged, same_department
+from node.rules import Rules, load_packaged, load_tables
 from node.tlog.note import KeyType
 from node.wire.trust import KeyGrant, Member, TrustPolicy
 from tests.publishing.made import signer
@@ -46,7 +46,7 @@ def package(version: str = "2", **changes: Any) -> Package:
 
 def taken(*issued: tuple[str, Package], me: str = EAST) -> list[bool]:
     bodies = [(f"{node}/1", bytes([at]), at, "package", False, body) for at, (node, body) in enumerate(issued)]
-    found = judged(bodies, POLICY, me, Rulebook([FIRST]))
+    found = judged(bodies, POLICY, me, Rulebook([FIRST]), load_tables())
     return [each.taken for each in sorted(found, key=lambda each: each.index)]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from node.errors import Malformed, NotFound, Refused
 from node.resources import config_dir
-from node.rules import PACKAGES, Rules, load_calendar, load_packaged, load_tariff
+from node.rules import PACKAGES, Rules, load_calendar, load_packaged, load_tables
 
 RULES = config_dir() / "rules"
 
@@ -21,7 +21,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_packaged_rules_are_read_once() -> None:
-    assert load_packaged() is load_packaged() and load_calendar() is load_calendar() and load_tariff() is load_tariff()
+    assert load_packaged() is load_packaged() and load_calendar() is load_calendar() and load_tables() is load_tables()
     assert [package.id for package in load_packaged().packages] == list(PACKAGES)
 
 

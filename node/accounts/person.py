@@ -54,6 +54,10 @@ class Person:
         """The person's approval of an act that `author` is to publish (`trade.second`). Raises ValueError likewise."""
         return hands.approve(self._key, self.account, self.role_for("trade.second"), act, author, at)
 
+    def approve_rules(self, body: bytes, author: str, at: int, permission: str) -> Approval:
+        """The person's approval of rules, by their canonical bytes. Raises ValueError likewise."""
+        return hands.approve_rules(self._key, self.account, self.role_for(permission), body, author, at)
+
     @property
     def _key(self) -> Ed25519PrivateKey:
         if self.secrets is None:

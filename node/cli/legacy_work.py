@@ -18,14 +18,12 @@ from node.domain.legacy import ELSEWHERE, HERE
 from node.errors import Malformed, Refused
 from node.importing.legacy import COLUMNS, read_legacy
 from node.importing.rows import defuse
-from node.rules import load_legacy
 from node.trading.legacy import Tally
 
 
 def take_over(file: Path, config: Path, *, source: str, elsewhere: bool, rejects: Path | None, as_json: bool) -> None:
-    centre = load_legacy().source(source)
-
     async def work(node: Node) -> tuple[Tally, Path | None, int]:
+        centre = node.migration.source(source)
         with counter(f"承接 taking over {file.name}") as show, read_legacy(file, rejects) as rows:
             tally = await node.migration.take_over(
                 centre,
@@ -61,24 +59,23 @@ def take_over(file: Path, config: Path, *, source: str, elsewhere: bool, rejects
 
 
 def switch(config: Path, source: str, *, as_json: bool) -> None:
-    centre = load_legacy().source(source)
-
-    async def work(node: Node) -> int:
+    async def work(node: Node) -> tuple[int, str]:
+        centre = node.migration.source(source)
         moved = await node.migration.switch(centre, HERE)
         await node.trades.run()
-        return moved
+        return moved, centre.zh
 
-    moved = with_node(config, work)
-    say(f"{centre.zh}：{moved} 宗转入本平台办理 · {moved} trades go on here from now")
+    moved, name = with_node(config, work)
+    say(f"{name}：{moved} 宗转入本平台办理 · {moved} trades go on here from now")
     if as_json:
         result({"moved": moved})
 
 
 def export(config: Path, source: str, output: Path, *, since: str, as_json: bool) -> None:
-    centre = load_legacy().source(source)
     since_ms = _start(since) if since else 0
 
     async def work(node: Node) -> list[dict[str, str]]:
+        centre = node.migration.source(source)
         return await node.migration.way_back(centre, since_ms=since_ms)
 
     rows = with_node(config, work)
@@ -89,18 +86,17 @@ def export(config: Path, source: str, output: Path, *, since: str, as_json: bool
 
 
 def back(config: Path, source: str, output: Path, *, as_json: bool) -> None:
-    centre = load_legacy().source(source)
-
-    async def work(node: Node) -> tuple[int, int]:
+    async def work(node: Node) -> tuple[int, int, str]:
+        centre = node.migration.source(source)
         rows = await node.migration.way_back(centre)
         # The file first: what was handed back and is written nowhere would be lost to the old system.
         _write(output, rows)
         moved = await node.migration.switch(centre, ELSEWHERE)
         await node.trades.run()
-        return len(rows), moved
+        return len(rows), moved, centre.zh
 
-    rows, moved = with_node(config, work)
-    say(f"{centre.zh}：{moved} 宗退回原平台，{rows} 宗的现状已写入 {output}")
+    rows, moved, name = with_node(config, work)
+    say(f"{name}：{moved} 宗退回原平台，{rows} 宗的现状已写入 {output}")
     say(f"{moved} trades handed back; how {rows} stand is in {output}")
     if as_json:
         result({"rows": rows, "moved": moved, "file": str(output)})

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 import typer
 
-from node import tiers
 from node.app import Node
 from node.cli.opening import load, quiet_logs
 from node.cli.output import result, say
 from node.domain import tradecodes
 from node.domain.calendar import day_of
+from node.domain.catalogue import Catalogue
+from node.domain.tradecodes import CodeTable
 from node.errors import Malformed
 from node.importing.catalogue import read_list
 from node.routing import offplatform, watch
@@ -77,7 +78,7 @@ def import_list(file: Path, config: Path, *, category: str, rejects: Path | None
 
     async def work(node: Node) -> tuple[offplatform.Kept, list[offplatform.Missing]]:
         rows = [(each.row, each.item) for each in listed.rows]
-        kept = await offplatform.keep(node.store, node.clock, listed.name, rows)
+        kept = await offplatform.keep(node.store, node.clock, _catalogue(node), listed.name, rows)
         await _compare(node)
         return kept, await node.store.read(offplatform.missing)
 
@@ -118,7 +119,11 @@ def compare(config: Path, *, as_json: bool) -> None:
 async def _compare(node: Node) -> None:
     await node.projector.run()
     await node.trades.run()
-    await offplatform.compare(node.store, node.clock)
+    await offplatform.compare(node.store, node.clock, _catalogue(node))
+
+
+def _catalogue(node: Node) -> Catalogue:
+    return node.rules.by_day.catalogue(day_of(node.clock()))
 
 
 def _tell(missing: list[offplatform.Missing]) -> None:
@@ -160,8 +165,12 @@ def issue(config: Path, sort: str, of: str, *, cls: str, subject: str, request: 
         result({"code": given.code, "issuer": given.issuer, "again": given.again})
 
 
+async def _numbers(node: Node) -> CodeTable:
+    return node.rules.by_day.numbers(day_of(node.clock()))
+
+
 def check_code(config: Path, code: str, *, as_json: bool) -> None:
-    settings, table = load(config), tiers.code_table()
+    settings, table = load(config), with_node(config, _numbers)
     if len(code) == tradecodes.UNIFIED:
         own = {settings.platform_uscc} - {""}
         sort = "unified"

@@ -52,6 +52,21 @@ def publish(
 
 
 @app.command()
+def holidays(
+    file: File, config: Config = HERE, account: Account = "", yes: Sure = False, as_json: AsJson = False
+) -> None:
+    """载入放假安排 · Load the State Council's notice of a year's holidays.
+
+    A file with `[[year]]` rows as in config/rules/holidays.toml; published from today on, deadlines are counted anew.
+    """
+    from node.cli import rules_work
+    from node.cli.output import errors
+
+    with errors(as_json=as_json, config=config):
+        rules_work.holidays(config, file, account=account, sure=yes, as_json=as_json)
+
+
+@app.command()
 def withdraw(
     name: Annotated[str, typer.Argument(help="编号@版本 · <id>@<version>")],
     reason: Annotated[str, typer.Argument(help="撤回原因 · why, shown to everybody.")],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -15,15 +14,16 @@ from node.app import Node
 from node.cli.opening import load, quiet_logs
 from node.cli.output import result, say
 from node.clock import utc_ms
-from node.domain import rulebook, ruletables
+from node.domain import ruletext
 from node.domain.hands import Hand, Stated
 from node.domain.rulebook import Package
 from node.domain.rulediff import RuleChange, diff
 from node.domain.ruletables import SORT_NAMES, RuleTable
 from node.errors import Malformed, NotAllowed, NotFound, Refused
 from node.publishing import rules as publishing
-from node.rule_records import Body, RuleRecords
-from node.rules import Rules
+from node.rule_judging import Body
+from node.rule_records import RuleRecords
+from node.rules import Rules, holiday_table, read_text
 from node.store.db import Store
 from node.trusted import Trusted
 from node.wire import payload as payload_bytes
@@ -33,21 +33,19 @@ _MARKS = {"added": "+", "removed": "-", "changed": "~"}
 
 
 def read(file: Path) -> Body:
-    """The rules in a TOML file: a table where it has a `sort`, else a package. Raises NotFound, Malformed."""
-    try:
-        values = tomllib.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise NotFound(f"no file {file}", zh=f"没有文件 {file}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Malformed(
-            f"{file.name}: {error}",
-            zh=f"{file.name} 无法解析：{error}",
-            advice_zh="请修改该处的书写；文件须为 UTF-8 的 TOML。",
-            advice_en="Correct that place; the file must be TOML in UTF-8.",
-        ) from None
-    body: Body = ruletables.parse(values, file.name) if "sort" in values else rulebook.parse(values, file.name)
+    """The rules in a file, found sound. Raises NotFound, Malformed."""
+    body = read_text(_text(file), file.name)
     publishing.require_sound(body, file.name)
     return body
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        raise NotFound(f"no file {file}", zh=f"没有文件 {file}") from None
+    except UnicodeDecodeError:
+        raise Malformed(f"{file.name} is not UTF-8", zh=f"{file.name} 不是 UTF-8 文本") from None
 
 
 def check(file: Path, *, as_json: bool) -> None:
@@ -60,8 +58,28 @@ def check(file: Path, *, as_json: bool) -> None:
 def publish(config: Path, file: Path, *, account: str, sure: bool, as_json: bool) -> None:
     body = read(file)
 
-    async def work(node: Node) -> str:
+    async def given(_node: Node) -> Body:
+        return body
+
+    _publish(config, given, account=account, sure=sure, as_json=as_json)
+
+
+def holidays(config: Path, file: Path, *, account: str, sure: bool, as_json: bool) -> None:
+    text = _text(file)
+
+    async def made(node: Node) -> Body:
         records = node.rule_records
+        owner = node.settings.title if node.settings.role == "supervision" else records.owners()["holidays", "holidays"]
+        return holiday_table(
+            text, file.name, department=owner, today=records.today(), held=records.versions("holidays")
+        )
+
+    _publish(config, made, account=account, sure=sure, as_json=as_json)
+
+
+def _publish(config: Path, make: Callable[[Node], Awaitable[Body]], *, account: str, sure: bool, as_json: bool) -> None:
+    async def work(node: Node) -> tuple[Body, str]:
+        records, body = node.rule_records, await make(node)
         today = records.today()
         hand = await _hand(node, body, account) if account else None
         if node.settings.role == "supervision":
@@ -73,15 +91,17 @@ def publish(config: Path, file: Path, *, account: str, sure: bool, as_json: bool
         _agree(
             sure, f"发布 {body.name}，{body.effective_from} 起生效，不可改写，确定？", "It is never edited. Publish?"
         )
-        draft = publishing.draft(body, node.settings.title, today=today, hand=hand)
+        draft = publishing.draft(
+            body, node.settings.title, today=today, hand=hand, packages=node.rules.book.in_force(today)
+        )
         (outcome,) = await node.publisher.publish([draft])
         if outcome.error is not None:
             raise outcome.error
         assert outcome.record_id is not None
         say("已发布过，未重复发布 · published before" if outcome.state == "unchanged" else "已发布 · published")
-        return outcome.record_id.hex()
+        return body, outcome.record_id.hex()
 
-    record_id = _with_node(config, work)
+    body, record_id = _with_node(config, work)
     say(f"{body.name} {body.zh}，{body.effective_from} 起生效 · in force from then on; 记录 record {record_id}")
     if as_json:
         result({"name": body.name, "record_id": record_id, "effective_from": body.effective_from})
@@ -106,7 +126,7 @@ def withdraw(config: Path, name: str, reason: str, *, sure: bool, as_json: bool)
 def list_rules(config: Path, *, as_json: bool) -> None:
     def work(records: RuleRecords, rules: Rules) -> list[dict[str, object]]:
         today = records.today()
-        bodies: list[Body] = [*rules.book.packages]
+        bodies: list[Body] = [*rules.book.packages, *rules.by_day.program.values()]
         bodies += [each.body for each in records.records if each.taken and each.body not in bodies]
         rows: list[dict[str, object]] = []
         for body in bodies:
@@ -141,8 +161,7 @@ def show(config: Path, name: str, *, as_json: bool) -> None:
             sort = "不少于" if clock.sort == "least" else "不超过"
             say(f"  {clock.zh}：{sort} {clock.value} {clock.unit}（{clock.legal_basis}）{mark}")
     else:
-        for row in body.rows:
-            say(f"  {row.id} {row.zh} {'' if row.value is None else row.value} {row.unit} {row.post}".rstrip())
+        say(ruletext.dumps(ruletext.plain(body)))
     if as_json:
         result(msgspec.to_builtins(body))
 
@@ -217,7 +236,7 @@ def _state(body: Body, today: str) -> str:
 
 def _summary(body: Body) -> str:
     if isinstance(body, RuleTable):
-        return f"{SORT_NAMES[body.sort][0]}，{len(body.rows)} 行 rows"
+        return f"{SORT_NAMES[body.sort][0]}，{sum(map(len, body.parts().values()))} 行 rows"
     rows = [*body.clocks, *body.limits, *body.notices]
     unverified = sum(not row.verified for row in rows)
     return f"{len(body.acts)} 个环节 acts，{len(rows)} 条规则 rows，{unverified} 条未核实 unverified"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from node.domain import tablebook
 from node.domain.rulebook import FieldRule, Package
 from node.domain.rulefaults import RuleFault
 from node.domain.ruletables import RuleTable
@@ -66,6 +67,9 @@ def _fields(place: str, fields: Sequence[FieldRule]) -> Iterator[tuple[str, str]
 
 
 def _table(table: RuleTable) -> Iterator[tuple[str, str]]:
-    if table.sort in ("templates", "services", "parameters"):
+    if table.sort in ("services", "parameters"):
         for row in table.rows:
-            yield f"rows id={row.id}", f"{row.zh}\n{row.text}"
+            yield f"rows id={row.id}", row.zh
+    if table.sort == "templates":
+        for each in tablebook.read(table).template:
+            yield f"template id={each.id}", f"{each.zh}\n{each.text}"

@@ -9,17 +9,19 @@ day that is none, where the table's `roll` says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from node.domain.rulebook import Unit
-from node.errors import Malformed
+from node.domain.rulefaults import RuleFault, convert, is_day, malformed, repeated
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
+AHEAD_DAYS = 60
+"""So long before a year begins its notice is looked for: the State Council publishes it in November as a rule."""
 _ZONE_MS = 8 * HOUR_MS  # Beijing has no summer time since 1991
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -29,16 +31,18 @@ class Year(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     year: int
     legal_basis: str
-    tag: str
+    tag: Literal["S", "I", "K", "U"]
     off: list[str]
     work: list[str]
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    roll: bool
-    roll_basis: str
-    roll_tag: str
+class Holidays(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """`config/rules/holidays.toml`. A table of a new year alone says nothing of `roll`, and what was held stays."""
+
     year: list[Year]
+    roll: bool | None = None
+    roll_basis: str = ""
+    roll_tag: str = ""
 
 
 def day_of(moment_ms: int) -> str:
@@ -77,6 +81,24 @@ class Calendar:
     def verified(self, day: int | str) -> bool:
         """Whether the notice for that day's year is in the table; else only weekends are known to be off."""
         return date.fromordinal(_number(day)).year in self.years
+
+    def unknown(self, start: int | str, due: int | str, unit: Unit) -> int:
+        """The first year whose notice a period's end rests on and which is not in the table; 0 where there is none.
+
+        Working days rest on every year from `start` on, other days and years on the one of their end, which is moved
+        when it is a day off; hours on none.
+        """
+        if unit == "小时":
+            return 0
+        last = date.fromordinal(_number(due)).year
+        first = date.fromordinal(_number(start)).year if unit == "工作日" else last
+        return next((year for year in range(first, last + 1) if year not in self.years), 0)
+
+    def wanting(self, day: int | str) -> int:
+        """The first year from a day on to `AHEAD_DAYS` after it whose notice is not in the table; 0 where all are."""
+        first = _number(day)
+        years = (date.fromordinal(each).year for each in (first, first + AHEAD_DAYS))
+        return next((year for year in years if year not in self.years), 0)
 
     def add(self, start: int | str, count: int, unit: Unit) -> str:
         """The ISO day that is `count` of a unit after a day; hours need a moment and give its day.
@@ -151,22 +173,62 @@ class Calendar:
 
 
 def parse(values: Any, source: str = "holidays.toml") -> Calendar:
-    """A calendar from the plain data of the table. Raises Malformed, which names the row."""
-    try:
-        table = msgspec.convert(values, _Table)
-        return Calendar(
-            (day for year in table.year for day in year.off),
-            (day for year in table.year for day in year.work),
-            years=(year.year for year in table.year),
-            roll=table.roll,
-        )
-    except (msgspec.ValidationError, ValueError) as error:
-        raise Malformed(
-            f"{source}: {error}",
-            zh=f"节假日表 {source} 有误：{error}",
-            advice_zh="请按 config/rules/README.md 修改该行。",
-            advice_en="Correct the row as config/rules/README.md says.",
-        ) from None
+    """A calendar from the plain data of one table. Raises Malformed, which names the row."""
+    table = table_from(values, source)
+    if found := list(faults(table)):
+        raise malformed(found, source)
+    return joined([table])
+
+
+def table_from(values: Any, source: str) -> Holidays:
+    """The table from plain data. Raises Malformed, which names the row and `source`."""
+    return convert(values, Holidays, source)
+
+
+def joined(tables: Iterable[Holidays]) -> Calendar:
+    """The calendar of sound tables: of a year that stands in several the last one counts."""
+    years: dict[int, Year] = {}
+    roll = True
+    for table in tables:
+        years |= {each.year: each for each in table.year}
+        roll = roll if table.roll is None else table.roll
+    return Calendar(
+        (day for year in years.values() for day in year.off),
+        (day for year in years.values() for day in year.work),
+        years=(year.year for year in years.values() if year.tag in ("S", "I")),
+        roll=roll,
+    )
+
+
+def faults(table: Holidays) -> Iterator[RuleFault]:
+    """What is wrong with a table of the right shape: days that do not exist, or could not be meant."""
+    yield from repeated("year", (str(each.year) for each in table.year))
+    if not table.year:
+        yield RuleFault("year", "没有任何年份", "it has no year")
+    for each in table.year:
+        place = f"year {each.year}"
+        if str(each.year) not in each.legal_basis:
+            yield RuleFault(place, "依据须写明该年度的放假通知", "its clause must name the notice of that year")
+        if not each.off:
+            yield RuleFault(place, "没有放假日", "it has no day off")
+        for what, days in (("off", each.off), ("work", each.work)):
+            yield from repeated(f"{place} → {what}", days)
+            for day in days:
+                if why := _wrong(day, each.year, worked=what == "work"):
+                    yield RuleFault(f"{place} → {what} {day}", *why)
+        for day in sorted(set(each.off) & set(each.work)):
+            yield RuleFault(f"{place} → work {day}", "同时列为放假和上班", "it is both off and worked")
+
+
+def _wrong(day: str, year: int, *, worked: bool) -> tuple[str, str] | None:
+    if not is_day(day):
+        return "应写作 2026-01-01，且须确有此日", "it must be a day, written as 2026-01-01"
+    found = date.fromisoformat(day)
+    if abs((found - date(year, 7, 1)).days) > 200:
+        return f"不在 {year} 年放假通知的范围内", f"it is no day of the notice for {year}"
+    if worked and found.weekday() < 5:
+        return "调休上班日须为周六或周日", "a day that is worked instead must be a Saturday or Sunday"
+    return None
 
 
 def _iso(number: int) -> str:

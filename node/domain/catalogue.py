@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from node.domain.rulebook import Basis
-from node.errors import Malformed
+from node.domain.rulefaults import convert
 
 Verdict = Literal["mandatory", "voluntary", "open"]
 How = Literal["invest-code", "project-code", "name", "none"]
@@ -119,11 +119,8 @@ class Match:
 
 
 def table_from(values: object, source: str) -> Catalogue:
-    """The catalogue from plain data. Raises Malformed, which names `source`."""
-    try:
-        return msgspec.convert(values, Catalogue)
-    except msgspec.ValidationError as error:
-        raise Malformed(f"{source}: {error}", zh=f"目录 {source} 有误：{error}") from None
+    """The catalogue from plain data. Raises Malformed, which names the row and `source`."""
+    return convert(values, Catalogue, source)
 
 
 def judge(item: Approved, catalogue: Catalogue, *, today: str) -> Judged:

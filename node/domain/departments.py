@@ -6,10 +6,13 @@ has only words (`sector`), as older ones do, is compared by these.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from node.domain.rulebook import Basis
-from node.errors import Malformed
+from node.domain.rulefaults import convert
 
 
 class Row(Basis, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,11 +39,8 @@ class DepartmentTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
 
 
 def table_from(values: object, source: str) -> DepartmentTable:
-    """The table from plain data. Raises Malformed, which names `source`."""
-    try:
-        return msgspec.convert(values, DepartmentTable)
-    except msgspec.ValidationError as error:
-        raise Malformed(f"{source}: {error}", zh=f"监督部门表 {source} 有误：{error}") from None
+    """The table from plain data. Raises Malformed, which names the row and `source`."""
+    return convert(values, DepartmentTable, source)
 
 
 def primary(table: DepartmentTable, category: str, sector: str, *, day: str, code: str = "") -> Row | None:
@@ -68,3 +68,11 @@ def names(table: DepartmentTable, category: str, sector: str, *, day: str, code:
     row = primary(table, category, sector, day=day, code=code)
     found = (row.id, row.department) if row is not None else ()
     return tuple(dict.fromkeys(each for each in (*found, sector, category) if each))
+
+
+def names_of(table: DepartmentTable, facts: Mapping[str, Any], day: str) -> tuple[str, ...]:
+    """The same of a trade with these facts: `category`, `sector`, `sector_code`."""
+    category, sector, code = (
+        value if isinstance(value := facts.get(name), str) else "" for name in ("category", "sector", "sector_code")
+    )
+    return names(table, category, sector, day=day, code=code)

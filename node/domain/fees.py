@@ -6,15 +6,17 @@ read (`tag` K or U) charges nothing: an amount that may be wrong is not asked of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 
 from node.domain.rulebook import Basis, Condition
+from node.domain.rulefaults import RuleFault, convert, days, malformed, repeated
 from node.domain.state import holds
-from node.errors import Malformed, Refused
+from node.domain.trades import CATEGORIES
+from node.errors import Refused
 
 PPM = 1_000_000
 
@@ -148,28 +150,30 @@ def _part(band: Band, amount: int) -> int:
 
 def parse(values: Any, source: str = "fees.toml") -> Tariff:
     """A tariff from plain data. Raises Malformed where a row is wrong, or bands overlap or leave a gap."""
-    try:
-        tariff = msgspec.convert(values, Tariff)
-        for row in tariff.fee:
-            _check(row)
-    except (msgspec.ValidationError, ValueError) as error:
-        raise Malformed(
-            f"{source}: {error}",
-            zh=f"收费标准 {source} 有误：{error}",
-            advice_zh="请按 config/rules/README.md 修改该行。",
-            advice_en="Correct the row as config/rules/README.md says.",
-        ) from None
+    tariff = convert(values, Tariff, source)
+    if found := list(faults(tariff)):
+        raise malformed(found, source)
     return tariff
 
 
-def _check(row: FeeRule) -> None:
-    end = 0
-    for number, band in enumerate(row.bands, 1):
-        last = number == len(row.bands)
-        if band.over != end or (band.upto <= band.over if band.upto else not last) or min(band.fee, band.ppm) < 0:
-            raise ValueError(f"fee {row.id}: band {number} does not begin where the one before ends, or is negative")
-        if band.ppm > PPM:
-            raise ValueError(f"fee {row.id}: band {number} takes more than the whole")
-        end = band.upto
-    if not row.bands or row.cap < 0 or not row.document:
-        raise ValueError(f"fee {row.id}: it needs bands, a document number and no negative cap")
+def faults(tariff: Tariff) -> Iterator[RuleFault]:
+    """What is wrong with a tariff of the right shape."""
+    yield from repeated("fee", (row.id for row in tariff.fee))
+    for row in tariff.fee:
+        place = f"fee id={row.id}"
+        yield from days(row, place)
+        if row.category not in CATEGORIES:
+            yield RuleFault(f"{place} → category", f"没有 {row.category} 这一类", f"no category {row.category}")
+        if not row.document.strip() or not row.legal_basis.strip():
+            yield RuleFault(place, "缺少文号或依据", "it lacks a document number or a clause")
+        if not row.bands or row.cap < 0:
+            yield RuleFault(place, "缺少档次，或限额为负", "it lacks bands, or its cap is negative")
+        end = 0
+        for number, band in enumerate(row.bands, 1):
+            last = number == len(row.bands)
+            here = f"{place} → bands 第 {number} 档"
+            if band.over != end or (band.upto <= band.over if band.upto else not last):
+                yield RuleFault(here, "未从上一档终点开始", "it does not begin where the one before ends")
+            if min(band.fee, band.ppm) < 0 or band.ppm > PPM:
+                yield RuleFault(here, "金额为负，或超过全额", "it is negative, or takes more than the whole")
+            end = band.upto

@@ -52,7 +52,7 @@ class Approval(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What a second pair of eyes approved before it was published (四眼), with its own signature.
 
     `account` approved, in `role`, at `at` (UTC ms), what `author` was to publish. `act` is the SHA-256 in hex of the
-    act without what was `open` then: see `bare`. `public` and `signature` are hex, over `statement`.
+    act without what was `open` then: see `bare`; of rules that of their canonical bytes. `public` and `signature` are hex, over `statement`.
     """
 
     account: str
@@ -76,6 +76,10 @@ class Approval(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             return _signed(self.public, self.signature, self.statement())
         except ValueError:
             return False
+
+    def covers_rules(self, body: bytes) -> bool:
+        """Whether these very rules were approved, by their canonical bytes."""
+        return not self.open and self.act == hashlib.sha256(body).hexdigest()
 
     def covers(self, act: Act) -> bool:
         """Whether this very act was approved, all of it but what was left open; it has the fields of all sections."""
@@ -132,6 +136,13 @@ def approve(key: Ed25519PrivateKey, account: str, role: str, act: Act, author: s
     codes) is left open."""
     left = left_open(act)
     made = Approval(account=account, role=role, author=author, at=at, act=digest_of(act, left), open=left)
+    public = key.public_key().public_bytes_raw().hex()
+    return msgspec.structs.replace(made, public=public, signature=key.sign(made.statement()).hex())
+
+
+def approve_rules(key: Ed25519PrivateKey, account: str, role: str, body: bytes, author: str, at: int) -> Approval:
+    """An approval of rules (a package or table, by its canonical bytes) that `author` is to publish."""
+    made = Approval(account=account, role=role, author=author, at=at, act=hashlib.sha256(body).hexdigest())
     public = key.public_key().public_bytes_raw().hex()
     return msgspec.structs.replace(made, public=public, signature=key.sign(made.statement()).hex())
 

@@ -16,7 +16,8 @@ import msgspec
 
 from node.domain.record import Party
 from node.domain.rulebook import ActRule, Choice, Condition, FieldRule, Package
-from node.errors import Malformed, NotFound
+from node.domain.rulefaults import convert
+from node.errors import NotFound
 
 VERSION = "legacy"
 HERE, ELSEWHERE = "here", "elsewhere"
@@ -81,11 +82,8 @@ class LegacyTable(
 
 
 def table_from(values: object, source: str) -> LegacyTable:
-    """The table from plain data. Raises Malformed, which names `source`."""
-    try:
-        return msgspec.convert(values, LegacyTable)
-    except msgspec.ValidationError as error:
-        raise Malformed(f"{source}: {error}", zh=f"承接规则 {source} 有误：{error}") from None
+    """The table from plain data. Raises Malformed, which names the row and `source`."""
+    return convert(values, LegacyTable, source)
 
 
 def trade_key(node: str, source: str, number: str, section: str) -> str:

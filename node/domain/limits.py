@@ -137,9 +137,9 @@ def _clock_fault(
     zh += f"{'最早' if least else '最迟'} {limit}，现为 {said}（标段 {lots}）"
     en = f"{clock.en}: {'at least' if least else 'at most'} {clock.value} {_UNIT_EN[clock.unit]} from {begin}, "
     en += f"{'not before' if least else 'not after'} {limit}; it is {said} (lot {', '.join(numbers)})"
-    if clock.unit == "工作日" and not (calendar.verified(start) and calendar.verified(bound)):
-        zh += "；该年节假日安排未载入，仅按周末计算"
-        en += "; the holidays of that year are not loaded, only weekends are counted"
+    if year := calendar.unknown(start, bound, clock.unit):
+        zh += f"；按周末推算，{year} 年放假安排尚未发布/未载入"
+        en += f"; counted by weekends: the holidays of {year} are not published or not loaded"
     field = clock.end.field if act.act == clock.end.act or clock.end.field in act.fields else clock.start.field
     return _fault(clock, field or "at", f"clock:{clock.id}", zh, en)
 

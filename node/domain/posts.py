@@ -42,6 +42,7 @@ PERMISSIONS: dict[str, tuple[str, str]] = {
     "order.give": ("下达监督指令", "give an order of supervision"),
     "order.override": ("下达调整交易场所的指令", "order another place for a trade"),
     "rule.publish": ("发布本部门的规则", "publish the rules of one's department"),
+    "rule.distribute": ("发布全市的规则表", "publish the city's rule tables at its hub"),
     "audit.read": ("查阅操作留痕", "read the audit trail"),
     "party.identify": ("核验主体身份", "see by papers who a party is"),
     "own.read": ("查看与本单位有关的交易", "see what concerns one's own organisation"),
@@ -89,7 +90,13 @@ ROLES: dict[str, Role] = dict(
             "read.shared trade.act trade.publish trade.second draft.edit",
         ),
         _role("archive", "service", "档案", "Archive", "read.shared archive.keep trade.act draft.edit"),
-        _role("administrator", "service", "管理员", "Administrator", "read.shared user.manage uplink.retry import.run"),
+        _role(
+            "administrator",
+            "service",
+            "管理员",
+            "Administrator",
+            "read.shared user.manage uplink.retry import.run rule.distribute",
+        ),
         _role(
             "supervisor",
             "supervision",

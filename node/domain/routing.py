@@ -16,7 +16,8 @@ import msgspec
 
 from node.domain import divisions
 from node.domain.rulebook import Basis
-from node.errors import Malformed, Refused
+from node.domain.rulefaults import convert
+from node.errors import Refused
 
 Tier = Literal["city", "district", "any"]
 
@@ -181,11 +182,8 @@ class Misrouted:
 
 
 def table_from(values: object, source: str) -> RoutingTable:
-    """The table from plain data. Raises Malformed, which names `source`."""
-    try:
-        return msgspec.convert(values, RoutingTable)
-    except msgspec.ValidationError as error:
-        raise Malformed(f"{source}: {error}", zh=f"层级规则 {source} 有误：{error}") from None
+    """The table from plain data. Raises Malformed, which names the row and `source`."""
+    return convert(values, RoutingTable, source)
 
 
 def route(facts: Mapping[str, Any], table: RoutingTable, offices: Sequence[Office], *, day: str) -> Decision:

@@ -270,16 +270,21 @@ class Rulebook:
         """The package that an act's `rules` names, or None when this node does not hold it."""
         return self._by_name.get(name)
 
+    def in_force(self, day: str) -> dict[str, Package]:
+        """The package that counts on an ISO day, by category."""
+        found = {category: self.of(category, day) for category in {each.category for each in self.packages}}
+        return {category: package for category, package in found.items() if package is not None}
+
     def of(self, category: str, day: str) -> Package | None:
         """The newest package of a category that is in force on an ISO day."""
         fits = [each for each in self.packages if each.category == category and each.in_force(day)]
-        return max(fits, key=lambda each: (each.effective_from, _natural(each.version)), default=None)
+        return max(fits, key=lambda each: (each.effective_from, natural(each.version)), default=None)
 
 
-def _natural(version: str) -> list[tuple[int, str]]:
+def natural(version: str) -> list[tuple[int, str]]:
     """A version for ordering: `10` comes after `9`.
 
-    >>> _natural("1.10") > _natural("1.9"), _natural("10") > _natural("9")
+    >>> natural("1.10") > natural("1.9"), natural("10") > natural("9")
     (True, True)
     """
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"[0-9]+|[^0-9]+", version)]

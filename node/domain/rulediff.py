@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 
+from node.domain import ruletext
 from node.domain.rulebook import Package
 from node.domain.ruletables import RuleTable
 
 PARTS = ("stages", "acts", "clocks", "limits", "notices", "rows")
-_KEYS = ("id", "name", "value")
+_KEYS = ("id", "name", "value", "code", "year", "package")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,12 @@ class RuleChange:
 
 def diff(old: Package | RuleTable, new: Package | RuleTable) -> list[RuleChange]:
     """Changes from `old` to `new`, in the order of the file."""
-    before, after = msgspec.to_builtins(old), msgspec.to_builtins(new)
-    found = list(_fields("", "", {**before}, {**after}, skip=PARTS))
-    for part in PARTS:
+    before, after = ruletext.plain(old), ruletext.plain(new)
+    # The lists of rows that a table's content has are parts of it as those of a package are.
+    own = [name for name in {**before, **after} if _is_table(before.get(name, [])) and _is_table(after.get(name, []))]
+    parts = [*PARTS, *(name for name in own if name not in PARTS)]
+    found = list(_fields("", "", before, after, skip=parts))
+    for part in parts:
         found += _rows(part, before.get(part, []), after.get(part, []))
     return found
 
@@ -49,7 +53,7 @@ def _rows(part: str, old: list[Any], new: list[Any]) -> Iterator[RuleChange]:
 
 
 def _fields(
-    part: str, row: str, old: Mapping[str, Any], new: Mapping[str, Any], *, skip: tuple[str, ...] = ()
+    part: str, row: str, old: Mapping[str, Any], new: Mapping[str, Any], *, skip: Sequence[str] = ()
 ) -> Iterator[RuleChange]:
     for name in [*old, *(name for name in new if name not in old)]:
         was, now = old.get(name), new.get(name)

@@ -46,16 +46,24 @@ def convert(values: Any, shape: type[T], source: str) -> T:
         raise malformed([fault], source) from None
 
 
-def malformed(faults: Iterable[RuleFault], source: str) -> Malformed:
+class RulesMalformed(Malformed):
+    """Rules with faults, which it carries one by one."""
+
+    faults: tuple[RuleFault, ...] = ()
+
+
+def malformed(faults: Iterable[RuleFault], source: str) -> RulesMalformed:
     """The error for a file with these faults."""
     found = list(faults)
-    return Malformed(
+    error = RulesMalformed(
         f"{source}: " + "; ".join(fault.line_en() for fault in found[:20]),
         zh=f"{source} 有误：" + "；".join(fault.line_zh() for fault in found[:20]),
         field=found[0].place if found else None,
         advice_zh="请按 docs/rules.md 修改所指的行，再运行 ggzy rules check。",
         advice_en="Correct the rows as docs/rules.md says, then run ggzy rules check again.",
     )
+    error.faults = tuple(found)
+    return error
 
 
 def explain(values: Any, message: str) -> RuleFault:

@@ -1,21 +1,38 @@
-"""What the city rules beside the packages: code tables, templates of notices, the service list (R24, R25, R29).
+"""What the city rules beside the packages: tariff, holidays, catalogue, routing, templates, code tables, services, …
 
-One shape for all sorts: a table in one version, in force from a day on, with rows. What a row must have depends on the
-sort, and `faults` says so. A later version takes the place of the one before at its day; none is ever edited.
+One shape for all sorts: a table in one version, in force from a day on. Some sorts have plain `rows`; the others have a
+`content` of their own, which is the very shape of the file in `config/rules/` (`tablebook.py` reads it). What a table
+must have `tablecheck.py` says. A later version takes the place of the one before at its day; none is ever edited.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
 import msgspec
 
-from node.domain.rulefaults import RuleFault, convert, days, repeated
+from node.domain.rulefaults import convert
 
-TableSort = Literal["codes", "templates", "services", "checklist", "parameters"]
-SORTS: tuple[TableSort, ...] = get_args(TableSort)
+RowSort = Literal["codes", "services", "checklist", "parameters"]
+ContentSort = Literal["templates", "fees", "holidays", "catalogue", "routing", "numbers", "departments", "legacy"]
+TableSort = Literal[
+    "codes",
+    "services",
+    "checklist",
+    "parameters",
+    "templates",
+    "fees",
+    "holidays",
+    "catalogue",
+    "routing",
+    "numbers",
+    "departments",
+    "legacy",
+]
+ROW_SORTS: tuple[RowSort, ...] = get_args(RowSort)
+CONTENT_SORTS: tuple[ContentSort, ...] = get_args(ContentSort)
+SINGLE = tuple(sort for sort in CONTENT_SORTS if sort != "templates")
+"""Sorts of which there is one table in the city: its `id` is the sort's name."""
 
 # sort -> (Chinese, English)
 SORT_NAMES: dict[str, tuple[str, str]] = {
@@ -25,26 +42,27 @@ SORT_NAMES: dict[str, tuple[str, str]] = {
     "services": ("服务清单", "Service list"),
     "checklist": ("监管清单", "Checklist of supervision"),
     "parameters": ("平台管理参数", "Parameters of the platform"),
+    "fees": ("收费标准", "Tariff"),
+    "holidays": ("节假日安排", "Holidays"),
+    "catalogue": ("必须进场目录", "Catalogue of mandatory trades"),
+    "routing": ("平台层级分工", "Which tier holds a trade"),
+    "numbers": ("编号规则", "Letters and classes of numbers"),
+    "departments": ("监督部门分工", "Which department supervises"),
+    "legacy": ("原有平台承接", "Former centres"),
 }
-_PLACEHOLDER = re.compile(r"\{\{\s*(.{0,200}?)\s*\}\}")
-_PLACE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
 
 
 class TableRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
-    """One row: a code, a template, a service, a point to check, or a parameter, by the sort of its table.
+    """One row: a code, a service, a point to check, or a parameter, by the sort of its table.
 
-    A template has `category` and `act`, and a `text` in which `{{field}}` stands for a fact of the trade. A service has
-    a time promise, `value` of `unit`, and the `post` that is responsible. `parent` is the code above. `legal_basis` and
-    `tag` are the table's own where a row has none.
+    A service has a time promise, `value` of `unit`, and the `post` that is responsible. `parent` is the code above.
+    `legal_basis` and `tag` are the table's own where a row has none.
     """
 
     id: str
     zh: str
     en: str = ""
     parent: str = ""
-    category: str = ""
-    act: str = ""
-    text: str = ""
     post: str = ""
     value: int | None = None
     unit: str = ""
@@ -65,7 +83,8 @@ class RuleTable(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     effective_to: str = ""
     legal_basis: str
     tag: Literal["S", "I", "K", "U"] = "U"
-    rows: list[TableRow]
+    rows: list[TableRow] = []
+    content: dict[str, Any] = {}
 
     @property
     def name(self) -> str:
@@ -80,46 +99,39 @@ class RuleTable(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     def verified(self, row: TableRow) -> bool:
         return (row.tag or self.tag) in ("S", "I")
 
+    def parts(self) -> dict[str, list[dict[str, Any]]]:
+        """The lists of rows that it has, as plain data: `rows`, or those of its content, such as `fee` or `year`."""
+        if self.sort in ROW_SORTS:
+            return {"rows": msgspec.to_builtins(self.rows)}
+        found = {}
+        for name, value in self.content.items():
+            if isinstance(value, list) and all(isinstance(each, dict) for each in value):
+                found[name] = value
+        return found
+
+    def unverified(self) -> int:
+        """How many rows no person has held against their text."""
+        if self.sort in ROW_SORTS:
+            return sum(not self.verified(row) for row in self.rows)
+        rows = [row for part in self.parts().values() for row in part if "tag" in row]
+        return sum(row["tag"] not in ("S", "I") for row in rows)
+
+
+HEAD = frozenset(RuleTable.__struct_fields__) - {"content"}
+
 
 def parse(values: Any, source: str) -> RuleTable:
-    """A table from the plain data of a TOML file or record. Raises Malformed, which names the row and `source`."""
+    """A table from the plain data of a TOML file. Raises Malformed, which names the row and `source`.
+
+    In the file of a sort with a content, what is not of the head is the content.
+    """
+    if isinstance(values, dict) and values.get("sort") in CONTENT_SORTS and "content" not in values:
+        content = {name: value for name, value in values.items() if name not in HEAD}
+        values = {name: value for name, value in values.items() if name in HEAD} | {"content": content}
     return convert(values, RuleTable, source)
 
 
-def faults(table: RuleTable) -> Iterator[RuleFault]:
-    """What is wrong with a table of the right shape."""
-    yield from days(table, "")
-    yield from repeated("rows", (row.id for row in table.rows))
-    if not table.rows:
-        yield RuleFault("rows", "没有任何行", "it has no rows")
-    known = {row.id for row in table.rows}
-    for row in table.rows:
-        place = f"rows id={row.id}"
-        if row.parent and row.parent not in known:
-            yield RuleFault(place, f"上级 {row.parent} 不在表中", f"its parent {row.parent} is not in the table")
-        for name in _NEEDS[table.sort]:
-            if getattr(row, name) in ("", None):
-                yield RuleFault(place, f"缺少 {name}", f"it lacks {name}")
-        if row.value is not None and not row.unit and table.sort in ("services", "parameters"):
-            yield RuleFault(place, "有数值而无单位", "it has a value and no unit")
-        for found in _PLACEHOLDER.findall(row.text) if table.sort == "templates" else ():
-            if not _PLACE.fullmatch(found):
-                yield RuleFault(place, f"占位符 {found!r} 不是字段名", f"the placeholder {found!r} names no field")
-
-
-_NEEDS: dict[str, tuple[str, ...]] = {
-    "codes": ("zh",),
-    "templates": ("category", "act", "text"),
-    "services": ("zh", "post", "value", "unit"),
-    "checklist": ("zh",),
-    "parameters": ("zh", "value"),
-}
-
-
-def fill(template: str, facts: dict[str, str]) -> str:
-    """A template with the facts of a trade in it; a fact that is not known stays as a gap that a clerk sees.
-
-    >>> fill("{{project_name}} 招标公告（{{number}}）", {"project_name": "某桥梁工程"})
-    '某桥梁工程 招标公告（【number】）'
-    """
-    return _PLACEHOLDER.sub(lambda found: facts.get(found[1]) or f"【{found[1]}】", template)
+def plain(table: RuleTable) -> dict[str, Any]:
+    """What its file holds: `parse` gives the same table again."""
+    values: dict[str, Any] = msgspec.to_builtins(table)
+    return {name: value for name, value in values.items() if name != "content"} | table.content

@@ -21,7 +21,8 @@ import msgspec
 
 from node.domain.divisions import is_known
 from node.domain.identifiers import check_uscc
-from node.errors import Malformed, Refused
+from node.domain.rulefaults import convert
+from node.errors import Refused
 
 PROJECT, TENDER, SECTION, UNIFIED = 17, 20, 23, 40
 CheckMode = Literal["off", "warn", "enforce"]
@@ -47,7 +48,7 @@ class ClassCode(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
 
 class CodeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"classes": "class"}):
-    """`config/rules/codes.toml`: letters of project codes, serials of zones, classes of unified codes."""
+    """`config/rules/numbers.toml`: letters of project codes, serials of zones, classes of unified codes."""
 
     version: str
     letters: dict[str, str]
@@ -96,11 +97,8 @@ UNIFIED_SERIALS, UNIFIED_ABOVE = Range(1, 899_999), Range(900_000, 999_999)
 
 
 def table_from(values: object, source: str) -> CodeTable:
-    """The table from plain data. Raises Malformed, which names `source`."""
-    try:
-        return msgspec.convert(values, CodeTable)
-    except msgspec.ValidationError as error:
-        raise Malformed(f"{source}: {error}", zh=f"代码表 {source} 有误：{error}") from None
+    """The table from plain data. Raises Malformed, which names the row and `source`."""
+    return convert(values, CodeTable, source)
 
 
 def serials(table: CodeTable, zone: str) -> Range:
@@ -351,6 +349,6 @@ def _no_category(category: str) -> Refused:
         f"the table of codes knows no category {category!r}",
         zh=f"代码表中没有类别 {category}",
         field="category",
-        advice_zh="请在 config/rules/codes.toml 补充该类别。",
-        advice_en="Add the category to config/rules/codes.toml.",
+        advice_zh="请在 config/rules/numbers.toml 补充该类别。",
+        advice_en="Add the category to config/rules/numbers.toml.",
     )

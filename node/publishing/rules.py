@@ -7,27 +7,35 @@ from typing import Any
 
 import msgspec
 
-from node.domain import barriers, rulecheck, ruletables
+from node.domain import barriers, rulecheck, tablecheck
 from node.domain.hands import Hand
 from node.domain.record import Amendment, Document, Source
 from node.domain.rulebook import Package
-from node.domain.rulefaults import malformed
+from node.domain.rulefaults import RuleFault, malformed
 from node.domain.ruletables import RuleTable
 from node.errors import Rejected
-from node.tiers import barrier_table
+from node.rules import load_barriers
 
 Body = Package | RuleTable
+Packages = Mapping[str, Package]
 
 
 def kind_of(body: Body) -> str:
     return "rule.package" if isinstance(body, Package) else "rule.table"
 
 
-def require_sound(body: Body, source: str) -> None:
-    """Raise Malformed, with each row that is wrong, unless the rules make sense and bar nobody's way (R61)."""
-    found = rulecheck.faults(body) if isinstance(body, Package) else list(ruletables.faults(body))
-    found += barriers.faults(body, barrier_table())
-    if found:
+def faults(body: Body, packages: Packages | None = None) -> list[RuleFault]:
+    """Everything that is wrong with rules of the right shape, what would bar a party's way (R61) too.
+
+    `packages` are those in force, by category.
+    """
+    found = rulecheck.faults(body) if isinstance(body, Package) else tablecheck.faults(body, packages)
+    return [*found, *barriers.faults(body, load_barriers())]
+
+
+def require_sound(body: Body, source: str, packages: Packages | None = None) -> None:
+    """Raise RulesMalformed, with each row that is wrong, unless the rules make sense."""
+    if found := faults(body, packages):
         raise malformed(found, source)
 
 
@@ -36,10 +44,13 @@ def document(body: Body, publisher: str) -> Document[Any]:
     return Document(body.name, body, Source(publisher), as_of=body.effective_from)
 
 
-def draft(body: Body, publisher: str, *, today: str, hand: Hand | None = None) -> Amendment:
+def draft(
+    body: Body, publisher: str, *, today: str, hand: Hand | None = None, packages: Packages | None = None
+) -> Amendment:
     """A version about to be published. What was published under that name once is never another thing.
 
-    `today` is the day in Beijing: rules hold from a day that is not yet over, never back in time.
+    `packages` are those in force, by category: what templates name must be in them. `today` is the day in Beijing:
+    rules hold from a day that is not yet over, never back in time.
     """
 
     def apply(current: Document[Any] | None) -> Document[Any]:
@@ -61,7 +72,7 @@ def draft(body: Body, publisher: str, *, today: str, hand: Hand | None = None) -
                 advice_zh="请把 effective_from 改为今天或以后。",
                 advice_en="Set effective_from to today or later.",
             )
-        require_sound(body, body.name)
+        require_sound(body, body.name, packages)
         return document(body, publisher)
 
     sections: Mapping[str, Any] = {} if hand is None else {"hand": hand}

@@ -57,17 +57,28 @@ AskHub = Callable[[Wanted], Awaitable[str]]
 class Issuer:
     """Gives numbers out for this node, and unified codes for nodes that ask.
 
-    `ask_hub` is given where the settings want the hub to issue: when it cannot be reached, this node issues by itself.
+    `table_on` gives the table of letters and classes that is in force on a day. `ask_hub` is given where the settings
+    want the hub to issue: when it cannot be reached, this node issues by itself.
     """
 
     def __init__(
-        self, store: Store, settings: Settings, table: CodeTable, clock: Clock, *, ask_hub: AskHub | None = None
+        self,
+        store: Store,
+        settings: Settings,
+        table_on: Callable[[str], CodeTable],
+        clock: Clock,
+        *,
+        ask_hub: AskHub | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
-        self._table = table
+        self._table_on = table_on
         self._clock = clock
         self._ask_hub = ask_hub
+
+    @property
+    def _table(self) -> CodeTable:
+        return self._table_on(day_of(self._clock()))
 
     async def project(self, category: str, *, subject: str = "", request: str = "") -> Given:
         """The next project number (17) of a category, of today. Raises Refused when the day's serials are used up."""

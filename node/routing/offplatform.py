@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, func, or_, select, update
 
-from node import tiers
 from node.clock import Clock
 from node.domain import catalogue
 from node.domain.calendar import day_of
@@ -43,9 +42,11 @@ class Kept:
     known: int
 
 
-async def keep(store: Store, clock: Clock, list_name: str, rows: Iterable[tuple[int, Approved]]) -> Kept:
-    """Store a list's items with the catalogue's verdict on each. The same item again is known."""
-    now_ms, rules = clock(), tiers.catalogue_rules()
+async def keep(
+    store: Store, clock: Clock, rules: Catalogue, list_name: str, rows: Iterable[tuple[int, Approved]]
+) -> Kept:
+    """Store a list's items with the verdict of the catalogue in force on each. The same item again is known."""
+    now_ms = clock()
     made = {row["id"]: row for number, item in rows for row in (_row(list_name, number, item, rules, now_ms),)}
 
     def work(conn: Connection) -> Kept:
@@ -86,10 +87,9 @@ def _row(list_name: str, number: int, item: Approved, rules: Catalogue, now_ms: 
     }
 
 
-async def compare(store: Store, clock: Clock) -> int:
+async def compare(store: Store, clock: Clock, rules: Catalogue) -> int:
     """Look for every item that must, or may have to, be held; gives how many were looked at."""
     since_ms, total = clock(), 0
-    rules = tiers.catalogue_rules()
     while True:
         found = await store.read(partial(_look, before_ms=since_ms, rules=rules))
         if not found:

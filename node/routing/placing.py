@@ -7,28 +7,32 @@ from functools import partial
 from typing import Any
 
 from node import tiers
-from node.domain import catalogue, routing, tradecodes
+from node.domain import catalogue, departments, routing, tradecodes
 from node.domain.catalogue import Approved
 from node.domain.faults import Fault
 from node.domain.routing import Decision, Misrouted, Office, Order
+from node.domain.tablebook import TableBook
+from node.domain.tradecodes import CodeTable
 from node.errors import NotFound, Refused
 from node.routing import orders
+from node.rules import Rules
 from node.settings import Settings
 from node.store.db import Store
 from node.trusted import Trusted
 
 
 class Placing:
-    """Decides by the packaged table, the centres of the trust policy and the orders in the synced logs."""
+    """Decides by the table in force, the centres of the trust policy and the orders in the synced logs."""
 
-    def __init__(self, store: Store, trusted: Trusted, settings: Settings) -> None:
+    def __init__(self, store: Store, trusted: Trusted, settings: Settings, rules: Rules) -> None:
         self._store = store
         self._trusted = trusted
         self._settings = settings
+        self._rules = rules
 
     def decide(self, facts: Mapping[str, Any], day: str) -> Decision:
         """Where a trade belongs, whatever this node is. Raises Refused."""
-        return routing.route(facts, tiers.routing_table(), self._offices(), day=day)
+        return routing.route(facts, self._rules.by_day.routing(day), self._offices(), day=day)
 
     async def __call__(self, facts: Mapping[str, Any], trade: str, day: str) -> tuple[dict[str, Any], list[Fault]]:
         """What to keep of the decision with a registration (R13), and the faults that a clerk sees."""
@@ -37,13 +41,20 @@ class Placing:
         except Refused as error:
             return {}, [Fault(error.field or "category", "routing", error.zh, error.detail)]
         kept = decision.plain() | ({"order": order.record, "order_number": order.number} if order else {})
-        return kept, [*map(_fault, found), *_numbers(facts, self._settings), *_catalogued(facts, day)]
+        held = self._rules.by_day
+        return kept, [
+            *map(_fault, found),
+            *_numbers(facts, self._settings, held.numbers(day)),
+            *_catalogued(facts, day, held),
+        ]
 
     async def _judge(
         self, facts: Mapping[str, Any], trade: str, day: str
     ) -> tuple[Decision, list[Misrouted], Order | None]:
         offices, here = self._offices(), tiers.here(self._settings)
-        table, facts = tiers.routing_table(), {**facts, "sector_names": tiers.sector_names(facts, day)}
+        held = self._rules.by_day
+        table = held.routing(day)
+        facts = {**facts, "sector_names": departments.names_of(held.departments(day), facts, day)}
         decision, found, order = routing.faults(facts, here, table, offices, day=day)
         if not any(each.rule == "routing-node" for each in found) or self._trusted.held is None:
             return decision, found, order
@@ -62,9 +73,9 @@ def _fault(each: Misrouted) -> Fault:
     return Fault(each.field, each.rule, each.zh, each.en, each.basis, "refuse" if each.refuse else "warn")
 
 
-def _numbers(facts: Mapping[str, Any], settings: Settings) -> list[Fault]:
+def _numbers(facts: Mapping[str, Any], settings: Settings, table: CodeTable) -> list[Fault]:
     """What is to be said of the numbers that a clerk typed: the project's, and each lot's unified code."""
-    table, found = tiers.code_table(), []
+    found = []
     own = {settings.platform_uscc} - {""}
     code = facts.get("project_code")
     if isinstance(code, str) and code:
@@ -80,7 +91,7 @@ def _numbers(facts: Mapping[str, Any], settings: Settings) -> list[Fault]:
     ]
 
 
-def _catalogued(facts: Mapping[str, Any], day: str) -> list[Fault]:
+def _catalogued(facts: Mapping[str, Any], day: str, held: TableBook) -> list[Fault]:
     """A remark, never a refusal (R15): a trade called voluntary looks like one that the catalogue calls mandatory."""
     if facts.get("mandatory") is not False:
         return []
@@ -93,7 +104,7 @@ def _catalogued(facts: Mapping[str, Any], day: str) -> list[Fault]:
         estimate_fen=estimate if isinstance(estimate, int) else None,
         private=not (facts.get("state_funds") or facts.get("fund_level")),
     )
-    judged = catalogue.judge(item, tiers.catalogue_rules(), today=day)
+    judged = catalogue.judge(item, held.catalogue(day), today=day)
     if judged.verdict != "mandatory":
         return []
     return [

@@ -18,12 +18,14 @@ from sqlalchemy import Connection, Row, and_, delete, func, or_, select
 
 from node import tiers
 from node.clock import Clock
-from node.domain import divisions, routing
+from node.domain import departments, divisions, routing
 from node.domain.acts import Act
 from node.domain.calendar import day_of
-from node.domain.routing import Decision, Misrouted, Office, Order, RoutingTable
+from node.domain.routing import Decision, Misrouted, Office, Order
+from node.domain.tablebook import TableBook
 from node.errors import Malformed, Refused
 from node.routing import issuing, orders
+from node.rules import Rules
 from node.settings import Settings
 from node.store import cursors, payloads
 from node.store.db import READ_TABLES, Store
@@ -88,10 +90,11 @@ class Finding:
 class Watch:
     """Re-runs routing decisions. Running it again is harmless."""
 
-    def __init__(self, store: Store, trusted: Trusted, settings: Settings, clock: Clock) -> None:
+    def __init__(self, store: Store, trusted: Trusted, settings: Settings, rules: Rules, clock: Clock) -> None:
         self._store = store
         self._trusted = trusted
         self._settings = settings
+        self._rules = rules
         self._clock = clock
 
     async def run(self) -> int:
@@ -126,9 +129,8 @@ class Watch:
         ).all()
         if not rows:
             return 0
-        table = tiers.routing_table()
         offices = {office.node: office for office in tiers.offices(policy)}
-        judge = _Judge(conn, policy, table, offices, self._settings, self._clock())
+        judge = _Judge(conn, policy, self._rules.by_day, offices, self._settings, self._clock())
         for row in rows:
             if row.kind in _ACTS:
                 judge.act(row.log_id, bytes(row.record_id))
@@ -142,7 +144,8 @@ class Watch:
         # A new order may be about a trade that was looked at long ago.
         given = conn.execute(select(func.count()).select_from(_orders)).scalar_one()
         generation = cursors.fact(conn, _GENERATION) or ""
-        return f"{VERSION} {tiers.routing_table().name} {policy.version} {generation} {given}"
+        held = ",".join(each.name for each in self._rules.by_day.versions("routing"))
+        return f"{VERSION} {held} {policy.version} {generation} {given}"
 
 
 class _Judge:
@@ -152,14 +155,14 @@ class _Judge:
         self,
         conn: Connection,
         policy: TrustPolicy,
-        table: RoutingTable,
+        tables: TableBook,
         offices: Mapping[str, Office],
         settings: Settings,
         now_ms: int,
     ) -> None:
         self._conn = conn
         self._policy = policy
-        self._table = table
+        self._tables = tables
         self._offices = offices
         self._settings = settings
         self._now_ms = now_ms
@@ -192,15 +195,15 @@ class _Judge:
         self._judge(held, facts, office, day_of(row.at_ms))
 
     def _judge(self, held: _Held, facts: Mapping[str, Any], office: Office, day: str) -> None:
-        offices = list(self._offices.values())
+        offices, table = list(self._offices.values()), self._tables.routing(day)
         code = str(facts.get("project_code") or "")
-        facts = {**facts, "sector_names": tiers.sector_names(facts, day)}
+        facts = {**facts, "sector_names": departments.names_of(self._tables.departments(day), facts, day)}
         try:
-            decision, found, _ = routing.faults(facts, office, self._table, offices, day=day)
+            decision, found, _ = routing.faults(facts, office, table, offices, day=day)
             order: Order | None = None
             if any(each.rule == "routing-node" for each in found):
                 given = orders.overriding(self._conn, self._policy, trade=held.trade, project_code=code)
-                again = routing.faults(facts, office, self._table, offices, given, day=day, trade=held.trade)
+                again = routing.faults(facts, office, table, offices, given, day=day, trade=held.trade)
                 decision, found, order = again
         except Refused as error:
             # What began before the table, or under a category of another day, is not judged by it.
@@ -230,7 +233,8 @@ class _Judge:
         held = _Held(log_id, record_id, row.idx, row.origin, "", row.category, row.title, row.division)
         facts = {"category": row.category, "division": row.division}
         if row.category == "矿业权":
-            decision = routing.route(facts, self._table, list(self._offices.values()), day=_day(row.published_on))
+            day = _day(row.published_on)
+            decision = routing.route(facts, self._tables.routing(day), list(self._offices.values()), day=day)
             self._put(held, "doubt", decision, None)
         elif row.division in divisions.CHONGQING and row.division != office.division:
             right = routing.office_of(row.division, "", list(self._offices.values()))

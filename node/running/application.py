@@ -32,6 +32,7 @@ from node.web import (
     records_api,
     routing_pages,
     rules_pages,
+    ruling,
     services_page,
     session,
     supervision,
@@ -83,7 +84,7 @@ def build(
     app[keys.CALLERS] = Callers(node.trusted, node.clock, skew_s=skew_s, nonces=nonces)
     app[keys.RULES], app[keys.DESK] = node.rules, node.desk
     app[keys.PLACING] = node.placing
-    app[keys.RULE_RECORDS] = node.rule_records
+    app[keys.RULE_RECORDS], app[keys.TAKE_OVER_RULES] = node.rule_records, node.take_over_rules
     app[keys.BULLETIN], app[keys.ISSUER] = node.bulletin, node.issuer
     app[keys.LIMITS] = Limits(node.settings.max_log_requests_per_s)
     app[keys.ENROL_LIMITS], app[keys.INVITATIONS] = Limits(enrol_api.PER_S), node.invitations
@@ -120,6 +121,7 @@ def build(
         *accounts.routes_for(node.settings),
         *mine.routes_for(node.settings),
         *supervision.routes_for(node.settings),
+        *ruling.routes_for(node.settings),
     ]
     desk = [console.routes, routing_pages.routes] if node.settings.role in ("district", "hub") else []
     for routes in (*nodes, *public, *persons, *desk):

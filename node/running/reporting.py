@@ -83,6 +83,7 @@ def uplink(node: Node, connect: Callable[..., Receiver]) -> Uplink:
         folder=folder,
         publish=node.publisher.publish,
         rules=lambda: node.rules.book,
+        codes=lambda: node.rules.by_day.numbers(node.rule_records.today()),
         centres=lambda: centres(node),
     )
     return Uplink(parts)

@@ -78,7 +78,6 @@ class Migration:
         store: Store,
         publisher: Publishes,
         rules: Rules,
-        table: LegacyTable,
         clock: Clock,
         project: Callable[[], Awaitable[object]],
         *,
@@ -87,10 +86,16 @@ class Migration:
         self._store = store
         self._publisher = publisher
         self._rules = rules
-        self._table = table
         self._clock = clock
         self._project = project
         self._node = node
+
+    def source(self, name: str) -> Centre:
+        """A former centre by its id or Chinese name, of the table now in force. Raises NotFound, naming all."""
+        return self._table().source(name)
+
+    def _table(self) -> LegacyTable:
+        return self._rules.by_day.legacy(day_of(self._clock()))
 
     async def take_over(
         self,
@@ -172,7 +177,7 @@ class Migration:
             raise Rejected("no old project number", field="legacy_number", zh="缺少原项目编号")
         trade = known.get(key)
         package = trade.package if trade else self._package(old.category)
-        stage, sure = legacy.stage_in(package, self._table, old.stage)
+        stage, sure = legacy.stage_in(package, self._table(), old.stage)
         plan = _Plan(begun=trade is None, doubtful=not sure)
         if trade is None:
             trade = self._begin(plan, package, centre, key, old, held)

@@ -14,8 +14,6 @@ from sqlalchemy import Connection, delete, select
 
 from node.domain import standard as shapes
 from node.domain.standard import CodeTable, Standard
-from node.domain.tradecodes import CodeTable as TradeCodes
-from node.domain.tradecodes import table_from
 from node.errors import Malformed
 from node.resources import config_dir
 from node.store.tables import table
@@ -57,13 +55,6 @@ def answers() -> Answers:
     return Answers(
         tuple((row["sort"], re.compile(row["pattern"], re.IGNORECASE)) for row in _toml("answers.toml")["answer"])
     )
-
-
-@cache
-def trade_codes() -> TradeCodes:
-    """Letters and classes of trade numbers (config/rules/codes.toml)."""
-    path = config_dir() / "rules" / "codes.toml"
-    return table_from(tomllib.loads(path.read_text("utf-8")), path.name)
 
 
 def held(conn: Connection) -> Standard:

@@ -1,7 +1,7 @@
 """Numbers under which trades are reported: a trade's own where they have the standard's form, else issued here.
 
 A number is given once and kept: `uplink_number` remembers it by what it was given to. Numbers that the hub issues carry
-its own division and the serials from 9000 on, which no centre gives (config/rules/codes.toml), so none collides with
+its own division and the serials from 9000 on, which no centre gives (config/rules/numbers.toml), so none collides with
 one that a district gave offline. Sections under somebody else's number, and unified codes, likewise have blocks of
 serials that `node.routing.issuing` never gives.
 """

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from node.clock import Clock
 from node.domain.record import Draft, Outcome
 from node.domain.rulebook import Rulebook
+from node.domain.tradecodes import CodeTable
 from node.store import cursors
 from node.store.db import Store
 from node.uplink import envelope, held, reconcile, sending, taking, token, verdicts
@@ -59,6 +60,7 @@ class Parts:
     folder: Folder | None
     publish: Publish
     rules: Callable[[], Rulebook]
+    codes: Callable[[], CodeTable]
     centres: Callable[[], Mapping[str, tuple[str, str]]]
     name: str = "national"
 
@@ -95,7 +97,7 @@ class Uplink:
 
     def _step(self, conn: Connection, work: Callable[[Connection, Desk], int]) -> int:
         parts = self._parts
-        desk = Desk(held.held(conn), parts.sender, parts.rules(), parts.centres(), self._clock())
+        desk = Desk(held.held(conn), parts.sender, parts.rules(), parts.codes(), parts.centres(), self._clock())
         return work(conn, desk)
 
     async def _send(self, report: Report) -> None:

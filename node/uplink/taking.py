@@ -18,6 +18,7 @@ from node.domain.folding import Trade, amended_by, replay
 from node.domain.record import Document
 from node.domain.rulebook import Rulebook
 from node.domain.standard import Standard
+from node.domain.tradecodes import CodeTable
 from node.errors import Malformed, Refused
 from node.store import cursors, logs, payloads
 from node.store.logs import LogState
@@ -25,7 +26,7 @@ from node.store.tables import RecordView, table
 from node.store.tables_trading import ActView
 from node.store.tables_uplink import UplinkLate
 from node.store.upsert import insert_or_ignore
-from node.uplink import acts, credit, experts, held, legacy, mapping, numbers, outbox, parties
+from node.uplink import acts, credit, experts, legacy, mapping, numbers, outbox, parties
 from node.uplink.outbox import Origin
 from node.uplink.shape import Case, Message, Sender, clean, moment
 from node.wire.document import decode
@@ -42,11 +43,14 @@ KINDS = (*TRADES, *ACTS, *OTHERS)
 
 @dataclass(frozen=True)
 class Desk:
-    """What a record is turned into messages with: `centres` gives a node's centre and division by its log's origin."""
+    """What a record is turned into messages with: `codes` are letters and classes of
+    numbers; `centres` gives a node's centre and division by its log's origin.
+    """
 
     standard: Standard
     sender: Sender
     rules: Rulebook
+    codes: CodeTable
     centres: Mapping[str, tuple[str, str]]
     now_ms: int
 
@@ -159,7 +163,7 @@ def _of_case(conn: Connection, desk: Desk, case: Case) -> list[Message]:
     if not any(case.sets) or case.category not in mapping.TEMPLATES:
         return []
     try:
-        given = numbers.of_case(conn, case, desk.sender, held.trade_codes())
+        given = numbers.of_case(conn, case, desk.sender, desk.codes)
     except Refused:
         return []
     return mapping.of_case(desk.standard, case, given, desk.sender)

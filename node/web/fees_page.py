@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from node.domain.calendar import day_of
 from node.domain.trades import CATEGORIES
 from node.trading import charge_report
 from node.trading.charge_report import Line, Report
@@ -70,7 +71,7 @@ async def context_of(request: web.Request) -> tuple[dict[str, Any], int]:
         "report": found,
         "trend": trend(found.months),
         "payers": PAYERS,
-        "tariff": request.app[RULES].tariff.fee,
+        "tariff": request.app[RULES].by_day.tariff(day_of(request.app[CLOCK]())).fee,
     }
     return context, 400 if form.errors else 200
 

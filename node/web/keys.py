@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,8 @@ PLACING = web.AppKey("placing", Placing)
 """Says which centre a trade belongs to."""
 RULE_RECORDS = web.AppKey("rule_records", RuleRecords)
 """Rules that came as records, and which of them this node takes over."""
+TAKE_OVER_RULES: web.AppKey[Callable[[], Awaitable[int]]] = web.AppKey("take_over_rules")
+"""Projects what was published here and takes its rules over at once."""
 DESK = web.AppKey("desk", Desk)
 """Judges and publishes acts of this node's own trades."""
 WORKER = web.AppKey("worker", Worker)

@@ -21,7 +21,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *openapi_quality.TABLE,
 )
 
-FOR_PERSONS = frozenset("login logout account accounts register mine routing supervision console uplink".split())
+FOR_PERSONS = frozenset(
+    "login logout account accounts register mine routing supervision console uplink rule-drafts".split()
+)
 """First parts of addresses that are pages of logged-in persons: forms with a session, no interface for programs."""
 
 _ABOUT = """\

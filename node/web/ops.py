@@ -17,7 +17,7 @@ from node.store.peers import Standing
 from node.store.tables import PayloadMissing, Quarantine, table
 from node.trusted import newest
 from node.web.doors import DOORS, Doors
-from node.web.keys import CLOCK, SETTINGS, STORE, TRUSTED, WORKER
+from node.web.keys import CLOCK, RULES, SETTINGS, STORE, TRUSTED, WORKER
 from node.web.openapi import document
 from node.wire import paths
 
@@ -88,6 +88,8 @@ async def readyz(request: web.Request) -> web.Response:
                 problems.append(f"audit: {faults}")
             if request.app[TRUSTED].stale():
                 warnings.append("trust-policy-stale")
+            if year := request.app[RULES].calendar.wanting(request.app[CLOCK]()):
+                warnings.append(f"holidays-missing: {year}")
             # Another node's fault, or a suspicion of one, keeps nobody from using this one.
             warnings.extend(f"alarm: {each.code} {each.origin}" for each in alarms.raised(conn))
 

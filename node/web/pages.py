@@ -21,7 +21,7 @@ from node.errors import NodeError, NotFound
 from node.web import portal_format as form
 from node.web import session
 from node.web.i18n import Words, language, remember, switch
-from node.web.keys import CLOCK, SETTINGS, TRUSTED
+from node.web.keys import CLOCK, RULES, SETTINGS, TRUSTED
 from node.web.portal_text import NAVIGATION, ROLES
 
 CACHE_FOR_EVER = "public, max-age=31536000, immutable"
@@ -104,6 +104,7 @@ def render(request: web.Request, template: str, *, status: int = 200, **context:
         "place": lambda code: divisions.name_of(code) or code,
         "category": lambda value: t.name(CATEGORIES, value),
         "options": lambda names: [(value, t.pick(pair)) for value, pair in names.items()],
+        "no_holidays": request.app[RULES].calendar.wanting(now_ms) if RULES in request.app else 0,
         "person": session.here(request),
         "csrf": session.csrf(request),
         "static": lambda name: f"/static/{name}?v={request.app[STATIC][name].tag}",

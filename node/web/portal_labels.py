@@ -71,6 +71,7 @@ LABELS: dict[str, Pair] = {
     "legal_basis": ("依据", "Legal basis"),
     "tag": ("核实标记", "Evidence tag"),
     "rows": ("内容", "Rows"),
+    "content": ("内容", "Content"),
     "stages": ("阶段", "Stages"),
     "acts": ("环节", "Acts"),
     "clocks": ("时限", "Clocks"),

@@ -11,11 +11,11 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
-from node import tiers
+from node.domain.calendar import day_of
 from node.domain.routing import LEVELS, TIERS
 from node.routing import handing, offplatform, watch
 from node.web import pages, session
-from node.web.keys import SETTINGS, STORE
+from node.web.keys import CLOCK, RULES, SETTINGS, STORE
 
 routes = web.RouteTableDef()
 
@@ -38,7 +38,7 @@ async def show(request: web.Request) -> web.Response:
     response = pages.render(
         request,
         "routing/routing.html",
-        table=tiers.routing_table(),
+        table=request.app[RULES].by_day.routing(day_of(request.app[CLOCK]())),
         tiers=TIERS,
         levels=LEVELS,
         states=watch.STATES,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
+import msgspec
 from aiohttp import web
 
 from node.domain.acts import DISCLOSURE_NAMES
@@ -12,10 +14,12 @@ from node.domain.rulebook import Package
 from node.domain.rulediff import diff
 from node.domain.ruletables import SORT_NAMES, RuleTable
 from node.errors import Malformed, NotFound
-from node.rule_records import Body, RuleRecords
-from node.web import pages
-from node.web.keys import RULE_RECORDS, RULES
+from node.rule_judging import Body
+from node.rule_records import RuleRecords
+from node.web import pages, rules_shown
+from node.web.keys import RULE_RECORDS, RULES, SETTINGS
 from node.web.portal_text import Pair
+from node.web.rules_text import TEXT
 
 routes = web.RouteTableDef()
 PART_KEYS: Final[dict[str, str]] = {
@@ -30,6 +34,11 @@ PART_KEYS: Final[dict[str, str]] = {
 MAX_ROWS = 2000
 
 
+def part_name(part: str) -> Pair:
+    """What a part of a file is called, of a package or of a table."""
+    return TEXT[PART_KEYS[part]] if part in PART_KEYS else rules_shown.PARTS.get(part, (part, part))
+
+
 @routes.get("/rules")
 async def index(request: web.Request) -> web.Response:
     records, book = await _records(request), request.app[RULES].book
@@ -41,14 +50,17 @@ async def index(request: web.Request) -> web.Response:
         (each for each in book.packages if each.effective_from > today), key=lambda each: each.effective_from
     )
     tables = records.tables()
+    rules: list[Body] = [*in_force, *tables]
     return pages.render(
         request,
         "rules/index.html",
-        in_force=[_line(records, each) for each in in_force],
-        coming=[_line(records, each) for each in coming],
+        in_force=[line(records, each) for each in in_force],
+        coming=[line(records, each) for each in coming],
         services=[_table(each) for each in tables if each.sort == "services"],
-        tables=[_line(records, each) for each in tables if each.sort != "services"],
+        tables=[line(records, each) for each in tables if each.sort != "services"],
         not_taken=[each for each in records.records if not each.taken],
+        unverified=[each for body in rules for each in _unverified(body)],
+        drafts=request.app[SETTINGS].role in ("supervision", "hub"),
     )
 
 
@@ -58,7 +70,7 @@ async def compare(request: web.Request) -> web.Response:
     old, new = (records.find(_name(request.query.get(which, ""))) for which in ("from", "to"))
     if type(old) is not type(new):
         raise Malformed("a package and a table cannot be compared", zh="规则包与规则表不能比较", field="to")
-    changes = [{"change": each, "part": PART_KEYS[each.part]} for each in diff(old, new)]
+    changes = [{"change": each, "part": part_name(each.part)} for each in diff(old, new)]
     return pages.render(request, "rules/diff.html", old=old, new=new, changes=changes, address=_address)
 
 
@@ -66,7 +78,7 @@ async def compare(request: web.Request) -> web.Response:
 async def one(request: web.Request) -> web.Response:
     records = await _records(request)
     body = records.find(_name(request.match_info["rule"]))
-    shown: dict[str, Any] = {"line": _line(records, body), "versions": _versions(records, body)}
+    shown: dict[str, Any] = {"line": line(records, body), "versions": _versions(records, body)}
     if isinstance(body, RuleTable):
         return pages.render(request, "rules/table.html", table=_table(body), limit=MAX_ROWS, **shown)
     return pages.render(request, "rules/package.html", package=body, disclosures=DISCLOSURE_NAMES, **shown)
@@ -88,7 +100,7 @@ def _address(body: Body) -> str:
     return f"/rules/{quote(body.name, safe='@/')}"
 
 
-def _line(records: RuleRecords, body: Body) -> dict[str, Any]:
+def line(records: RuleRecords, body: Body) -> dict[str, Any]:
     """What a list shows of a package or table."""
     record = records.of(body.name)
     if isinstance(body, Package):
@@ -96,8 +108,8 @@ def _line(records: RuleRecords, body: Body) -> dict[str, Any]:
         sort, unverified = "package", sum(not row.verified for row in rows)
         number = len(body.acts) + len(rows)
     else:
-        sort, number = body.sort, len(body.rows)
-        unverified = sum(not body.verified(row) for row in body.rows)
+        sort, number = body.sort, sum(map(len, body.parts().values()))
+        unverified = body.unverified()
     return {
         "body": body,
         "address": _address(body),
@@ -116,13 +128,34 @@ def _versions(records: RuleRecords, body: Body) -> list[dict[str, Any]]:
     lines = []
     for place, each in enumerate(found):
         before = found[place - 1] if place else None
-        line = _line(records, each)
-        line["compare"] = (
+        shown = line(records, each)
+        shown["compare"] = (
             f"/rules/diff?from={quote(before.name, safe='@')}&to={quote(each.name, safe='@')}" if before else ""
         )
-        line["here"] = each.name == body.name
-        lines.append(line)
+        shown["here"] = each.name == body.name
+        lines.append(shown)
     return lines[::-1]
+
+
+def _unverified(body: Body) -> Iterator[dict[str, Any]]:
+    """The rows that no person has held against their text."""
+    rows: list[dict[str, Any]] = []
+    if isinstance(body, Package):
+        found = [*body.clocks, *body.limits, *body.notices]
+        rows = [msgspec.to_builtins(row) | {"tag": row.tag} for row in found if not row.verified]
+        names = {act.id: (act.zh, act.en) for act in body.acts}
+    else:
+        names = {}
+        lists = [row for part in body.parts().values() for row in part]
+        rows = [row | {"tag": row.get("tag") or body.tag} for row in lists if "tag" in row or body.rows]
+        rows = [row for row in rows if row["tag"] not in ("S", "I")]
+    for row in rows:
+        name = rules_shown.name_of(row)
+        if "stage" in row and row.get("act") in names:
+            name = names[row["act"]]
+        value = f"{row['value']} {row.get('unit', '')}" if isinstance(row.get("value"), int) else ""
+        basis = row.get("legal_basis") or getattr(body, "legal_basis", "")
+        yield {"body": body, "address": _address(body), "name": name, "value": value, "basis": basis, "tag": row["tag"]}
 
 
 def _table(table: RuleTable) -> dict[str, Any]:
@@ -130,7 +163,8 @@ def _table(table: RuleTable) -> dict[str, Any]:
         {"row": row, "basis": table.basis(row), "verified": table.verified(row), "name": _pair(row.zh, row.en)}
         for row in table.rows[:MAX_ROWS]
     ]
-    return {"table": table, "rows": rows, "address": _address(table), "sort": SORT_NAMES[table.sort]}
+    shown = {"table": table, "rows": rows, "address": _address(table), "sort": SORT_NAMES[table.sort]}
+    return shown | ({"parts": rules_shown.parts(table, MAX_ROWS)} if table.content else {"parts": []})
 
 
 def _pair(zh: str, en: str) -> Pair:

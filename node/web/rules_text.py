@@ -13,6 +13,16 @@ TEXT: Final[dict[str, Pair]] = {
         "The city's departments make the rules of each category, the hub publishes them, every node takes them over at"
         " their day and changes nothing; a trade keeps the version that it began under.",
     ),
+    "rules_no_holidays": (
+        "{year} 年放假安排尚未发布或未载入：该年内的期限按周末推算，载入后自动重算。",
+        "The holidays of {year} are not published or not loaded: periods within it are counted by weekends, and anew"
+        " once they are.",
+    ),
+    "rules_no_holidays_who": ("由谁载入", "Who loads them"),
+    "rules_estimated": (
+        "按周末推算，{year} 年放假安排尚未发布/未载入",
+        "by weekends: the holidays of {year} are not published or not loaded",
+    ),
     "rules_in_force": ("现行规则包", "Packages in force"),
     "rules_coming": ("即将生效", "Coming into force"),
     "rules_none": ("无。", "None."),
@@ -32,6 +42,14 @@ TEXT: Final[dict[str, Pair]] = {
         "标“未核实”的条目尚未对照原文核对，系统只提示、不据以拒绝。",
         "Rows marked unverified were not compared with the original text; the system warns by them, and refuses none.",
     ),
+    "rules_unverified_all": ("现行规则中有 {number} 条未核实", "{number} rows in force are unverified"),
+    "rules_unverified_list": ("未核实的条目", "Unverified rows"),
+    "rules_who": (
+        "每项规则由“主管部门”一栏的部门或市级枢纽修改并签名发布。",
+        "Each of these is changed, signed and published by the department that it names, or by the city's hub.",
+    ),
+    "rules_read_only": ("本节点只能查阅，不能修改。", "This node reads them and can change none."),
+    "rules_draft": ("起草与发布规则", "Draft and publish rules"),
     "rules_versions": ("各版本", "Versions"),
     "rules_compare": ("与上一版比较", "Compare with the one before"),
     "rules_withdrawn": ("已撤回", "Withdrawn"),

@@ -17,6 +17,7 @@ from node.web import (
     portal_text,
     routing_text,
     rules_text,
+    ruling_text,
     uplink_text,
 )
 from node.web.portal_text import Pair
@@ -33,6 +34,7 @@ _AREAS = (
     opendata_text,
     routing_text,
     rules_text,
+    ruling_text,
     uplink_text,
 )
 TEXT: Final[dict[str, Pair]] = dict(ChainMap(*(area.TEXT for area in _AREAS)))

@@ -52,11 +52,15 @@ def signs(hand: Hand, stated: Stated, body: Any) -> bool:
 
 
 def approved(hand: Hand, stated: Stated, body: Any) -> bool:
-    """Whether the second pair of eyes that the hand names has signed this very act, for this very author."""
+    """Whether the second pair of eyes that the hand names has signed this very act, or these rules, for this author."""
     given = hand.approval
     if given is None or given.account != hand.second or given.author != hand.account or hand.second == hand.account:
         return False
-    if stated.kind not in ACTS or not isinstance(body, Act) or not given.signs():
+    if not given.signs():
+        return False
+    if stated.kind in RULES and body is not None:
+        return given.covers_rules(payload.encode(body))
+    if stated.kind not in ACTS or not isinstance(body, Act):
         return False
     try:
         kept = {} if stated.inner is None else msgspec.msgpack.decode(stated.inner, type=dict[str, Any])

@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 
 from node import keyring, provision
 from node.cli.main import app
+from node.domain.ruletext import dumps
 from node.resources import config_dir
 from node.store.db import Store
 from node.trusted import Trusted
+from tests import ruled
 
 RUNNER = CliRunner()
 
@@ -72,3 +74,12 @@ def test_a_file_goes_in_and_comes_out(tmp_path: Path) -> None:
     file.write_text(package.replace('takes = ["registered"]', 'takes = ["nowhere"]', 1), "utf-8")
     text, _ = run("rules", "check", str(file), code=1)
     assert "没有阶段 nowhere" in text and "acts id=" in text
+
+    years = dumps({"year": [ruled.year(2099, "2099-01-01")]})
+    file.write_text(years.replace("2099-01-01", "2098-01-01"), "utf-8")
+    assert "放假通知的范围内" in run("rules", "holidays", str(file), "-c", node, "--yes", code=1)[0]
+    file.write_text(years, "utf-8")
+    assert run("rules", "holidays", str(file), "-c", node, "--yes")[1]["name"] == "holidays@2099"
+    assert "2099-01-01" in run("rules", "show", "holidays@2099", "-c", node)[0]
+    tariff = config_dir() / "rules" / "fees.toml"
+    assert run("rules", "check", str(tariff))[1] == {"name": "fees@2016-03-14", "kind": "rule.table", "faults": 0}

@@ -9,10 +9,9 @@ from node.domain import rulebook, ruletables
 from node.domain.barriers import barriers_from, faults
 from node.errors import Malformed
 from node.publishing import rules as publishing
-from node.rules import load_packaged, load_services
-from node.tiers import barrier_table
+from node.rules import load_barriers, load_packaged, load_services
 
-TABLE = barrier_table()
+TABLE = load_barriers()
 
 
 @pytest.mark.parametrize("package", load_packaged().packages, ids=lambda each: each.id)
@@ -54,10 +53,19 @@ def test_a_package_that_says_one_is_refused_with_its_place_and_the_clause(change
 
 def test_a_template_is_looked_at_and_a_code_table_is_not():
     head = {"id": "t", "version": "1", "zh": "表", "en": "T", "department": "示例", "effective_from": "2030-01-01"}
-    row = {"id": "a", "zh": "公告", "category": "工程建设", "act": "notice", "text": "投标人须在本地设立分公司"}
+    text = "投标人须在本地设立分公司"
+    row = {
+        "id": "a",
+        "zh": "公告",
+        "en": "N",
+        "categories": ["工程建设"],
+        "act": "notice",
+        "field": "content",
+        "text": text,
+    }
     more = {"legal_basis": "示例"}
-    template = ruletables.parse(head | more | {"sort": "templates", "rows": [row]}, "x.toml")
-    assert [each.place for each in faults(template, TABLE)] == ["rows id=a"]
+    template = ruletables.parse(head | more | {"sort": "templates", "content": {"template": [row]}}, "x.toml")
+    assert [each.place for each in faults(template, TABLE)] == ["template id=a"]
     codes = ruletables.parse(head | more | {"sort": "codes", "rows": [{"id": "1", "zh": "强制担保"}]}, "x.toml")
     assert faults(codes, TABLE) == []
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node import tiers
 from node.domain.catalogue import Approved, Held, judge, keys_of, likeness, match
+from node.rules import load_tables
 
-RULES = tiers.catalogue_rules()
+RULES = load_tables().catalogue("")
 TODAY = "2026-11-02"
 WORKS = Approved(
     "渝中区解放碑道路改造工程",

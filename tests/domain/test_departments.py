@@ -7,10 +7,10 @@ import pytest
 from node.domain.departments import names, primary, table_from
 from node.domain.trades import CATEGORIES
 from node.errors import Malformed
-from node.rules import load_packaged
-from node.tiers import department_table
+from node.rules import load_packaged, load_tables
 from node.web.supervision.scope import within
 
+TABLES = load_tables()
 DAY, AT_MS = "2025-11-25", 1_764_000_000_000
 
 
@@ -32,28 +32,30 @@ DAY, AT_MS = "2025-11-25", 1_764_000_000_000
     ],
 )  # fmt: skip
 def test_a_trade_has_one_supervising_department(category: str, sector: str, department: str) -> None:
-    row = primary(department_table(), category, sector, day=DAY)
+    row = primary(TABLES.departments(DAY), category, sector, day=DAY)
     assert row is not None and row.department == department and row.clause.startswith("R4")
 
 
 def test_the_open_category_has_none_and_categories_are_known() -> None:
-    assert primary(department_table(), "其他", "公路", day=DAY) is None
-    assert {each for row in department_table().rows for each in row.categories} <= set(CATEGORIES)
+    assert primary(TABLES.departments(DAY), "其他", "公路", day=DAY) is None
+    assert {each for row in TABLES.departments(DAY).rows for each in row.categories} <= set(CATEGORIES)
     with pytest.raises(Malformed, match=r"x\.toml"):
         table_from({"version": "1", "document": "", "row": [{"id": "a"}]}, "x.toml")
 
 
 def test_a_supervisors_scope_is_by_word_or_by_department() -> None:
-    assert within(frozenset({"公路"}), "工程建设", "公路", AT_MS)
-    assert within(frozenset({"交通"}), "工程建设", "公路", AT_MS)
-    assert within(frozenset({"工程建设"}), "工程建设", "", AT_MS) and within(frozenset(), "其他", "", AT_MS)
-    assert not within(frozenset({"水利"}), "工程建设", "公路", AT_MS)
-    assert not within(frozenset({"财政"}), "其他", "", AT_MS)
-    assert within(frozenset({"财政"}), "政府采购", "", 10**18), "a moment that is no day of ours breaks no page"
+    assert within(TABLES, frozenset({"公路"}), "工程建设", "公路", AT_MS)
+    assert within(TABLES, frozenset({"交通"}), "工程建设", "公路", AT_MS)
+    assert within(TABLES, frozenset({"工程建设"}), "工程建设", "", AT_MS) and within(
+        TABLES, frozenset(), "其他", "", AT_MS
+    )
+    assert not within(TABLES, frozenset({"水利"}), "工程建设", "公路", AT_MS)
+    assert not within(TABLES, frozenset({"财政"}), "其他", "", AT_MS)
+    assert within(TABLES, frozenset({"财政"}), "政府采购", "", 10**18), "a moment that is no day of ours breaks no page"
 
 
 def test_a_code_decides_whatever_the_words_say_and_an_unknown_one_leaves_it_to_them() -> None:
-    table = department_table()
+    table = TABLES.departments(DAY)
     for code, sector, department in (
         ("water", "高速公路", "水利"),
         ("reform", "高速公路", "发展改革"),
@@ -64,9 +66,9 @@ def test_a_code_decides_whatever_the_words_say_and_an_unknown_one_leaves_it_to_t
         row = primary(table, "工程建设", sector, day=DAY, code=code)
         assert row is not None and row.department == department, code
     assert names(table, "工程建设", "高速公路", day=DAY, code="water") == ("water", "水利", "高速公路", "工程建设")
-    assert within(frozenset({"water"}), "工程建设", "高速公路", AT_MS, "water")
-    assert within(frozenset({"transport"}), "工程建设", "高速公路", AT_MS), "an old record, by its words"
-    assert not within(frozenset({"transport"}), "工程建设", "", AT_MS, "water")
+    assert within(TABLES, frozenset({"water"}), "工程建设", "高速公路", AT_MS, "water")
+    assert within(TABLES, frozenset({"transport"}), "工程建设", "高速公路", AT_MS), "an old record, by its words"
+    assert not within(TABLES, frozenset({"transport"}), "工程建设", "", AT_MS, "water")
 
 
 def test_the_registration_offers_the_codes_of_the_table() -> None:
@@ -74,5 +76,5 @@ def test_the_registration_offers_the_codes_of_the_table() -> None:
     field = package.acts[0].field("sector_code")
     assert field is not None
     assert {each.value for each in field.choices} == {
-        row.id for row in department_table().rows if "工程建设" in row.categories
+        row.id for row in TABLES.departments(DAY).rows if "工程建设" in row.categories
     }

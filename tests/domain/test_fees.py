@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from node.domain import fees
 from node.domain.trades import CATEGORIES
 from node.errors import Malformed, Refused
-from node.rules import load_tariff
+from node.rules import load_tables
 
 
 def row(**more: Any) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def test_bands_that_leave_a_gap_or_make_no_sense_are_refused(bands: list[dict[st
 
 
 def test_packaged_tariff_covers_the_five_categories_and_charges_nothing_unverified() -> None:
-    held = load_tariff()
+    held = load_tables().tariff("")
     assert {each.category for each in held.fee} == set(CATEGORIES) - {"其他"}
     for each in held.fee:
         (charge,) = fees.charge(held, each.category, 10**12, each.payer, "2026-03-02", base_fen=0)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from node.domain.medium import NAMES, medium_of
-from node.tiers import plan_milestones
+from node.rules import load_milestones
 
 
 def trade_of(*told):
@@ -37,5 +37,5 @@ def test_one_act_on_paper_decides_and_one_that_is_silent_leaves_it_open(told, me
 
 
 def test_milestones_come_by_day_and_rest_on_the_text():
-    rows = plan_milestones()
+    rows = load_milestones()
     assert [row.due for row in rows] == sorted(row.due for row in rows) and all(row.verified for row in rows)

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node import tiers
 from node.domain.routing import LEVELS, Office, Order, again, bare_zone, faults, route
 from node.domain.trades import CATEGORIES
 from node.errors import Refused
+from node.rules import load_tables
 
-TABLE = tiers.routing_table()
+TABLE = load_tables().routing("")
 DAY = "2026-11-02"
 HUB = Office("g/cq/500000", "city", "500000", "市中心")
 EAST = Office("g/cq/500103", "district", "500103", "渝中区中心")

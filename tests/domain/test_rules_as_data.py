@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.domain import rulebook, rulecheck, ruletables
+from node.domain import rulebook, rulecheck, ruletables, tablecheck
 from node.domain.record import Document, Source
 from node.domain.rulebook import Package
 from node.domain.rulediff import diff
@@ -80,20 +80,14 @@ def table(sort: str = "services", **changes: Any) -> RuleTable:
         ("services", {"post": ""}, "lacks post"),
         ("parameters", {"unit": ""}, "no unit"),
         ("codes", {"parent": "z"}, "parent z"),
-        ("templates", {"category": "工程建设", "act": "notice", "text": "{{1+1}}"}, "names no field"),
-        ("templates", {"text": ""}, "lacks category"),
     ],
 )
 def test_a_row_has_what_its_sort_needs(sort: str, changes: dict[str, Any], words: str) -> None:
-    found = list(ruletables.faults(table(sort, **changes)))
+    found = list(tablecheck.faults(table(sort, **changes)))
     text = " ".join(each.line_en() for each in found)
     assert found and all(each.place == "rows id=a" for each in found)
     assert words in text
-    assert list(ruletables.faults(table())) == []
-
-
-def test_a_template_shows_what_is_missing() -> None:
-    assert ruletables.fill("{{ a }}/{{b.c}}/{{d}}", {"a": "甲", "b.c": "乙"}) == "甲/乙/【d】"
+    assert list(tablecheck.faults(table())) == []
 
 
 def test_every_change_is_told_by_row() -> None:

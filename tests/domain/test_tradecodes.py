@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node import tiers
 from node.domain import tradecodes as codes
 from node.errors import Refused
+from node.rules import load_tables
 
-TABLE = tiers.code_table()
+TABLE = load_tables().numbers("")
 PLATFORM = "12350100MB02709751"
 OUR_PLATFORM = "91350100M000100Y43"
 

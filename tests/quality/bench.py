@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import text
 
 from node.domain.calendar import Calendar
-from node.domain.fees import Tariff
 from node.domain.rulebook import Rulebook
 from node.quality import yardstick
 from node.quality.items import sums
@@ -39,7 +38,7 @@ class Bench:
     def __init__(self, world: World) -> None:
         self.world, self.clock = world, Clock()
         self.policy = SimpleNamespace(path_up=lambda node: [HUB.rpartition("/")[0]] if node == NODE else [])
-        rules = Rules(Rulebook([]), Calendar([], [], roll=False), Tariff([]))
+        rules = Rules(Rulebook([]), Calendar([], [], roll=False))
         trusted: Any = SimpleNamespace(policy=self.policy)
         self.quality = Quality(world.store, rules, trusted, yardstick.load(), self.clock)
 

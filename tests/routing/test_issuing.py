@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from node import tiers
 from node.domain import tradecodes
 from node.errors import Conflict, Refused, Unavailable
 from node.routing import issuing
 from node.routing.issuing import Issuer, Wanted
+from node.rules import load_tables
 from node.store.db import Store
 from tests.projections.world import open_world
 
 NOON_MS = 1_773_115_200_000  # 2026-03-10 12:00 in Beijing
 PLATFORM = "91350100M000100Y43"
-TABLE = tiers.code_table()
+TABLE = load_tables().numbers("")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -30,7 +30,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
 
 def issuer(store: Store, *, now_ms: int = NOON_MS, zone: str = "", platform: str = PLATFORM, **more: Any) -> Issuer:
     settings = SimpleNamespace(name="g/cq/500103", division="500103", zone=zone, platform_uscc=platform)
-    return Issuer(store, settings, TABLE, lambda: now_ms, **more)  # type: ignore[arg-type]
+    return Issuer(store, settings, lambda day: TABLE, lambda: now_ms, **more)  # type: ignore[arg-type]
 
 
 async def test_numbers_go_up_and_hang_together(store: Store) -> None:

@@ -10,7 +10,10 @@ from node.domain.catalogue import Approved
 from node.domain.record import Document, Draft, Source
 from node.domain.trades import TradeNotice
 from node.routing import offplatform
+from node.rules import load_tables
 from tests.trading.bench import open_bench
+
+RULES = load_tables().catalogue("")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -44,11 +47,11 @@ async def test_what_must_be_held_is_looked_for_and_listed_when_it_is_nowhere(ben
         works("资金来源不明的大桥工程", private=None),
     ]
     rows = list(enumerate(items, 2))
-    kept = await offplatform.keep(bench.store, bench.clock, "清单.csv", rows)
+    kept = await offplatform.keep(bench.store, bench.clock, RULES, "清单.csv", rows)
     assert (kept.added, kept.known) == (7, 0)
-    assert (await offplatform.keep(bench.store, bench.clock, "清单.csv", rows)).known == 7
+    assert (await offplatform.keep(bench.store, bench.clock, RULES, "清单.csv", rows)).known == 7
     bench.clock.forward(seconds=1)
-    assert await offplatform.compare(bench.store, bench.clock) == 5, "voluntary ones are not even looked for"
+    assert await offplatform.compare(bench.store, bench.clock, RULES) == 5, "voluntary ones are not even looked for"
     assert {each.name: each.found for each in bench.read(offplatform.matched)} == {
         "名称不同而编号相同": "project-code",
         "渝中区解放碑道路改造工程": "name",
@@ -60,6 +63,6 @@ async def test_what_must_be_held_is_looked_for_and_listed_when_it_is_nowhere(ben
     assert open_one.name == "资金来源不明的大桥工程"
     await bench.begin("巫山县红叶大道二期建设工程")
     bench.clock.forward(seconds=1)
-    await offplatform.compare(bench.store, bench.clock)
+    await offplatform.compare(bench.store, bench.clock, RULES)
     assert bench.read(offplatform.missing) == []
     assert bench.read(offplatform.missing, verdict="voluntary") == []

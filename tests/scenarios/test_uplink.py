@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from node.domain.acts import Act
 from node.domain.record import Document, Draft, Source
-from node.rules import load_packaged
+from node.rules import load_packaged, load_tables
 from node.running import reporting
 from node.store.db import Store
 from node.store.tables import METADATA, table
@@ -60,6 +60,7 @@ async def test_a_tender_goes_up_and_its_verdicts_come_down(net: Net) -> None:
             None,
             hub.node.publisher.publish,
             load_packaged,
+            lambda: load_tables().numbers(""),
             lambda: reporting.centres(hub.node),
         )
     )

@@ -15,7 +15,6 @@ from sqlalchemy import text
 from node.domain import hands
 from node.domain.acts import Act
 from node.domain.calendar import Calendar
-from node.domain.fees import Tariff
 from node.domain.hands import Approval, Hand, Stated
 from node.domain.rulebook import Package, Rulebook, parse
 from node.projections.follow import Projector
@@ -245,7 +244,7 @@ ANNA, BORIS = Clerk("anna@east"), Clerk("boris@east")
 
 def few_rules(*packages: Package) -> Rules:
     """What `node/rules.py` gives, with one small package."""
-    return Rules(Rulebook(list(packages) or [parse(PACKAGE, "test")]), Calendar([], [], roll=False), Tariff([]))
+    return Rules(Rulebook(list(packages) or [parse(PACKAGE, "test")]), Calendar([], [], roll=False))
 
 
 class Bench:

@@ -14,14 +14,14 @@ from node.domain.legacy import ELSEWHERE, HERE, Old
 from node.domain.record import Party
 from node.errors import ActRefused, Rejected
 from node.importing.legacy import read_legacy
-from node.rules import Rules, load_legacy
+from node.rules import Rules
 from node.trading import loading, register
 from node.trading.desk import Desk
 from node.trading.legacy import Migration, Tally
 from node.trading.refresh import Refresher
 from tests.trading.bench import NODE, Bench, Clerk, open_bench
 
-TABLE = load_legacy()
+TABLE = Rules.packaged().by_day.legacy("")
 RULES = Rules.packaged()
 CENTRE = TABLE.source("construction")
 ADMIN = Clerk("admin@east", frozenset({"administrator", "acceptance", "publication"}))
@@ -40,9 +40,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 def migration(bench: Bench, publisher: Any = None) -> Migration:
-    return Migration(
-        bench.store, publisher or bench.publisher, RULES, TABLE, bench.clock, bench.projector.run, node=NODE
-    )
+    return Migration(bench.store, publisher or bench.publisher, RULES, bench.clock, bench.projector.run, node=NODE)
 
 
 def old(number: str = "CQ-2015-001", stage: str = "招标公告", **more: Any) -> Old:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from node.domain import tablecheck
+from node.domain.templates import table_from
 from node.domain.trades import CATEGORIES
 from node.errors import Malformed
-from node.rules import load_packaged
+from node.rules import load_packaged, load_tables
 from node.trading import register, templates
 from tests.trading.bench import open_bench
 
@@ -19,7 +21,7 @@ async def test_a_template_is_filled_from_facts_and_what_is_typed():
     text = (
         "{project_name}（{lots}）{owner} 估算{estimate}元 {notice.opening_at} {notice.ceiling} {nonsense} {today} {X}"
     )
-    (made,) = templates.parse([{**row, "text": text}], "test")
+    (made,) = table_from({"template": [{**row, "text": text}]}, "test").template
     filled = templates.fill(made, trade, today="2025-11-25", typed={"opening_at": 1_772_328_600_000})
     assert filled.text == (
         "示例道路工程（1 第1标段、2 第2标段）示例建设单位 估算1000000元 2026-03-01 09:30"
@@ -30,21 +32,13 @@ async def test_a_template_is_filled_from_facts_and_what_is_typed():
 
 def test_packaged_templates_name_acts_fields_and_facts_that_there_are():
     packages = {package.category: package for package in load_packaged().packages}
-    own = {"title", "trade", "project_code", "lots", "today"}
-    for each in templates.packaged():
-        for category in each.categories or list(packages):
-            rule = packages[category].act(each.act)
-            if rule is None:
-                assert not each.categories, f"{each.id}: {category} has no act {each.act}"
-                continue
-            assert rule.field(each.field), f"{each.id}: {category} {each.act} has no field {each.field}"
-            known = set(templates._rules(packages[category])) | own
-            asked = {found[1] for found in templates._PLACE.finditer(each.text)}
-            assert asked <= known, f"{each.id} in {category}: {asked - known}"
-    assert {name for each in templates.packaged() for name in each.categories} <= set(CATEGORIES)
+    packaged = load_tables().program["templates"]
+    assert tablecheck.faults(packaged, packages) == []
+    found = table_from(packaged.content, "templates.toml").template
+    assert {name for each in found for name in each.categories} <= set(CATEGORIES)
 
 
 @pytest.mark.parametrize("rows", [None, [{"id": "a"}], [{"text": 1}]])
 def test_what_is_no_template_is_refused(rows):
     with pytest.raises(Malformed):
-        templates.parse(rows, "test")
+        table_from({"template": rows}, "test")

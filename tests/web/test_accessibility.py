@@ -29,6 +29,7 @@ RUN = """async () => (await axe.run(document, {
   resultTypes: ["violations"],
 })).violations.map(each => ({id: each.id, impact: each.impact, help: each.help,
   where: each.nodes.slice(0, 5).map(node => node.html.slice(0, 200))}))"""
+RULES = ("", "/construction@1", "/fees@2016-03-14", "/holidays@2026", "/templates@1", "/diff?from=land@1&to=mining@1")
 # Every page of a centre's node, by its route: the addresses that are looked at, and as whom. `{…}` are facts of the
 # world below. A route that is in no list fails the test: a new page is looked at like the others.
 STRANGER: dict[str, list[str]] = {
@@ -258,6 +259,29 @@ async def made(clerk: Clerk) -> dict[str, str]:
         "code": record.act.project_code,
         "measure": "timeliness",
     }
+
+
+async def test_pages_of_rules_and_their_drafts(clerk: Clerk, browser: Browser) -> None:
+    base = str(clerk.browser.client.make_url("")).rstrip("/")
+    found: list[str] = []
+    page = await browser.new_page(viewport=WIDE)
+    for path in RULES:
+        await page.goto(f"{base}/rules{path}")
+        found += await faults(page, f"/rules{path}")
+    for viewport in (WIDE, NARROW):
+        drafting = await _logged_in(browser, base, viewport, account="zhao.min", to="/rule-drafts")
+        found += await faults(drafting, "/rule-drafts")
+        await drafting.click("#own tr:has-text('catalogue@') button")
+        await drafting.fill("[name='r.row.3.threshold_fen']", "很多")
+        await drafting.click("button[value='rows']")
+        assert "处须改正" in await drafting.inner_text("#faults")
+        found += await faults(drafting, "a draft with faults")
+        await drafting.fill("[name='r.row.3.threshold_fen']", "500000000")
+        await drafting.click("button[value='rows']")
+        assert "500000000" in await drafting.inner_text("#changes")
+        found += await faults(drafting, "a draft")
+        assert await drafting.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+    assert found == []
 
 
 async def test_a_form_leads_to_its_faults_and_to_its_preview(clerk: Clerk, browser: Browser) -> None:

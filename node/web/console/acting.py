@@ -16,6 +16,7 @@ from aiohttp import web
 
 from node.accounts.person import Person
 from node.domain.calendar import day_of
+from node.domain.templates import Template
 from node.errors import Malformed, NotFound, Refused, TooLarge
 from node.routing import handing
 from node.trading import bids, templates
@@ -201,7 +202,7 @@ def _page(
         act_name=lambda act: shell.act_name(about.package, act),
         handover=about.trade is None and any(note.rule == WRONG_CENTRE for each in notes.values() for note in each),
         needs_second=shell.desk(request).needs_second(about.rule),
-        wordings=subjects.wordings(about),
+        wordings=_wordings(request, about),
         file_size=files_shown.size,
         must_choose=bool(about.choices) and about.target is None and "*" in about.rule.amends,
     )
@@ -210,9 +211,13 @@ def _page(
 # --- texts and files ------------------------------------------------------------------------------------------------
 
 
+def _wordings(request: web.Request, about: Subject) -> list[Template]:
+    return subjects.wordings(about, shell.desk(request).rules.by_day, day_of(shell.now_ms(request)))
+
+
 def _word(request: web.Request, about: Subject, got: Sent, id: str) -> None:
     """Lay a template's text, filled from the trade and from what is typed here, into its field."""
-    found = next((each for each in subjects.wordings(about) if each.id == id), None)
+    found = next((each for each in _wordings(request, about) if each.id == id), None)
     if found is None or about.trade is None:
         return
     values = forms.read_form(about.fields, got.raw, shell.tables(request)).values

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from node.accounts.person import Person
 from node.domain.calendar import day_of
 from node.domain.engine import Trade
-from node.domain.fees import Charge
+from node.domain.fees import Charge, Tariff
 from node.errors import NodeError, NotFound, Refused, Rejected
 from node.trading import charges
 from node.web import session
@@ -61,7 +61,7 @@ async def _compute(request: web.Request, form: Typed) -> list[Charge]:
     """What the tariff asks for. Raises NotFound, Refused."""
     trade, _ = await loaded.load_key(request, form["trade"])
     rules, day = shell.desk(request).rules, day_of(shell.now_ms(request))
-    return charges.compute(rules.tariff, trade, form["lot"], form["payer"], day=day)
+    return charges.compute(rules.by_day.tariff(day), trade, form["lot"], form["payer"], day=day)
 
 
 async def _make(request: web.Request, who: Person, form: Typed) -> str:
@@ -72,7 +72,7 @@ async def _make(request: web.Request, who: Person, form: Typed) -> str:
         raise Rejected("a charge names its payer", zh="请填写缴费单位", field="name")
     work = partial(
         charges.charge,
-        tariff=shell.desk(request).rules.tariff,
+        tariff=_tariff(request),
         trade=trade,
         lot=form["lot"],
         payer=form["payer"],
@@ -109,9 +109,13 @@ async def _page(request: web.Request, who: Person, form: Typed, computed: list[C
         deals=_deals(trade) if trade else [],
         rows=await request.app[STORE].read(read),
         payers=PAYERS,
-        tariff=shell.desk(request).rules.tariff.fee,
+        tariff=_tariff(request).fee,
         may=who.may(DO),
     )
+
+
+def _tariff(request: web.Request) -> Tariff:
+    return shell.desk(request).rules.by_day.tariff(day_of(shell.now_ms(request)))
 
 
 def _deals(trade: Trade) -> list[dict[str, Any]]:

@@ -72,9 +72,14 @@ async def lists(request: web.Request, who: Person) -> tuple[list[Draft], list[Dr
 
     def read(conn: Connection) -> tuple[list[Draft], list[Draft]]:
         others = drafts.waiting(conn, who.account) if who.may("trade.second") else []
-        return drafts.mine(conn, who.account), others
+        # Drafts of rules lie in the same table and have pages of their own.
+        return _of_trades(drafts.mine(conn, who.account)), _of_trades(others)
 
     return await request.app[STORE].read(read)
+
+
+def _of_trades(found: list[Draft]) -> list[Draft]:
+    return [each for each in found if not each.form.startswith("rules/")]
 
 
 async def submit(request: web.Request, who: Person, draft: Draft) -> None:

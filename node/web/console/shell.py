@@ -8,11 +8,11 @@ from typing import Any, Final
 from aiohttp import web
 
 from node.accounts.person import Person
+from node.domain.calendar import day_of
 from node.domain.divisions import CHONGQING
 from node.domain.posts import ROLES
 from node.domain.rulebook import ActRule, Package
 from node.errors import NotAllowed
-from node.tiers import code_table
 from node.trading.desk import Desk
 from node.web import pages, session
 from node.web.console.forms import Tables
@@ -62,7 +62,6 @@ DONE: Final[dict[str, Pair]] = {
 # Tables that come with the program, by the names that the rules use.
 PACKAGED: Final[dict[str, list[Choice]]] = {
     "GB/T 2260": [(code, name, name) for code, name in {"500000": "重庆市", **CHONGQING}.items()],
-    "class": [(each.code, each.zh, each.en) for each in code_table().classes],
 }
 
 
@@ -89,8 +88,11 @@ def now_ms(request: web.Request) -> int:
 
 def tables(request: web.Request) -> Tables:
     """The code tables held here, with names where they are known; divisions and classes come with the program."""
-    held: Mapping[str, Any] = desk(request).rules.tables
-    return PACKAGED | {name: [_choice(code, table) for code in table] for name, table in held.items() if table}
+    rules = desk(request).rules
+    held: Mapping[str, Any] = rules.tables
+    classes = rules.by_day.numbers(day_of(now_ms(request))).classes
+    own = PACKAGED | {"class": [(each.code, each.zh, each.en) for each in classes]}
+    return own | {name: [_choice(code, table) for code in table] for name, table in held.items() if table}
 
 
 def _choice(code: str, table: Any) -> tuple[str, str, str]:

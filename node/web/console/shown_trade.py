@@ -11,9 +11,9 @@ from node.domain.acts import DISCLOSURE_NAMES
 from node.domain.calendar import Calendar
 from node.domain.engine import Owed, Trade
 from node.domain.folding import ALL
-from node.domain.rulebook import ActRule
+from node.domain.rulebook import ActRule, ClockRule
+from node.domain.tablebook import TableBook
 from node.projections.acts import beijing_day
-from node.tiers import department_table
 from node.trading.loading import Recorded
 from node.web.console import shell
 from node.web.portal_text import Pair
@@ -127,12 +127,18 @@ def clocks(trade: Trade, *, now_ms: int, calendar: Calendar) -> list[Row]:
             "tone": TONES[each.state],
             "open": _open(each),
             "left_ms": None if each.due_ms is None else each.due_ms - now_ms,
+            "estimated": estimated(calendar, each.clock, each.started_ms, each.due_ms),
             "basis": each.clock.legal_basis,
             "verified": each.clock.verified,
             "done_seq": each.done_seq,
         }
         for each in engine.owed(trade, now_ms=now_ms, calendar=calendar)
     ]
+
+
+def estimated(calendar: Calendar, clock: ClockRule | None, started_ms: int, due_ms: int | None) -> int:
+    """The year by whose weekends alone a due moment was found; 0 where the holidays are known."""
+    return 0 if clock is None or due_ms is None else calendar.unknown(started_ms, due_ms, clock.unit)
 
 
 def disclosures(trade: Trade, *, now_ms: int, calendar: Calendar) -> list[Row]:
@@ -149,13 +155,13 @@ def disclosures(trade: Trade, *, now_ms: int, calendar: Calendar) -> list[Row]:
     ]
 
 
-def supervisor(trade: Trade) -> tuple[Pair, Pair] | None:
+def supervisor(trade: Trade, held: TableBook) -> tuple[Pair, Pair] | None:
     """The department that supervises the trade, and the clause; None where no clause names one."""
     sector, code = (value if isinstance(value := trade.facts.get(n), str) else "" for n in ("sector", "sector_code"))
     first = trade.acts[0] if trade.acts else None
     if first is None:
         return None
-    table = department_table()
+    table = held.departments(beijing_day(first.at))
     row = departments.primary(table, trade.category, sector, day=beijing_day(first.at), code=code)
     if row is None:
         return None

@@ -13,9 +13,9 @@ from node.domain.calendar import day_of
 from node.domain.engine import Trade
 from node.domain.folding import targets
 from node.domain.rulebook import ActRule, FieldRule, Package
+from node.domain.tablebook import TableBook
+from node.domain.templates import Template
 from node.errors import NotFound
-from node.trading import templates
-from node.trading.templates import Template
 from node.web.console import shell
 
 
@@ -95,10 +95,10 @@ def subject_of(trade: Trade, act: str, corrects: int) -> Subject:
     )
 
 
-def wordings(about: Subject) -> list[Template]:
+def wordings(about: Subject, held: TableBook, day: str) -> list[Template]:
     """The templates of texts that this form offers."""
     if about.trade is None:
         return []
     known = {rule.name for rule in about.fields}
-    found = templates.for_act(templates.packaged(), about.package.category, about.rule.id)
+    found = held.templates(about.package.category, about.rule.id, day)
     return [each for each in found if each.field in known]

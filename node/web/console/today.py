@@ -8,7 +8,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from node.trading import register, services, sites
-from node.web.console import failures, keeping, shell
+from node.web.console import failures, keeping, shell, shown_trade
 from node.web.keys import STORE
 
 routes = web.RouteTableDef()
@@ -18,8 +18,8 @@ SHOWN, REQUESTS = 200, 50
 @routes.get("/console")
 async def today(request: web.Request) -> web.Response:
     who = await shell.centre(request)
-    now, book = shell.now_ms(request), shell.desk(request).rules.book
-    promises = shell.desk(request).rules.promises
+    now, rules = shell.now_ms(request), shell.desk(request).rules
+    book, promises = rules.book, rules.promises
     only_mine = request.query.get("site") == "mine"
 
     def read(conn: Connection) -> dict[str, Any]:
@@ -40,6 +40,8 @@ async def today(request: web.Request) -> web.Response:
         rule = package.act(row["act"]) if package else None
         row["act_name"] = shell.act_name(package, row["act"])
         row["stage_name"] = shell.stage_name(package, row["stage"])
+        clock = next((each for each in package.clocks if each.id == row["clock"]), None) if package else None
+        row["estimated"] = shown_trade.estimated(rules.calendar, clock, row["started_ms"], row["due_ms"])
         row["mine"] = rule is not None and shell.may_do(who, rule)
         row["posts"] = shell.posts_of(rule) if rule else []
     mine, waiting = await keeping.lists(request, who) if who.may("draft.edit") else ([], [])

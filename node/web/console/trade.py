@@ -44,7 +44,7 @@ async def one(request: web.Request) -> web.Response:
         disclosures=shown_trade.disclosures(trade, now_ms=now, calendar=days),
         acts=shown_trade.acts(trade, records, who),
         signed=await _signed(request, records),
-        supervisor=shown_trade.supervisor(trade),
+        supervisor=shown_trade.supervisor(trade, shell.desk(request).rules.by_day),
         kept=list(retention.retentions(trade, days)),
         kept_states=archive.STATES,
         kept_tones=archive.TONES,

@@ -16,9 +16,9 @@ from node.quality import board, funnel
 from node.quality.board import Board, Line, Listed
 from node.quality.lags import BUCKETS, LAGS
 from node.quality.measures import ANY, BITS, MEASURES, STEPS
+from node.rules import load_milestones
 from node.store import views
 from node.store.view_counts import COUNT_CAP
-from node.tiers import plan_milestones
 from node.web import board_text, pages
 from node.web.exports import not_understood
 from node.web.i18n import Words, language
@@ -69,7 +69,7 @@ async def quality(request: web.Request) -> web.Response:
         line_name=lambda name: line_name(t, found["asked"].by, name, found["titles"]),
         heat_lines=made.by[:HEAT_LINES],
         steps=[step for step in STEPS if step in made.steps],
-        milestones=[(each, _days(day_of(request.app[CLOCK]()), each.due)) for each in plan_milestones()],
+        milestones=[(each, _days(day_of(request.app[CLOCK]()), each.due)) for each in load_milestones()],
         buckets=[(zh, en) for _, zh, en in BUCKETS],
         measures=board_text.MEASURES,
         meanings=board_text.MEANINGS,

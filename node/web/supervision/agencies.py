@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
-from node.tiers import barrier_table
+from node.rules import load_barriers
 from node.trading import agencies
 from node.trusted import newest
 from node.web import pages, session
@@ -21,7 +21,7 @@ PERMISSION = "supervise.read"
 @routes.get("/supervision/agencies")
 async def show(request: web.Request) -> web.Response:
     who = await session.need(request, PERMISSION)
-    bound = barrier_table().agency
+    bound = load_barriers().agency
 
     def read(conn: Connection) -> dict[str, Any]:
         people = People(request.app[SETTINGS], newest(conn))

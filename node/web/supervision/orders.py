@@ -8,7 +8,7 @@ from node.domain.supervision import MEASURE_NAMES
 from node.errors import NodeError, Rejected
 from node.web import pages, session
 from node.web.accounts.shown import Shown
-from node.web.keys import ORDERING, SETTINGS, STORE, TRUSTED
+from node.web.keys import ORDERING, RULES, SETTINGS, STORE, TRUSTED
 from node.web.problems import status_of
 from node.web.supervision import scope, trades
 
@@ -31,7 +31,8 @@ async def give(request: web.Request) -> web.Response:
     try:
         sector = session.text(fields, "sector", 60)
         if trade:
-            _, names = await request.app[STORE].read(lambda conn: trades.of_scope(conn, sectors, trade, node))
+            held = request.app[RULES].by_day
+            _, names = await request.app[STORE].read(lambda conn: trades.of_scope(conn, held, sectors, trade, node))
             sector = next((each for each in names if not sectors or each in sectors), "")
         policy, target = request.app[TRUSTED].held, form.value("target")
         if target and (policy is None or (member := policy.member(target)) is None or member.role == "supervision"):

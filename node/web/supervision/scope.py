@@ -16,12 +16,12 @@ from sqlalchemy import Connection, and_, func, or_, select
 
 from node.accounts.person import Person
 from node.domain import departments
+from node.domain.tablebook import TableBook
 from node.projections.acts import beijing_day
 from node.settings import Settings
 from node.store import payloads
 from node.store.tables import Log, table
 from node.store.tables_trading import ActView
-from node.tiers import department_table
 from node.trading.loading import node_of
 from node.wire.document import decode
 
@@ -50,18 +50,19 @@ def sectors_of(person: Person, settings: Settings) -> frozenset[str]:
     return frozenset(person.sectors or settings.sectors)
 
 
-def within(sectors: frozenset[str], category: str, sector: str, at_ms: int, code: str = "") -> bool:
+def within(held: TableBook, sectors: frozenset[str], category: str, sector: str, at_ms: int, code: str = "") -> bool:
     """Whether a trade is in scope: by category, by its sector's code or words, or by the department that supervises."""
-    return not sectors or bool(sectors & set(named(category, sector, at_ms, code)))
+    return not sectors or bool(sectors & set(named(held, category, sector, at_ms, code)))
 
 
-def named(category: str, sector: str, at_ms: int, code: str = "") -> tuple[str, ...]:
+def named(held: TableBook, category: str, sector: str, at_ms: int, code: str = "") -> tuple[str, ...]:
     """All that a scope may call a trade's sector, the most exact first."""
-    return departments.names(department_table(), category, sector, day=beijing_day(at_ms), code=code)
+    day = beijing_day(at_ms)
+    return departments.names(held.departments(day), category, sector, day=day, code=code)
 
 
 def trades(
-    conn: Connection, sectors: frozenset[str], before: tuple[int, int, int] | None
+    conn: Connection, held: TableBook, sectors: frozenset[str], before: tuple[int, int, int] | None
 ) -> tuple[list[Seen], tuple[int, int, int] | None]:
     """Trades of these sectors by registration, newest first, and the place to go on from."""
     statement = select(_acts, _log.c.origin).join(_log, _log.c.id == _acts.c.log_id).where(_acts.c.seq == 1)
@@ -80,7 +81,7 @@ def trades(
             return found, place
         place = (row["at_ms"], row["log_id"], row["idx"])
         sector, code = sector_of(conn, row)
-        if within(sectors, row["category"], sector, row["at_ms"], code):
+        if within(held, sectors, row["category"], sector, row["at_ms"], code):
             found.append(_seen(conn, row, sector))
     return found, place if len(rows) == LOOKED_AT else None
 

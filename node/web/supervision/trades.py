@@ -13,6 +13,7 @@ from node.accounts.person import Person
 from node.accounts.register import NodeOf
 from node.domain.rulebook import Rulebook
 from node.domain.supervision import MEASURE_NAMES
+from node.domain.tablebook import TableBook
 from node.errors import NotFound
 from node.store.tables import table
 from node.store.tables_accounts import OrderView
@@ -51,7 +52,7 @@ async def overview(request: web.Request) -> web.Response:
     sectors, before = scope.sectors_of(who, settings), _place(request.query.get("before", ""))
 
     def read(conn: Connection) -> dict[str, Any]:
-        found, place = scope.trades(conn, sectors, before)
+        found, place = scope.trades(conn, request.app[RULES].by_day, sectors, before)
         people = People(settings, newest(conn))
         return {"trades": found, "place": place, "orders": orders_of(conn), "people": people}
 
@@ -71,11 +72,12 @@ async def one(request: web.Request) -> web.Response:
 async def page(request: web.Request, who: Person, trade: str, form: Shown, status: int = 200) -> web.Response:
     """The page of a trade with the form of an order, for those who may give one."""
     settings, node = request.app[SETTINGS], request.query.get("node", "")
-    sectors, book = scope.sectors_of(who, settings), request.app[RULES].book
+    sectors, rules = scope.sectors_of(who, settings), request.app[RULES]
+    book = rules.book
     node_of = hands_shown.node_of(request)
 
     def read(conn: Connection) -> dict[str, Any]:
-        acts, _ = of_scope(conn, sectors, trade, node)
+        acts, _ = of_scope(conn, rules.by_day, sectors, trade, node)
         people = People(settings, newest(conn))
         shown = [_shown(each, book, _signed(conn, each, node_of)) for each in acts]
         return {"acts": shown, "orders": orders_of(conn, trade), "people": people}
@@ -99,20 +101,20 @@ async def page(request: web.Request, who: Person, trade: str, form: Shown, statu
 
 
 def of_scope(
-    conn: Connection, sectors: frozenset[str], trade: str, node: str = ""
+    conn: Connection, held: TableBook, sectors: frozenset[str], trade: str, node: str = ""
 ) -> tuple[list[Recorded], tuple[str, ...]]:
     """The acts of a trade and all that a scope may call its sector. Raises NotFound also for one of another sector."""
     acts = loading.recorded(conn, trade, node)
     first = acts[0].act
     sector, code = scope.sector_in(first.fields if first.seq == 1 else {})
-    if not scope.within(sectors, first.category, sector, first.at, code):
+    if not scope.within(held, sectors, first.category, sector, first.at, code):
         raise NotFound(
             "this trade is of a sector that is not in this person's scope",
             zh="该交易不在您的监管行业范围内",
             advice_zh="请由负责该行业的监管人员查看。",
             advice_en="Whoever supervises that sector can see it.",
         )
-    return acts, scope.named(first.category, sector, first.at, code)
+    return acts, scope.named(held, first.category, sector, first.at, code)
 
 
 def orders_of(conn: Connection, trade: str = "") -> list[Any]:

@@ -36,6 +36,10 @@ ACTIONS: dict[str, Pair] = {
     "order.override": ("下达指令：调整交易场所", "Order: another place"),
     "order.pause": ("下达指令：暂停", "Order: pause"),
     "order.resume": ("下达指令：恢复", "Order: resume"),
+    "rule.publish": ("发布规则", "Publish rules"),
+    "rule.withdraw": ("撤回规则", "Withdraw rules"),
+    "rule.approve": ("复核规则草稿：通过", "Review of a draft of rules: approved"),
+    "rule.return": ("复核规则草稿：退回", "Review of a draft of rules: returned"),
     "order.explain": ("下达指令：说明情况", "Order: explain"),
 }
 

@@ -17,12 +17,12 @@ from openpyxl import load_workbook
 from node.accounts.hands import finding
 from node.domain.acts import Attached
 from node.domain.calendar import day_of
-from node.domain.fees import parse as parse_tariff
 from node.rules import load_packaged
 from node.store.logs import all_logs
 from node.trading import loading
 from node.web.console import sheets
 from node.wire.bid_receipt import open_bid_receipt
+from tests.ruled import fee, table
 from tests.scenarios.net import Net
 from tests.web.console.walking import POSTS, Clerk, FormPage, problems
 from tests.web.persons import PASSWORD, Clock, serving
@@ -410,9 +410,7 @@ async def closed(clerk: Clerk) -> str:
 async def test_a_charge_is_made_on_the_result_whatever_is_typed_and_once_for_a_side(world: Any) -> None:
     clerk = await world()
     trade = await closed(clerk)
-    row = {"id": "w", "zh": "服务费", "en": "Fee", "category": OTHER.category, "payer": "winner", "sort": "per_deal"}
-    basis = {"legal_basis": "示例", "effective_from": "2020-01-01", "tag": "S", "document": "示例价〔2020〕1号"}
-    clerk.node.rules.tariff = parse_tariff({"fee": [{**row, **basis, "bands": [{"over": 0, "ppm": 10_000}]}]})
+    clerk.node.rules.hold_tables([table("fees", {"fee": [fee()]})], "2026-01-01")
     page = await clerk.get(f"/console/charges?trade={trade}")
     assert "900,000.00" in page and "甲公司" in page and 'name="amount"' not in page
     given = [*FormPage(page).fields, ("payer", "winner"), ("amount", "9亿"), ("base", "1"), ("base_fen", "1")]
