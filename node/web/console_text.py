@@ -282,8 +282,9 @@ TEXT: Final[dict[str, Pair]] = {
     "console_seats": ("座位数", "Seats"),
     # deposits
     "console_deposits_lead": (
-        "只登记收退情况，不登记任何银行账号。退还期限按该交易适用的规则计算。",
-        "Only what came in and went back, never an account number. Refund clocks are those of each trade's rules.",
+        "只登记收退情况，不登记任何银行账号。退还期限按该交易适用的规则计算。投标截止前的保证金不列入任何清单和合计。",
+        "Only what came in and went back, never an account number. Refund clocks are those of each trade's rules. No list "
+        "or sum has deposits of bidding that is still open.",
     ),
     "console_deposit_add": ("登记保证金", "Note a deposit"),
     "console_deposit_none": ("没有保证金记录。", "No deposits."),
@@ -310,6 +311,23 @@ TEXT: Final[dict[str, Pair]] = {
     "console_deposits_where": (
         "登记新的保证金请从交易页进入。",
         "To note a new deposit, begin at the page of its trade.",
+    ),
+    "console_deposit_just": ("刚刚登记的保证金", "The deposit just noted"),
+    "console_deposit_just_hint": (
+        "请记下编号交缴纳单位：离开本页后，投标截止前不再显示，也不能再查。",
+        "Write the number down for the payer: once you leave this page nobody is shown it before bidding has ended.",
+    ),
+    "console_deposit_number": ("登记编号", "Number"),
+    "console_deposit_state": ("状态", "State"),
+    "console_deposits_sealed": (
+        "标段 {lots} 尚未到投标截止时间：谁缴了保证金、缴了几笔一律不显示。仍可登记新的保证金。",
+        "Bidding for lot {lots} has not ended: who paid a deposit, and how many did, is shown to nobody. A new one can "
+        "be noted all the same.",
+    ),
+    "console_deposit_back": ("投标截止前退还", "Give one back before bidding has ended"),
+    "console_deposit_back_hint": (
+        "投标人撤回投标的，凭登记时给的编号办理。",
+        "Where a bidder took its bid back; by the number that was given then.",
     ),
     # bids
     "console_bids_take": ("登记投标回执", "Receipts of bids"),
