@@ -243,9 +243,9 @@ class Deposit(SQLModel, table=True):
     """A deposit (保证金) of one bidder for one lot; no account number of anybody is ever here.
 
     `form` is transfer, guarantee (保函), insurance or cheque; `purpose` bid or performance; `state` held, returned or
-    kept (不予退还). `due_ms` is when it must be back by the clock `clock`, nil while that does not run. Before `told_ms`
-    (nil: not known yet) nobody learns of it: who pays for a bid is a bidder. `taken_by` took it in, `account` was the
-    last to deal with it.
+    kept (不予退还). `due_ms` is when it must be back by the clock `clock`, nil while that does not run. Before
+    `told_ms` (nil: not known yet) nobody learns of it: who pays for a bid is a bidder. `taken_by` took it in,
+    `account` was the last to deal with it.
     """
 
     __tablename__ = "deposit"

@@ -283,8 +283,8 @@ TEXT: Final[dict[str, Pair]] = {
     # deposits
     "console_deposits_lead": (
         "只登记收退情况，不登记任何银行账号。退还期限按该交易适用的规则计算。投标截止前的保证金不列入任何清单和合计。",
-        "Only what came in and went back, never an account number. Refund clocks are those of each trade's rules. No list "
-        "or sum has deposits of bidding that is still open.",
+        "Only what came in and went back, never an account number. Refund clocks are those of each trade's rules. "
+        "No list or sum has deposits of bidding that is still open.",
     ),
     "console_deposit_add": ("登记保证金", "Note a deposit"),
     "console_deposit_none": ("没有保证金记录。", "No deposits."),
