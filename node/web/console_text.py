@@ -211,6 +211,30 @@ TEXT: Final[dict[str, Pair]] = {
     "console_files_add": ("添加附件", "Add a file"),
     "console_files_send": ("上传", "Upload"),
     "console_files_drop": ("移除", "Remove"),
+    "console_files_most": (
+        "单个文件不超过 {most}，断线或刷新后可续传；浏览器禁用脚本时一次不超过 {form}。",
+        "Up to {most} a file, which goes on after a broken line or a reload; {form} where scripts are off.",
+    ),
+    "console_upload_begins": ("正在开始上传……", "Beginning…"),
+    "console_upload_going": ("已传 {at} / {size}（{part}%）", "{at} of {size} ({part}%)"),
+    "console_upload_checking": ("正在校验文件……", "The file is being checked…"),
+    "console_upload_waiting": ("网络或服务器中断，恢复后自动续传……", "The line broke; this goes on when it is back…"),
+    "console_upload_broken": (
+        "网络未恢复。已传的部分保留在服务器上，请稍后点“继续”。",
+        "The line has not come back. What came is kept by the node; press Go on later.",
+    ),
+    "console_upload_session": (
+        "登录已失效。请在另一窗口重新登录，再点“继续”；已传的部分保留。",
+        "You are no longer logged in. Log in again in another window, then press Go on; what came is kept.",
+    ),
+    "console_upload_failed": ("上传失败，请重试。", "The upload failed. Try again."),
+    "console_upload_left": (
+        "未传完：{name}（{at} / {size}）。重新选择同一文件并上传即可继续。",
+        "Not finished: {name} ({at} of {size}). Choose the same file again and upload it to go on.",
+    ),
+    "console_upload_drop": ("放弃", "Give up"),
+    "console_upload_stop": ("取消上传", "Cancel"),
+    "console_upload_again": ("继续", "Go on"),
     "console_files_none": ("没有附件。", "No files."),
     # drafts, preview, review
     "console_drafts": ("草稿与复核", "Drafts and review"),
