@@ -100,7 +100,7 @@ async def test_a_large_file_goes_on_after_a_cut_and_a_reload(clerk: Clerk, page:
     await choose(page, plan)
     await page.wait_for_selector("ul.files a:has-text('总平面图.pdf')", timeout=120_000)
     assert (first.sent, second.sent) == (10, 15), "nothing that was kept goes up twice"
-    assert hashlib.sha256(plan.read_bytes()).hexdigest() in await page.content()
+    assert hashlib.sha256(await asyncio.to_thread(plan.read_bytes)).hexdigest() in await page.content()
     assert await page.evaluate("Object.keys(localStorage).length") == 0 and await kept(clerk) == 0
     draft = re.search(r"draft=([0-9a-f]{32})", page.url)
     assert draft
