@@ -255,25 +255,6 @@ async def test_a_file_goes_with_the_draft_into_the_record(world: Any) -> None:
     assert isinstance(records[-1].act.attachments[0], Attached)
 
 
-async def test_rooms_are_not_booked_twice(world: Any) -> None:
-    clerk = await world()
-    path = "/console/venues"
-    token = ("csrf", clerk.browser.token(await clerk.get(path)))
-    await clerk.send(path, [token, ("do", "venue"), ("name", "一号楼"), ("address", "某路 1 号")])
-    await clerk.send(path, [token, ("do", "room"), ("venue", "1"), ("name", "第一开标室"), ("sort", "opening")])
-    when = [("from", "2025-11-25 09:00"), ("to", "2025-11-25 11:00"), ("room", "1"), ("purpose", "opening")]
-    await clerk.send(path, [token, ("do", "book"), *when, ("title", "甲项目开标")])
-    page = await clerk.get(f"{path}?week=2025-11-25")
-    assert "甲项目开标" in page and "09:00–11:00" in page
-    await clerk.send(path, [token, ("do", "book"), *when, ("title", "乙项目开标")], 409)
-    assert "该时段已被预约：甲项目开标" in clerk.page and 'value="乙项目开标"' in clerk.page
-    await clerk.send(path, [token, ("do", "book"), ("from", "明天"), ("to", ""), ("room", "1")], 400)
-    cancel = [token, ("do", "cancel"), ("booking", "1"), ("version", "1")]
-    await clerk.send(path, [*cancel, ("reason", "")], 400)
-    await clerk.send(path, [*cancel, ("reason", "改期")])
-    assert "甲项目开标" not in await clerk.get(f"{path}?week=2025-11-25")
-
-
 async def test_deposits_come_and_go_and_charges_follow_the_tariff_alone(world: Any) -> None:
     clerk = await world()
     trade = await clerk.register(OTHER, project_name="示例项目", **VOLUNTARY)
