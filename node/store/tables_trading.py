@@ -300,3 +300,20 @@ class ChargeReceipt(SQLModel, table=True):
     made_ms: int = Field(sa_column=_big())
     paid_ms: int = Field(default=0, sa_column=_big())
     __table_args__ = (UniqueConstraint("trade", "lot", "payer", "uscc", name="charge_receipt_deal_key"),)
+
+
+# --- imports --------------------------------------------------------------------------------------------------------
+
+
+class ImportRefused(SQLModel, table=True):
+    """Rows of a workbook that an import refused, as a workbook with the reasons; `form` is `<package>/<act>`."""
+
+    __tablename__ = "import_refused"
+    id: str = Field(sa_column=_text(primary_key=True))
+    account: str = Field(sa_column=_text())
+    form: str = Field(sa_column=_text())
+    at_ms: int = Field(sa_column=_big())
+    published: int = Field(sa_column=_big())
+    refused: int = Field(sa_column=_big())
+    workbook: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    __table_args__ = (Index("ix_import_refused_at_ms", "at_ms"),)

@@ -456,7 +456,9 @@ TEXT: Final[dict[str, Pair]] = {
     "console_failure_what": ("事项", "What"),
     "console_failure_why": ("原因与建议", "Why, and what to do"),
     "console_retry": ("重试", "Try again"),
-    "console_retry_all": ("全部重试", "Try all again"),
+    "console_retry_shown": ("重试所列可重试的 {number} 项", "Try these {number} again"),
+    "console_failures_all": ("全部", "All"),
+    "console_dealt_with": ("已处理，移出", "Dealt with"),
     # import
     "console_import": ("Excel 批量导入", "Import from Excel"),
     "console_import_lead": (
