@@ -16,9 +16,11 @@ from node.importing.sheets import CsvTable, XlsxTable
 
 
 class Table(Protocol):
-    """An open file: `columns` of a sheet (None for JSONL), `expected` rows for progress, and the rows once."""
+    """An open file: `columns` of a sheet (None for JSONL) and their `places` from 0 on, `expected` rows for progress,
+    and the rows once."""
 
     columns: tuple[str, ...] | None
+    places: tuple[int, ...]
     expected: int
 
     def rows(self) -> Iterator[Row]: ...

@@ -155,6 +155,7 @@ class CsvTable:
             self._file.close()
             raise
         self.columns: tuple[str, ...] | None = self._columns.names
+        self.places = tuple(place for place, _ in self._columns.places)
 
     def _rows(self) -> Iterator[tuple[int, list[str] | Rejected]]:
         number = 0
@@ -191,6 +192,7 @@ class XlsxTable:
         self._header = next((place for place, cells in enumerate(self._cells) if any(c != "" for c in cells)), 0)
         self._columns = _Columns(self._cells[self._header] if self._cells else ())
         self.columns: tuple[str, ...] | None = self._columns.names
+        self.places = tuple(place for place, _ in self._columns.places)
         self.expected = max(len(self._cells) - self._header - 1, 1)
 
     def rows(self) -> Iterator[Row]:
