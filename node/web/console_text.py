@@ -28,6 +28,22 @@ TEXT: Final[dict[str, Pair]] = {
     "console_second": ("复核人", "Second"),
     "console_by_post": ("由{post}岗办理", "done by {post}"),
     "console_print": ("打印", "Print"),
+    "console_print_file": ("打印全卷", "Print the whole file"),
+    "console_key": ("交易标识", "Key"),
+    "console_printed": ("打印", "Printed"),
+    "console_owner": ("项目单位", "Owner"),
+    "console_version_n": ("第 {number} 版", "version {number}"),
+    "console_ledger": ("保证金台账", "Ledger of deposits"),
+    "console_ledger_lead": (
+        "投标尚未截止的保证金不在其中。",
+        "Deposits of bidding that is still open are not among them.",
+    ),
+    "console_ledger_sealed": (
+        "标段 {lots} 尚未到投标截止时间，其保证金不在其中。",
+        "Bidding for lot {lots} has not ended: its deposits are not among them.",
+    ),
+    "console_charge_receipt": ("收费单", "Receipt of a charge"),
+    "console_seal": ("（盖章）", "(seal)"),
     # to-do
     "console_today": ("今日待办", "To do today"),
     "console_fig_late": ("已逾期事项", "late"),

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
+from node.accounts.person import Person
 from node.trading import register
 from node.web.console import failures, keeping, shell
 from node.web.keys import STORE
@@ -18,6 +19,15 @@ SHOWN = 200
 @routes.get("/console")
 async def today(request: web.Request) -> web.Response:
     who = await shell.centre(request)
+    found = await owed(request, who)
+    mine, waiting = await keeping.lists(request, who) if who.may("draft.edit") else ([], [])
+    return shell.render(
+        request, "today.html", who, mine=mine, waiting=waiting, failures=await failures.count(request), **found
+    )
+
+
+async def owed(request: web.Request, who: Person) -> dict[str, Any]:
+    """What is owed, late first, each with its act's name and whose it is; whether there is `more`, and the counts."""
     now, book = shell.now_ms(request), shell.desk(request).rules.book
 
     def read(conn: Connection) -> dict[str, Any]:
@@ -32,7 +42,4 @@ async def today(request: web.Request) -> web.Response:
         row["stage_name"] = shell.stage_name(package, row["stage"])
         row["mine"] = rule is not None and shell.may_do(who, rule)
         row["posts"] = shell.posts_of(rule) if rule else []
-    mine, waiting = await keeping.lists(request, who) if who.may("draft.edit") else ([], [])
-    return shell.render(
-        request, "today.html", who, mine=mine, waiting=waiting, failures=await failures.count(request), **found
-    )
+    return found

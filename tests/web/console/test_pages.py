@@ -255,6 +255,18 @@ async def test_a_file_goes_with_the_draft_into_the_record(world: Any) -> None:
     assert isinstance(records[-1].act.attachments[0], Attached)
 
 
+async def test_a_trades_whole_file_and_the_to_do_list_are_printed(world: Any) -> None:
+    clerk = await world()
+    trade = await closed(clerk)
+    page = await clerk.get(f"/console/trades/{trade}/print")
+    assert page.count('class="print-act"') == 4 and "print.css" in page and "阶段" not in page.split("<main")[0]
+    _, records = await clerk.recorded(trade)
+    assert all(each.record_id.hex() in page and each.leaf.hex() in page for each in records)
+    assert f"/console/trades/{trade}/print" in await clerk.get(f"/console/trades/{trade}")
+    assert "示例项目" in await clerk.get("/console/print/today")
+    await clerk.get(f"/console/trades/{'0' * 32}/print", 404)
+
+
 async def test_deposits_come_and_go_and_charges_follow_the_tariff_alone(world: Any) -> None:
     clerk = await world()
     trade = await clerk.register(OTHER, project_name="示例项目", **VOLUNTARY)
@@ -298,7 +310,8 @@ async def test_nothing_tells_who_bids_or_how_many_before_the_deadline_and_all_pa
     pages = [path, of_trade, bids_path, "/console", "/console/trades", "/console/trades.csv", "/console/charges"]
     pages += [f"/console/trades/{trade}", f"/console/trades/{trade}/bids_received", f"/console/charges?trade={trade}"]
     pages += ["/console/failures", "/console/drafts", "/console/venues", f"/trades/{trade}", "/account", "/status"]
-    pages += [f"/api/trades/{trade}", "/metrics"]
+    pages += [f"/console/trades/{trade}/print", "/console/print/today", "/console/print/deposits"]
+    pages += [f"/console/print/deposits?trade={trade}", "/console/quality", f"/api/trades/{trade}", "/metrics"]
     for each in pages:
         _, page = await clerk.browser.get(each)
         assert not [word for word in SECRETS if word in page], each
@@ -314,6 +327,9 @@ async def test_nothing_tells_who_bids_or_how_many_before_the_deadline_and_all_pa
         page = await clerk.get(each)
         assert "丙公司" in page and "丁公司" in page, each
     assert "BH-7788" in await clerk.get(path)
+    for each in ("/console/print/deposits", f"/console/print/deposits?trade={trade}"):
+        page = await clerk.get(each)
+        assert "丙公司" in page and "2 · 40,000.00" in page, each
     deposit = re.search(r'name="deposit" value="([0-9a-f]+)"', await clerk.get(of_trade))
     assert deposit
     token = ("csrf", clerk.browser.token(clerk.page))
@@ -343,6 +359,11 @@ async def test_a_charge_is_made_on_the_result_whatever_is_typed_and_once_for_a_s
     await clerk.send("/console/charges", [*given, ("do", "make")])
     page = await clerk.get(f"/console/charges?trade={trade}")
     assert "9,000.00" in page and "甲公司" in page
+    receipt = re.search(r"/console/print/charges/[0-9a-f]{32}", page)
+    assert receipt
+    page = await clerk.get(receipt[0])
+    assert "收费单" in page and "9,000.00" in page and "示例价〔2020〕1号" in page and "（盖章）" in page
+    await clerk.get(f"/console/print/charges/{'0' * 32}", 404)
     typed = [(name, "另一公司" if name == "name" else text) for name, text in given]
     await clerk.send("/console/charges", [*typed, ("do", "make")], 400)
     assert "已向该方计收" in clerk.page
