@@ -24,7 +24,7 @@ from node.trading.register import Query
 from node.uplink import held, status
 from node.uplink.status import Filter
 from node.web import session
-from node.web.console import shell
+from node.web.console import shell, subjects
 from node.web.console.sent import number_of
 from node.web.exports import CONTENT_TYPES
 from node.web.keys import AUDIT, CLOCK, SETTINGS, STORE
@@ -155,7 +155,7 @@ def look(conn: Connection, request: web.Request) -> list[Failure]:
     who, now = people(conn, request), request.app[CLOCK]()
     origins = [log.origin for log in all_logs(conn) if log.own]
     found = [*_reported(conn), *_verdicts(conn, origins), *_alarms(conn, who), *_sync(conn, who)]
-    found += [*_files(conn), *_imports(conn), *_unread(conn, origins), *_trades(conn, now)]
+    found += [*_files(conn), *_imports(conn, request), *_unread(conn, origins), *_trades(conn, now)]
     return [*found, *(_dump(conn, now) if request.app[SETTINGS].dump_keep_days else [])]
 
 
@@ -216,13 +216,19 @@ def _advice(said: Trouble) -> Pair:
     return f"{said.title[0]}。{said.advice[0]}", f"{said.title[1]}. {said.advice[1]}"
 
 
+def _refused(error: str) -> Pair:
+    """What the carrier of files wrote down: a known error in words, anything else as it is."""
+    said = trouble(error)
+    return (f"{said.title[0]}：{said.detail}", f"{said.title[1]}: {said.detail}") if said else (error, error)
+
+
 def _files(conn: Connection) -> list[Failure]:
     return [
         Failure(
             "file",
             each.name or each.wanted.sha256[:16],
             "/status#attachments",
-            (each.wanted.error,) * 2,
+            _refused(each.wanted.error),
             retry=each.wanted.sha256,
         )
         for each in attachment_rows.missing_shown(conn, EACH)
@@ -230,11 +236,11 @@ def _files(conn: Connection) -> list[Failure]:
     ]
 
 
-def _imports(conn: Connection) -> list[Failure]:
+def _imports(conn: Connection, request: web.Request) -> list[Failure]:
     return [
         Failure(
             "import",
-            f"{row['form']}（{row['account']}）",
+            f"{_form(request, row['form'])}（{row['account']}）",
             f"/console/import?form={row['form']}",
             (
                 f"{row['refused']} 行未通过：下载后按“原因”列修改，再导入。",
@@ -246,6 +252,13 @@ def _imports(conn: Connection) -> list[Failure]:
         )
         for row in refused_imports.all_kept(conn)
     ]
+
+
+def _form(request: web.Request, form: str) -> str:
+    """`<package>/<act>` in words, as its rules name it."""
+    name, _, act = form.partition("/")
+    package = next((each for each in subjects.in_force(request) if each.id == name), None)
+    return f"{package.zh} · {shell.act_name(package, act)[0]}" if package else form
 
 
 def _unread(conn: Connection, origins: list[str]) -> list[Failure]:

@@ -110,7 +110,7 @@ async def test_refused_rows_of_an_import_wait_to_be_taken_home(clerk: Clerk) -> 
     page = await other.get(f"{PATH}?sort=import")
     (row,) = await clerk.node.store.read(refused_imports.all_kept)
     place = f"{PATH}/imports/{row['id']}"
-    assert f"{place}.xlsx" in page and form in page
+    assert f"{place}.xlsx" in page and rule.zh in page
     async with other.browser.client.get(f"{place}.xlsx", headers={"Cookie": cookie}) as answer:
         book = load_workbook(io.BytesIO(await answer.read()))
     assert "示例项目" in str([list(each.values) for each in book.worksheets])
