@@ -35,6 +35,11 @@ CONSOLE = (
     "/trades/new",
     "/drafts",
     "/venues",
+    "/venues/free?from=2025-11-26T09:00&to=2025-11-26T11:00",
+    "/venues/rooms",
+    "/venues/day/2025-11-25",
+    "/print/today",
+    "/print/deposits",
     "/deposits",
     "/charges",
     "/failures",
@@ -98,7 +103,11 @@ async def test_no_page_has_a_serious_fault(clerk: Clerk, browser: Browser) -> No
     for path in (*CONSOLE, f"/trades/{trade}", f"/trades/{trade}/candidates", f"/trades/{trade}/print/2"):
         await page.goto(f"{base}/console{path}")
         found += await faults(page, f"/console{path}")
+    await page.goto(f"{base}/routing/approved")
+    found += await faults(page, "/routing/approved")
     for path in (
+        f"/trades/{trade}/print",
+        f"/venues/free?trade={trade}",
         f"/trades/{trade}/withdraw/5",
         f"/deposits?trade={trade}",
         f"/charges?trade={trade}",
