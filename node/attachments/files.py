@@ -89,6 +89,20 @@ class Files:
             await asyncio.to_thread(self.shelf.discard, piece)
         return Attached(name, stored.sha256, stored.size, stored.media_type, audience)
 
+    async def uploaded(self, sha256: str, name: str, audience: str = "public") -> Attached:
+        """What a record lists of a file that was uploaded here before. Raises Malformed, Rejected where it was not."""
+        name, audience = filetypes.clean_name(name), require_audience(audience)
+
+        def work(conn: Connection) -> Attached:
+            found = rows.find(conn, sha256)
+            held = found is not None and found.state == HELD
+            attached = Attached(name, sha256, found.size, found.media_type, audience) if found and held else None
+            self.require(conn, [attached or Attached(name, sha256, 0, "", audience)])
+            assert attached is not None
+            return attached
+
+        return await self.store.read(work)
+
     async def finish(self, piece: str, coming: Coming) -> StoredFile:
         """Keep a whole piece. What is brought again is judged again, and changes nothing.
 

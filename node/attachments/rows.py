@@ -177,6 +177,12 @@ def note_try(conn: Connection, sha256: str, node: str, next_ms: int, error: str)
     conn.execute(update(wanted).where(which).values(tries=wanted.c.tries + 1, next_ms=next_ms, error=error[:500]))
 
 
+def try_again(conn: Connection, hashes: Iterable[str], now_ms: int) -> int:
+    """Fetch these at the next pass, also what was refused; gives how many are waited for."""
+    which = wanted.c.sha256.in_(list(hashes))
+    return conn.execute(update(wanted).where(which).values(next_ms=now_ms)).rowcount
+
+
 def give_up(conn: Connection, sha256: str, node: str) -> None:
     """No longer wait for a file."""
     conn.execute(delete(wanted).where(and_(wanted.c.sha256 == sha256, wanted.c.node == node)))

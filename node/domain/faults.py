@@ -11,7 +11,7 @@ class Fault:
     """What is wrong with an act: at which field, by which rule, in both languages; `basis` is the clause.
 
     `refuse` stops it, `warn` lets it pass and is shown. A field inside rows is `lots[2].name`, counted from 1.
-    `rule` is one of package, act, seq, time, lots, order, again, suspended, needs, condition, answers, amends,
+    `rule` is one of package, act, seq, time, lots, order, again, suspended, sealed, needs, condition, answers, amends,
     disclosure, unknown-field, required, type, length, range, choice, uscc, repeated, `clock:<id>`, `limit:<id>`.
     """
 

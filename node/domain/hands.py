@@ -52,7 +52,8 @@ class Approval(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What a second pair of eyes approved before it was published (四眼), with its own signature.
 
     `account` approved, in `role`, at `at` (UTC ms), what `author` was to publish. `act` is the SHA-256 in hex of the
-    act without what was `open` then: see `bare`; of rules that of their canonical bytes. `public` and `signature` are hex, over `statement`.
+    act without what was `open` then: see `bare`; of rules that of their canonical bytes. `public` and `signature` are
+    hex, over `statement`.
     """
 
     account: str

@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from openpyxl.utils import get_column_letter
+
 from node.domain import dates, divisions
 from node.domain.catalogue import Approved
 from node.domain.money import read_amount
 from node.domain.trades import CATEGORIES
 from node.errors import Malformed, Rejected
 from node.importing.facts import CATEGORY_WORDS
-from node.importing.reading import open_table
+from node.importing.reading import Table, open_table
 from node.importing.rejects import RejectsFile, default_path
 from node.importing.rows import Row
 
@@ -47,6 +49,7 @@ _SUMS: dict[str, str] = {
     "estimate": "元",
     "estimate_wan": "万元",
 }
+MOST_BAD = 500
 _YES, _NO = frozenset({"是", "1", "true", "yes", "y"}), frozenset({"否", "0", "false", "no", "n"})
 _PRIVATE, _PUBLIC = (
     ("民间", "自筹（民营", "私人", "民营", "private"),
@@ -63,14 +66,27 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class BadCell:
+    """Why a row goes back: its cell as a sheet names it (`C7`), empty where no one cell is to blame, and the row."""
+
+    row: int
+    cell: str
+    column: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
 class List:
-    """A list that was read. `rejects` is the file of rows that could not be taken, None when all could."""
+    """A list that was read. `rejects` is the file of rows that could not be taken, None when all could; `bad` says why,
+    of the first `MOST_BAD` of them."""
 
     name: str
     rows: tuple[Listed, ...]
     read: int
     rejected: int
     rejects: Path | None
+    bad: tuple[BadCell, ...] = ()
 
 
 def read_list(path: Path, *, category: str = "", rejects: Path | None = None) -> List:
@@ -80,6 +96,7 @@ def read_list(path: Path, *, category: str = "", rejects: Path | None = None) ->
     """
     table = open_table(path, lambda names: any(name in names for name in COLUMNS["name"]))
     found: list[Listed] = []
+    bad: list[BadCell] = []
     read = rejected = 0
     try:
         columns = table.columns
@@ -98,9 +115,19 @@ def read_list(path: Path, *, category: str = "", rejects: Path | None = None) ->
                 except Rejected as error:
                     rejected += 1
                     back.add(row, error)
-            return List(path.name, tuple(found), read, rejected, back.finish())
+                    bad += [_bad_cell(row.number, table, error)] if len(bad) < MOST_BAD else []
+            return List(path.name, tuple(found), read, rejected, back.finish(), tuple(bad))
     finally:
         table.close()
+
+
+def _bad_cell(row: int, table: Table, error: Rejected) -> BadCell:
+    column = error.field or ""
+    # What is said of `项目名称` stands in the column by whichever of its names the list has.
+    names = next((each for each in COLUMNS.values() if column in each), (column,))
+    sheet = zip(table.columns or (), table.places, strict=True) if table.columns else ()
+    cell = next((f"{get_column_letter(place + 1)}{row}" for name, place in sheet if name in names), "")
+    return BadCell(row, cell, column, error.zh, error.detail)
 
 
 def _item(row: Row, category: str) -> Approved:

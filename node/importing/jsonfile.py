@@ -21,6 +21,7 @@ class JsonTable:
 
     columns: tuple[str, ...] | None = None
     above: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()
 
     def __init__(self, path: Path) -> None:
         size = path.stat().st_size

@@ -107,6 +107,7 @@ def _not_json(number: int, error: Exception) -> Rejected:
 class JsonlTable:
     columns: tuple[str, ...] | None = None
     above: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")

@@ -19,12 +19,14 @@ _TAKEN = ".xlsx, .csv, .tsv, .json and .jsonl are taken"
 
 
 class Table(Protocol):
-    """An open file: `columns` of a sheet (None for JSON), `expected` rows for progress, and the rows once.
+    """An open file: `columns` of a sheet (None for JSON) and their `places` from 0 on, `expected` rows for progress,
+    and the rows once.
 
     `above` are the texts that stand over a sheet's header.
     """
 
     columns: tuple[str, ...] | None
+    places: tuple[int, ...]
     expected: int
     above: tuple[str, ...]
 

@@ -183,6 +183,7 @@ class CsvTable:
             self._file.close()
             raise
         self.columns: tuple[str, ...] | None = self._columns.names
+        self.places = tuple(place for place, _ in self._columns.places)
 
     def _delimiter(self) -> str:
         """What divides the first rows: a comma, or else a tab or semicolon, as other programs write."""
@@ -229,6 +230,7 @@ class XlsxTable:
         self.above = tuple(cell_text(cell) for cells in self._cells[start : self._header] for cell in cells if cell)
         self._columns = _Columns(self._cells[self._header] if self._cells else ())
         self.columns: tuple[str, ...] | None = self._columns.names
+        self.places = tuple(place for place, _ in self._columns.places)
         self.expected = max(len(self._cells) - self._header - 1, 1)
 
     def rows(self) -> Iterator[Row]:

@@ -7,14 +7,13 @@ that are laid out anew keep what their numbers had; what a clerk typed stays as 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
 from node.domain.acts import Act
 from node.domain.faults import Fault
 from node.errors import NodeError
-from node.routing.issuing import Issuer
+from node.routing.issuing import Issuer, WantedLot
 
 
 class Numbering:
@@ -25,36 +24,46 @@ class Numbering:
         self._unified = unified
 
     async def __call__(self, act: Act) -> tuple[Act, list[Fault]]:
-        """The act with its numbers. A trade that brought a number of its own is left alone.
+        """The act with its numbers.
 
+        A project code that was brought stays: under one of our own form lots are numbered as ever, under a foreign one
+        their sections' numbers come from where it does. Unified codes are this platform's own, so each lot gets one
+        whatever its project is called. What an older system began keeps what it was called there.
         A number that cannot be given stops no registration: it is told of, and can be given later.
         """
-        if act.project_code if act.seq == 1 else not await self._issuer.given("project", act.trade):
+        brought = bool(act.project_code) if act.seq == 1 else not await self._issuer.given("project", act.trade)
+        if act.fields.get("legacy_source") or (act.seq != 1 and not act.project_code):
             return act, []
         try:
-            project = (await self._issuer.project(act.category, subject=act.title, request=act.trade)).code
-            act = msgspec.structs.replace(act, project_code=project)
-            return await self._numbered(act), []
+            if not brought:
+                project = (await self._issuer.project(act.category, subject=act.title, request=act.trade)).code
+                act = msgspec.structs.replace(act, project_code=project)
+            return await self._numbered(act, sections=not brought or self._issuer.is_own_project(act.project_code)), []
         except NodeError as error:
             zh, en = f"未能编齐编号：{error.zh}", f"not every number could be given: {error.detail}"
             return act, [Fault("project_code", "numbering", zh, en, severity="warn")]
 
-    async def _numbered(self, act: Act) -> Act:
-        tender = (await self._issuer.tender(act.project_code, subject=act.title, request=act.trade)).code
+    async def _numbered(self, act: Act, *, sections: bool) -> Act:
+        tender = ""
+        if sections:
+            tender = (await self._issuer.tender(act.project_code, subject=act.title, request=act.trade)).code
         rows = act.fields.get("lots")
         if not isinstance(rows, list):
             return act
-        lots = [await self._lot(act, tender, row) for row in rows]
-        return msgspec.structs.replace(act, fields={**act.fields, "lots": lots})
-
-    async def _lot(self, act: Act, tender: str, row: Any) -> Any:
-        if not isinstance(row, Mapping) or not row.get("number"):
-            return row
+        lots = [dict(row) if isinstance(row, Mapping) else row for row in rows]
         # Titles of lots are not unique in a trade, their numbers are.
-        request, subject, found = f"{act.trade}/{row['number']}", str(row.get("name") or act.title), dict(row)
-        if not found.get("section_code"):
-            found["section_code"] = (await self._issuer.section(tender, subject=subject, request=request)).code
-        if self._unified and not found.get("unified_code"):
-            given = await self._issuer.unified(category=act.category, subject=subject, request=request)
-            found["unified_code"] = given.code
-        return found
+        numbered = [row for row in lots if isinstance(row, dict) and row.get("number")]
+        wanted = [
+            WantedLot(
+                f"{act.trade}/{row['number']}",
+                str(row.get("name") or act.title),
+                section=sections and not row.get("section_code"),
+                unified=self._unified and not row.get("unified_code"),
+            )
+            for row in numbered
+        ]
+        given = await self._issuer.lots(wanted, tender=tender, category=act.category)
+        for row, (section, unified) in zip(numbered, given, strict=True):
+            row |= {"section_code": section} if section else {}
+            row |= {"unified_code": unified} if unified else {}
+        return msgspec.structs.replace(act, fields={**act.fields, "lots": lots})

@@ -13,12 +13,13 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, and_, case, func, or_, select, update
 
 from node.clock import Clock
 from node.domain import catalogue
 from node.domain.calendar import day_of
 from node.domain.catalogue import Approved, Catalogue, Held, Match
+from node.errors import NotFound, Rejected
 from node.store import views
 from node.store.db import Store
 from node.store.search_text import fold
@@ -30,6 +31,7 @@ from node.store.views import TradeQuery
 
 _items, _states, _trades, _log = table(CatalogueItem), table(TradeState), table(TradeView), table(Log)
 BATCH = 50
+MAX_REASON = 500
 _NEAR = 40
 """So many trades of a like name are compared with one item, by each of its pieces."""
 
@@ -84,6 +86,9 @@ def _row(list_name: str, number: int, item: Approved, rules: Catalogue, now_ms: 
         "likeness": 0,
         "added_ms": now_ms,
         "checked_ms": 0,
+        "explained": "",
+        "explained_by": "",
+        "explained_ms": 0,
     }
 
 
@@ -194,12 +199,35 @@ class Missing:
     list_name: str
     row: int
     item: Approved
+    explained: str = ""
+    explained_by: str = ""
+    explained_ms: int = 0
 
 
 def missing(conn: Connection, *, verdict: str = "mandatory", limit: int = 500) -> list[Missing]:
     """Items that must be held (or, with `open`, may have to) and are found nowhere; never voluntary ones."""
     which = and_(_items.c.verdict == verdict, _items.c.verdict != "voluntary", _items.c.found == "none")
-    return _rows(conn, which, limit)
+    return _rows(conn, and_(which, _items.c.explained == ""), limit)
+
+
+def explained(conn: Connection, *, limit: int = 500) -> list[Missing]:
+    """Items that are found nowhere, and why that is right, as somebody here has said."""
+    return _rows(conn, and_(_items.c.found == "none", _items.c.explained != ""), limit)
+
+
+def items(conn: Connection, *, limit: int = 100_000) -> list[Missing]:
+    """All items, by list and row."""
+    return _rows(conn, _items.c.id != "", limit)
+
+
+def explain(conn: Connection, item: str, reason: str, *, account: str, now_ms: int) -> None:
+    """Say why an item is rightly held nowhere; an empty reason takes that back. Raises NotFound, Rejected."""
+    reason = " ".join(reason.split())
+    if len(reason) > MAX_REASON:
+        raise Rejected(f"at most {MAX_REASON} characters", zh=f"理由不超过 {MAX_REASON} 字", field="reason")
+    said = {"explained": reason, "explained_by": account if reason else "", "explained_ms": now_ms if reason else 0}
+    if conn.execute(update(_items).where(_items.c.id == item).values(**said)).rowcount != 1:
+        raise NotFound("no such item of a list", zh="没有这一项目", field="item")
 
 
 def matched(conn: Connection, *, limit: int = 500) -> list[Missing]:
@@ -227,12 +255,16 @@ def _rows(conn: Connection, which: Any, limit: int) -> list[Missing]:
             row.list_name,
             row.row,
             Approved(**msgspec.json.decode(row.facts)),
+            row.explained,
+            row.explained_by,
+            row.explained_ms,
         )
         for row in rows
     ]
 
 
 def counts(conn: Connection) -> dict[tuple[str, str], int]:
-    """(verdict, how found) -> items; how is empty before they were looked for."""
-    grouped = select(_items.c.verdict, _items.c.found, func.count()).group_by(_items.c.verdict, _items.c.found)
+    """(verdict, how found) -> items; how is empty before they were looked for, `explained` where that was said."""
+    found = case((and_(_items.c.found == "none", _items.c.explained != ""), "explained"), else_=_items.c.found)
+    grouped = select(_items.c.verdict, found, func.count()).group_by(_items.c.verdict, found)
     return {(verdict, found): int(number) for verdict, found, number in conn.execute(grouped)}

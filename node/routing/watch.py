@@ -24,7 +24,7 @@ from node.domain.calendar import day_of
 from node.domain.routing import Decision, Misrouted, Office, Order
 from node.domain.tablebook import TableBook
 from node.errors import Malformed, Refused
-from node.routing import issuing, orders
+from node.routing import orders, series
 from node.rules import Rules
 from node.settings import Settings
 from node.store import cursors, payloads
@@ -187,8 +187,8 @@ class _Judge:
         if row.withdrawn or office is None or fields is None:
             self._clean.add(place)
             return
-        if row.own:
-            issuing.heed(self._conn, self._settings.platform_uscc, _unified(fields))
+        if not row.own:
+            series.heed_others(self._conn, self._settings.platform_uscc, _unified(fields))
         facts = fields | {"category": row.category, "project_code": row.project_code or fields.get("project_code", "")}
         facts["division"] = fields.get("division") or row.division
         held = _Held(*place, row.idx, row.origin, row.trade, row.category, row.title, row.division)

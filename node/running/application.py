@@ -13,6 +13,7 @@ from node.running.work import Work
 from node.store.nonces import SharedNonces
 from node.web import (
     accounts,
+    approved,
     codes_api,
     doors,
     enrol_api,
@@ -124,6 +125,7 @@ def build(
         *ruling.routes_for(node.settings),
     ]
     desk = [console.routes, routing_pages.routes] if node.settings.role in ("district", "hub") else []
+    desk += [approved.routes] if node.settings.role in ("district", "hub", "supervision") else []
     for routes in (*nodes, *public, *persons, *desk):
         app.add_routes(routes)
     if node.settings.intake_senders:

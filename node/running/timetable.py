@@ -15,7 +15,7 @@ from node.opendata.dump import Dumper
 from node.opendata.export import About
 from node.publishing.audit import audit, tidy
 from node.running import reporting
-from node.store import cursors
+from node.store import cursors, peers
 from node.store.db import Store
 from node.sync.run import Backoff
 
@@ -75,6 +75,7 @@ class Syncing:
         settings = node.settings
         self._node = node
         self._version: int | None = None
+        self._asked = 0
         self._backoff = Backoff(
             node.clock, first_ms=int(settings.sync_interval_s * 1000), most_ms=int(settings.max_backoff_s * 1000)
         )
@@ -82,8 +83,10 @@ class Syncing:
     async def run(self) -> None:
         """One pass when it is due; what came is projected, and told to the nodes below."""
         node = self._node
-        if not self._backoff.due():
+        asked = await node.store.read(peers.asked_ms)
+        if not self._backoff.due() and asked <= self._asked:
             return
+        self._asked = asked
         await node.await_enrolment()
         report = await node.sync_pass().run()
         self._version = node.trusted.version

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, and_, select
 
+from node.store import cursors
 from node.store.tables import PeerState, table
 from node.store.upsert import insert_or_replace
 
@@ -41,6 +42,19 @@ def get(conn: Connection, peer: str, log_id: int, direction: str) -> Standing:
 def put(conn: Connection, standing: Standing) -> None:
     row = {name: getattr(standing, name) for name in Standing.__dataclass_fields__}
     insert_or_replace(conn, peer_state, [row])
+
+
+_ASKED = "sync_asked_ms"
+
+
+def ask_now(conn: Connection, now_ms: int) -> None:
+    """Somebody asks for the next pass at once, whatever was said of waiting; any process of the node may."""
+    cursors.set_fact(conn, _ASKED, str(now_ms))
+
+
+def asked_ms(conn: Connection) -> int:
+    """When that was last asked, 0 for never."""
+    return int(cursors.fact(conn, _ASKED) or 0)
 
 
 def all_standings(conn: Connection) -> list[Standing]:

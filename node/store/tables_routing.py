@@ -6,7 +6,7 @@ given twice; `routing_finding` and `catalogue_item` are what was found, and may 
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from node.store.tables import _big, _log_id
@@ -104,6 +104,7 @@ class CatalogueItem(SQLModel, table=True):
 
     `id` is the SHA-256 of what the row says, in hex: the same row again is the same item. `verdict` is mandatory,
     voluntary or open; `found` how it was found (invest-code, project-code, name, none), empty before it was looked for.
+    `explained` is why it is rightly held nowhere, as somebody here has said.
     """
 
     __tablename__ = "catalogue_item"
@@ -125,4 +126,7 @@ class CatalogueItem(SQLModel, table=True):
     likeness: int = Field(default=0, sa_column=Column(Integer, nullable=False))
     added_ms: int = Field(sa_column=_big())
     checked_ms: int = Field(default=0, sa_column=_big())
+    explained: str = Field(sa_column=Column(Text, nullable=False, server_default=""))
+    explained_by: str = Field(sa_column=Column(Text, nullable=False, server_default=""))
+    explained_ms: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
     __table_args__ = (Index("ix_catalogue_item_found", "verdict", "found"),)

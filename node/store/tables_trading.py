@@ -274,7 +274,9 @@ class Deposit(SQLModel, table=True):
     """A deposit (保证金) of one bidder for one lot; no account number of anybody is ever here.
 
     `form` is transfer, guarantee (保函), insurance or cheque; `purpose` bid or performance; `state` held, returned or
-    kept (不予退还). `due_ms` is when it must be back by the clock `clock`, nil while that does not run.
+    kept (不予退还). `due_ms` is when it must be back by the clock `clock`, nil while that does not run. Before
+    `told_ms` (nil: not known yet) nobody learns of it: who pays for a bid is a bidder. `taken_by` took it in,
+    `account` was the last to deal with it.
     """
 
     __tablename__ = "deposit"
@@ -298,6 +300,8 @@ class Deposit(SQLModel, table=True):
     reason: str = Field(sa_column=_text())
     account: str = Field(sa_column=_text())
     version: int = Field(sa_column=_big())
+    told_ms: int | None = Field(default=None, sa_column=_big(nullable=True))
+    taken_by: str = Field(sa_column=_text(default=""))
     __table_args__ = (
         Index("ix_deposit_trade", "trade", "lot"),
         Index("ix_deposit_state", "state", "due_ms"),
@@ -328,3 +332,20 @@ class ChargeReceipt(SQLModel, table=True):
     made_ms: int = Field(sa_column=_big())
     paid_ms: int = Field(default=0, sa_column=_big())
     __table_args__ = (UniqueConstraint("trade", "lot", "payer", "uscc", name="charge_receipt_deal_key"),)
+
+
+# --- imports --------------------------------------------------------------------------------------------------------
+
+
+class ImportRefused(SQLModel, table=True):
+    """Rows of a workbook that an import refused, as a workbook with the reasons; `form` is `<package>/<act>`."""
+
+    __tablename__ = "import_refused"
+    id: str = Field(sa_column=_text(primary_key=True))
+    account: str = Field(sa_column=_text())
+    form: str = Field(sa_column=_text())
+    at_ms: int = Field(sa_column=_big())
+    published: int = Field(sa_column=_big())
+    refused: int = Field(sa_column=_big())
+    workbook: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    __table_args__ = (Index("ix_import_refused_at_ms", "at_ms"),)

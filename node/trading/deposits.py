@@ -4,6 +4,9 @@ A deposit is money on the centre's account or a letter (保函) that stands for 
 written down. The clock that runs for a bidder is that of the losers or that of winner and candidates, where the package
 tells the two apart; the act that says in the log that they are back (`deposits_losers`, `deposits_winner`) takes its
 count and total from here.
+
+Who pays for a bid is a bidder: before the end of bidding lists and sums leave such a deposit out (`sealed.py`,
+`told_ms`), and only who holds its number may deal with it.
 """
 
 from __future__ import annotations
@@ -14,16 +17,16 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
-from node.domain.calendar import Calendar
+from node.domain.calendar import Calendar, day_of
 from node.domain.engine import Owed, Trade, owed
 from node.domain.promises import REFUND, Promise
 from node.domain.record import Party
-from node.errors import NotFound, Overtaken, Rejected
+from node.errors import NotFound, Overtaken, Refused, Rejected
 from node.store.tables import table
 from node.store.tables_trading import Deposit, TradeState
-from node.trading import services
+from node.trading import sealed, services
 
 HELD, RETURNED, KEPT = "held", "returned", "kept"
 LOSERS, WINNER = "deposits_losers", "deposits_winner"
@@ -65,12 +68,24 @@ def take(
     document_no: str = "",
     issuer: str = "",
     expires_on: str = "",
+    number: str = "",
 ) -> str:
-    """Note that a deposit came in; gives its number. Raises Rejected, naming the field, NotFound for an unknown lot."""
+    """Note that a deposit came in; gives its number. Raises Rejected, naming the field, NotFound for an unknown lot.
+
+    `number` is that of the form that was sent: sent again, as by a page that is reloaded, it is noted once. A bond
+    that only a winner gives cannot come before the end of bidding: Refused.
+    """
     if lot not in trade.lots:
         raise NotFound(f"trade {trade.key} has no lot {lot}", zh=f"没有标段 {lot}", field="lot")
     _check(form, purpose, party, amount_fen, paid_ms, now_ms, document_no, issuer, expires_on)
-    number = secrets.token_hex(16)
+    told_ms = sealed.told_from(trade, lot)
+    if purpose != "bid" and told_ms is not None and now_ms < told_ms:
+        raise Refused(
+            "before the end of bidding nobody has won",
+            zh="投标截止前不会有履约保证金，请核对用途",
+            field="purpose",
+        )
+    number = number or secrets.token_hex(16)
     row = {
         "id": number,
         "trade": trade.key,
@@ -92,7 +107,16 @@ def take(
         "reason": "",
         "account": account,
         "version": 1,
+        "told_ms": told_ms if purpose == "bid" else sealed.ALWAYS,
+        "taken_by": account,
     }
+    before = conn.execute(select(_deposits).where(_deposits.c.id == number)).mappings().first()
+    if before is not None:
+        if any(before[name] != row[name] for name in ("trade", "lot", "bidder", "amount_fen", "paid_ms", "taken_by")):
+            raise Overtaken(
+                "this form was sent with other values", zh="该表单已提交过，请重新打开页面", field="version"
+            )
+        return number
     conn.execute(insert(_deposits), [row])
     refresh(conn, trade, now_ms=now_ms, calendar=calendar)
     return number
@@ -126,9 +150,14 @@ def refresh(conn: Connection, trade: Trade, *, now_ms: int, calendar: Calendar, 
 
     A refund whose clock runs is a service that is timed (R24): it is due when the law says so.
     """
-    held = [row for row in of_trade(conn, trade.key) if row["state"] == HELD and row["purpose"] == "bid"]
-    if not held:
+    rows = [row for row in _all_of(conn, trade.key) if row["purpose"] == "bid"]
+    if not rows:
         return 0
+    for lot, told_ms in {(row["lot"], row["told_ms"]) for row in rows}:
+        if (found_ms := sealed.told_from(trade, lot)) != told_ms:
+            of_lot = and_(_deposits.c.trade == trade.key, _deposits.c.lot == lot, _deposits.c.purpose == "bid")
+            conn.execute(update(_deposits).where(of_lot).values(told_ms=found_ms))
+    held = [row for row in rows if row["state"] == HELD]
     running = [one for one in owed(trade, now_ms=now_ms, calendar=calendar) if one.act in (LOSERS, WINNER)]
     done = 0
     for row in held:
@@ -163,10 +192,23 @@ def get(conn: Connection, number: str) -> Row:
     return dict(row)
 
 
-def of_trade(conn: Connection, trade: str, lot: str = "") -> list[Row]:
-    """All deposits of a trade, by lot and bidder."""
-    which = [_deposits.c.trade == trade] + ([_deposits.c.lot == lot] if lot else [])
-    statement = select(_deposits).where(*which).order_by(_deposits.c.lot, _deposits.c.bidder, _deposits.c.paid_ms)
+def of_trade(conn: Connection, trade: Trade, *, now_ms: int) -> list[Row]:
+    """The deposits of a trade that may be told of, by lot and bidder."""
+    rows = _all_of(conn, trade.key)
+    return [row for row in rows if row["purpose"] != "bid" or sealed.is_told(trade, row["lot"], now_ms)]
+
+
+def by_number(conn: Connection, trade: Trade, number: str) -> Row:
+    """One deposit of a trade, for whoever has its number: before the end of bidding too. Raises NotFound."""
+    row = get(conn, number)
+    if row["trade"] != trade.key:
+        raise NotFound(f"no deposit {number}", zh="没有该笔保证金", field="deposit")
+    return row
+
+
+def _all_of(conn: Connection, trade: str) -> list[Row]:
+    statement = select(_deposits).where(_deposits.c.trade == trade)
+    statement = statement.order_by(_deposits.c.lot, _deposits.c.bidder, _deposits.c.paid_ms)
     return [dict(row) for row in conn.execute(statement).mappings()]
 
 
@@ -179,10 +221,14 @@ def of_bidder(conn: Connection, uscc: str, *, limit: int = 500) -> list[Row]:
     return [{**row, "title": row["title"] or ""} for row in rows]
 
 
+def _told(now_ms: int) -> ColumnElement[bool]:
+    return and_(_deposits.c.told_ms.is_not(None), _deposits.c.told_ms <= now_ms)
+
+
 def todo(conn: Connection, *, now_ms: int, limit: int = 500) -> list[Row]:
     """Deposits that must go back, late first, then by time left, each with its trade's title; `late` and `left_ms`."""
     title = select(_states.c.title).where(_states.c.trade == _deposits.c.trade).limit(1).scalar_subquery()
-    which = and_(_deposits.c.state == HELD, _deposits.c.due_ms.is_not(None))
+    which = and_(_deposits.c.state == HELD, _deposits.c.due_ms.is_not(None), _told(now_ms))
     statement = select(_deposits, title.label("title")).where(which).order_by(_deposits.c.due_ms, _deposits.c.id)
     found = []
     for row in conn.execute(statement.limit(limit)).mappings():
@@ -191,11 +237,27 @@ def todo(conn: Connection, *, now_ms: int, limit: int = 500) -> list[Row]:
     return found
 
 
-def expiring(conn: Connection, *, today: str, until: str, limit: int = 500) -> list[Row]:
+def expiring(conn: Connection, *, now_ms: int, until: str, limit: int = 500) -> list[Row]:
     """Letters held that run out by an ISO day while they are still needed, the soonest first; `gone` if they have."""
-    which = and_(_deposits.c.state == HELD, _deposits.c.expires_on != "", _deposits.c.expires_on <= until)
+    today = day_of(now_ms)
+    ends = and_(_deposits.c.expires_on != "", _deposits.c.expires_on <= until)
+    which = and_(_deposits.c.state == HELD, ends, _told(now_ms))
     statement = select(_deposits).where(which).order_by(_deposits.c.expires_on, _deposits.c.id).limit(limit)
     return [{**row, "gone": row["expires_on"] < today} for row in conn.execute(statement).mappings()]
+
+
+def ledger(conn: Connection, trade: Trade | None = None, *, now_ms: int, limit: int = 5000) -> list[Row]:
+    """Every deposit that may be told of, by day of arrival, with its trade's title: of one trade or of all."""
+    title = select(_states.c.title).where(_states.c.trade == _deposits.c.trade).limit(1).scalar_subquery()
+    which = [_told(now_ms)] + ([_deposits.c.trade == trade.key] if trade is not None else [])
+    statement = select(_deposits, title.label("title")).where(*which)
+    rows = conn.execute(statement.order_by(_deposits.c.paid_ms.desc(), _deposits.c.id).limit(limit)).mappings()
+    found = [{**row, "title": row["title"] or ""} for row in rows]
+    return (
+        found
+        if trade is None
+        else [row for row in found if row["purpose"] != "bid" or sealed.is_told(trade, row["lot"], now_ms)]
+    )
 
 
 def fields_for(conn: Connection, trade: Trade, act: str, lots: Iterable[str]) -> dict[str, int]:
@@ -213,9 +275,10 @@ def fields_for(conn: Connection, trade: Trade, act: str, lots: Iterable[str]) ->
     return {"count": len(mine), "total": money + sum(row["interest_fen"] for row in mine)}
 
 
-def totals(conn: Connection, trade: str = "") -> dict[str, tuple[int, int]]:
-    """state -> (number, fen), of one trade or of all."""
-    statement = select(_deposits.c.state, func.count(), func.sum(_deposits.c.amount_fen)).group_by(_deposits.c.state)
+def totals(conn: Connection, trade: str = "", *, now_ms: int) -> dict[str, tuple[int, int]]:
+    """state -> (number, fen) of what may be told of, of one trade or of all."""
+    sums = select(_deposits.c.state, func.count(), func.sum(_deposits.c.amount_fen)).group_by(_deposits.c.state)
+    statement = sums.where(_told(now_ms))
     if trade:
         statement = statement.where(_deposits.c.trade == trade)
     return {state: (int(number), int(total or 0)) for state, number, total in conn.execute(statement)}

@@ -31,7 +31,7 @@ from node.domain.rulebook import ActRule, Package
 from node.errors import ActRefused, NodeError, NotAllowed, NotFound, Overtaken, Rejected
 from node.rules import Rules
 from node.store.db import Store
-from node.trading import hands, loading
+from node.trading import hands, loading, sealed
 from node.trading.hands import Person
 from node.trading.loading import Recorded
 from node.wire import paths
@@ -457,6 +457,7 @@ class Desk:
         faults = engine.judge(
             held, act, self.rules.book, now_ms=self._clock(), calendar=self.rules.calendar, tables=self.rules.tables
         )
+        faults = [*faults, *sealed.too_early(held, act, self._clock())]
         if any(fault.severity == "refuse" for fault in faults):
             return faults
         return [*faults, *self._warn(act, extended(held, act))]

@@ -27,7 +27,7 @@ from node.trading.standing import Standing, standing
 
 KINDS = ("trade.act", "trade.step")
 BATCH = 200
-STATE_VERSION = 2
+STATE_VERSION = 3
 """Rises when the same acts would give other rows."""
 _OF_FACT = "trade_state_of"
 _SEQ_FACT = "trade_state_seq"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
 from node.domain.promises import VENUE
 from node.errors import NotFound, Overtaken, Refused, Rejected
@@ -65,6 +65,36 @@ def add_room(conn: Connection, venue: int, name: str, sort: str, seats: int = 0)
     return int(conn.execute(insert(_rooms).values(**row).returning(_rooms.c.id)).scalar_one())
 
 
+def change_venue(conn: Connection, venue: int, name: str, address: str = "") -> None:
+    """Another name or address. Raises Rejected for a name that another has, NotFound."""
+    name = _named(name)
+    if conn.execute(select(_venues.c.id).where(and_(_venues.c.name == name, _venues.c.id != venue))).first():
+        raise Rejected(f"there is a venue {name}", zh=f"已有场地“{name}”", field="name")
+    values = {"name": name, "address": address.strip()[:MAX_TEXT]}
+    if conn.execute(update(_venues).where(_venues.c.id == venue).values(**values)).rowcount != 1:
+        raise NotFound(f"no venue {venue}", zh="没有该场地", field="venue")
+
+
+def close_venue(conn: Connection, venue: int, *, closed: bool = True) -> None:
+    """No new bookings for any of its rooms, or again. Raises NotFound."""
+    if conn.execute(update(_venues).where(_venues.c.id == venue).values(closed=closed)).rowcount != 1:
+        raise NotFound(f"no venue {venue}", zh="没有该场地", field="venue")
+
+
+def change_room(conn: Connection, room: int, name: str, sort: str, seats: int = 0) -> None:
+    """Another name, sort or number of seats. Raises Rejected, NotFound."""
+    name = _named(name)
+    if sort not in SORTS or not 0 <= seats <= 100_000:
+        raise Rejected("a room has a sort and seats", zh="请选择房间类别，座位数须为非负整数", field="sort")
+    venue = conn.execute(select(_rooms.c.venue_id).where(_rooms.c.id == room)).scalar()
+    if venue is None:
+        raise _no_room(room)
+    same = and_(_rooms.c.venue_id == venue, _rooms.c.name == name, _rooms.c.id != room)
+    if conn.execute(select(_rooms.c.id).where(same)).first():
+        raise Rejected(f"there is a room {name}", zh=f"该场地已有“{name}”", field="name")
+    conn.execute(update(_rooms).where(_rooms.c.id == room).values(name=name, sort=sort, seats=seats))
+
+
 def close_room(conn: Connection, room: int, *, closed: bool = True) -> None:
     """No new bookings for it, or again. Raises NotFound."""
     if conn.execute(update(_rooms).where(_rooms.c.id == room).values(closed=closed)).rowcount != 1:
@@ -77,13 +107,16 @@ def all_venues(conn: Connection) -> list[Row]:
 
 
 def rooms(conn: Connection, *, sort: str = "") -> list[Row]:
-    """All rooms with their venue, by name."""
-    statement = select(_rooms, _venues.c.name.label("venue"), _venues.c.address).join(
-        _venues, _venues.c.id == _rooms.c.venue_id
-    )
+    """All rooms with their venue, by venue and sort; `closed` where either is."""
+    names = (_venues.c.name.label("venue"), _venues.c.address, _venues.c.closed.label("venue_closed"))
+    statement = select(_rooms, *names).join(_venues, _venues.c.id == _rooms.c.venue_id)
     if sort:
         statement = statement.where(_rooms.c.sort == sort)
-    return [dict(row) for row in conn.execute(statement.order_by(_venues.c.name, _rooms.c.name)).mappings()]
+    rows = [dict(row) for row in conn.execute(statement.order_by(_venues.c.name, _rooms.c.name)).mappings()]
+    for row in rows:
+        row["closed"] = row["closed"] or row["venue_closed"]
+    ranks = list(SORTS)
+    return sorted(rows, key=lambda row: (row["venue"], ranks.index(row["sort"]), row["name"]))
 
 
 def book(
@@ -101,11 +134,7 @@ def book(
 ) -> int:
     """Book a room; gives the booking's number. Raises Overtaken, naming who has it, NotFound, Rejected, Refused."""
     _check(starts_ms, ends_ms, purpose)
-    found = conn.execute(select(_rooms).where(_rooms.c.id == room)).first()
-    if found is None:
-        raise _no_room(room)
-    if found.closed:
-        raise Refused(f"room {found.name} is closed", zh=f"“{found.name}”已停用", field="room")
+    _require_open(conn, room)
     _require_free(conn, room, starts_ms, ends_ms)
     row = {
         "room_id": room,
@@ -144,11 +173,8 @@ def change(
     where, start = before["room_id"] if room is None else room, before["starts_ms"] if starts_ms is None else starts_ms
     end = before["ends_ms"] if ends_ms is None else ends_ms
     _check(start, end, before["purpose"])
-    found = conn.execute(select(_rooms).where(_rooms.c.id == where)).first()
-    if found is None:
-        raise _no_room(where)
-    if found.closed and where != before["room_id"]:
-        raise Refused(f"room {found.name} is closed", zh=f"“{found.name}”已停用", field="room")
+    if where != before["room_id"]:
+        _require_open(conn, where)
     _require_free(conn, where, start, end, but=booking)
     values = {"room_id": where, "starts_ms": start, "ends_ms": end}
     _move(conn, booking, version, reason, account, now_ms, values)
@@ -184,10 +210,19 @@ def of_trade(conn: Connection, trade: str) -> list[Row]:
     return [_row(row) for row in conn.execute(statement).mappings()]
 
 
-def free_rooms(conn: Connection, starts_ms: int, ends_ms: int, *, sort: str = "") -> list[Row]:
-    """Rooms that can be booked for that time."""
+def free_rooms(conn: Connection, starts_ms: int, ends_ms: int, *, sort: str = "", seats: int = 0) -> list[Row]:
+    """Rooms that can be booked for that time, with at least so many seats. Raises Rejected for a time that is none."""
+    _check(starts_ms, ends_ms, "other")
     taken = set(conn.execute(select(_bookings.c.room_id).where(_overlaps(starts_ms, ends_ms))).scalars())
-    return [row for row in rooms(conn, sort=sort) if not row["closed"] and row["id"] not in taken]
+    found = [row for row in rooms(conn, sort=sort) if not row["closed"] and row["id"] not in taken]
+    return [row for row in found if row["seats"] >= seats]
+
+
+def to_come(conn: Connection, now_ms: int) -> dict[int, int]:
+    """room -> bookings that have not ended yet."""
+    which = and_(_bookings.c.state == "booked", _bookings.c.ends_ms > now_ms)
+    counts = select(_bookings.c.room_id, func.count()).where(which).group_by(_bookings.c.room_id)
+    return {room: int(number) for room, number in conn.execute(counts)}
 
 
 def _overlaps(starts_ms: int, ends_ms: int) -> ColumnElement[bool]:
@@ -195,6 +230,16 @@ def _overlaps(starts_ms: int, ends_ms: int) -> ColumnElement[bool]:
     near = _bookings.c.starts_ms > starts_ms - LONGEST_MS - 1
     in_time = and_(near, _bookings.c.starts_ms < ends_ms, _bookings.c.ends_ms > starts_ms)
     return and_(_bookings.c.state == "booked", in_time)
+
+
+def _require_open(conn: Connection, room: int) -> None:
+    either = (_rooms.c.closed | _venues.c.closed).label("closed")
+    join = select(_rooms.c.name, either).join(_venues, _venues.c.id == _rooms.c.venue_id)
+    found = conn.execute(join.where(_rooms.c.id == room)).first()
+    if found is None:
+        raise _no_room(room)
+    if found.closed:
+        raise Refused(f"room {found.name} is closed", zh=f"“{found.name}”已停用", field="room")
 
 
 def _require_free(conn: Connection, room: int, starts_ms: int, ends_ms: int, *, but: int = 0) -> None:

@@ -8,7 +8,8 @@ import re
 from aiohttp import web
 
 from node.errors import Malformed, NotAllowed
-from node.routing.issuing import MAX_SUBJECT, Wanted
+from node.routing.issuing import Wanted
+from node.routing.series import MAX_SUBJECT
 from node.web.bodies import read_body
 from node.web.keys import CALLERS, ISSUER, TRUSTED
 from node.wire import paths

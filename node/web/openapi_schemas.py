@@ -10,7 +10,7 @@ import msgspec
 from node.domain import KINDS
 from node.domain.audience import AUDIENCES
 from node.errors import all_errors
-from node.routing.issuing import MAX_SUBJECT
+from node.routing.series import MAX_SUBJECT
 from node.store.alarms import SEVERITIES, TITLES
 from node.web import openapi_trades
 from node.web.openapi_parts import (

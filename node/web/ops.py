@@ -22,6 +22,8 @@ from node.web.openapi import document
 from node.wire import paths
 
 routes = web.RouteTableDef()
+CONSOLE = "/console"
+"""One label for all of it: how often the pages of bids and deposits are sent would tell how many bidders there are."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 REGISTRY = web.AppKey("metrics", CollectorRegistry)
 _REQUESTS = web.AppKey("requests", Counter)
@@ -56,6 +58,8 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
     finally:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "unknown"
+        if route.startswith(CONSOLE):
+            route = CONSOLE
         request.app[_REQUESTS].labels(route, str(status), *request.app[_MINE]).inc()
         request.app[_SECONDS].labels(route, *request.app[_MINE]).observe(time.perf_counter() - started)
 

@@ -11,7 +11,7 @@ import pytest
 
 from node.domain import tradecodes
 from node.errors import Conflict, Refused, Unavailable
-from node.routing import issuing
+from node.routing import series
 from node.routing.issuing import Issuer, Wanted
 from node.rules import load_tables
 from node.store.db import Store
@@ -118,17 +118,16 @@ async def test_without_the_platforms_credit_code_no_unified_code_is_made_up(stor
             await issuer(store, platform=platform).unified(category="工程建设")
 
 
-async def test_codes_in_our_own_log_are_never_given_again(store: Store) -> None:
-    seen = str(tradecodes.unified_code("A01", PLATFORM, "2026-03-10", 77))
+async def test_codes_of_ours_in_others_logs_are_not_given_again_and_use_no_series_up(store: Store) -> None:
+    seen, far = (str(tradecodes.unified_code("A01", PLATFORM, "2026-03-10", n)) for n in (77, 899_999))
     foreign = str(tradecodes.unified_code("A01", "12350100MB02709751", "2026-03-10", 900))
-    await store.write(lambda conn: issuing.heed(conn, PLATFORM, [seen, foreign, "nonsense"]))
+    await store.write(lambda conn: series.heed_others(conn, PLATFORM, [seen, foreign, far, "nonsense"]))
     assert (await issuer(store).unified(category="工程建设")).code.split("-")[3] == "000078"
 
 
 async def test_a_series_that_is_used_up_says_so(store: Store) -> None:
     give = issuer(store)
     tender = (await give.tender((await give.project("其他")).code)).code
-    series = f"section/{tender}"
-    await store.write(lambda conn: conn.execute(issuing._serials.insert().values(series=series, last=999)))
+    await store.write(lambda conn: series.move(conn, f"section/{tender}", 999))
     with pytest.raises(Refused, match="used up"):
         await give.section(tender)

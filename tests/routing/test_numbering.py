@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from node.domain.acts import Act
 from node.domain.tradecodes import read_unified
@@ -64,13 +65,48 @@ async def test_lots_laid_out_anew_keep_their_numbers_and_new_ones_get_theirs(sto
     assert rows[1]["section_code"].endswith("001003") and read_unified(rows[1]["unified_code"]).serial == 3
 
 
-async def test_a_number_that_was_brought_is_kept_and_nothing_is_given(store: Store) -> None:
+async def test_a_number_that_was_brought_is_kept_and_its_lots_get_unified_codes(store: Store) -> None:
     number = Numbering(issuer(store), unified=True)
     brought = msgspec.structs.replace(ACT, project_code="渝招2026-1")
-    assert await number(brought) == (brought, [])
+    made, faults = await number(brought)
+    assert not faults and made.project_code == "渝招2026-1"
+    assert [read_unified(row["unified_code"]).serial for row in made.fields["lots"]] == [1, 2]
+    assert not any("section_code" in row for row in made.fields["lots"]), "those come from where the project's does"
     later = msgspec.structs.replace(brought, seq=2, act="lots")
-    assert await number(later) == (later, [])
+    assert (await number(later))[0].fields == made.fields
     assert (await issuer(store).project("工程建设")).code.endswith("0001")
+    # Under a number that this centre could have given, sections are numbered too; under another centre's they are not.
+    ours, theirs = (
+        msgspec.structs.replace(ACT, trade=key * 16, project_code=f"A{division}2603100300")
+        for key, division in (("aa", "500103"), ("bb", "500107"))
+    )
+    assert (await number(ours))[0].fields["lots"][0]["section_code"] == "A5001032603100300001001"
+    assert "section_code" not in (await number(theirs))[0].fields["lots"][0]
+
+
+async def test_what_an_older_system_began_keeps_what_it_was_called(store: Store) -> None:
+    old = msgspec.structs.replace(ACT, project_code="渝旧2019-1", fields={**ACT.fields, "legacy_source": "x"})
+    assert await Numbering(issuer(store), unified=True)(old) == (old, [])
+
+
+async def test_hundreds_of_lots_are_numbered_in_one_transaction(store: Store, monkeypatch: Any) -> None:
+    many = msgspec.structs.replace(ACT, fields={"lots": [{"number": str(n)} for n in range(1, 301)]})
+    number, written = Numbering(issuer(store), unified=True), 0
+    write = store.write
+
+    async def counted(*args: Any, **more: Any) -> Any:
+        nonlocal written
+        written += 1
+        return await write(*args, **more)
+
+    monkeypatch.setattr(store, "write", counted)
+    made, _ = await number(many)
+    assert written == 3, "the project, its tender project, all lots"
+    rows = made.fields["lots"]
+    assert rows[299]["section_code"].endswith("001300") and read_unified(rows[299]["unified_code"]).serial == 300
+    none = msgspec.structs.replace(ACT, trade="cd" * 16, fields={"lots": [{"number": str(n)} for n in range(600)]})
+    _, (fault,) = await number(none)
+    assert fault.severity == "warn" and "用完" in fault.zh
 
 
 async def test_typed_codes_stay_and_without_a_platform_there_are_no_unified_codes(store: Store) -> None:
@@ -134,3 +170,28 @@ async def test_a_project_code_typed_into_the_form_is_the_trades(clerk: Any) -> N
     page = await clerk.publish(draft)
     trade, _ = await clerk.recorded(page.split("/")[3].split("?")[0])
     assert trade.acts[0].project_code == "渝招2026-1"
+
+
+async def test_after_a_restore_the_log_says_what_was_given(clerk: Any) -> None:
+    package = PACKAGES["other"]
+    facts = {"mandatory": False, "owner_decision": "业主决定", "lots": LOTS}
+    before, _ = await clerk.recorded(await clerk.register(package, **facts))
+    node = clerk.node
+
+    def lose(conn: Any) -> None:
+        # What a new database filled from the mirror has of it: the log, and no table of numbers.
+        for name in ("code_serial", "code_issued"):
+            conn.execute(text(f"DELETE FROM {name}"))
+        conn.execute(text("DELETE FROM cursor WHERE stage = 'serials'"))
+
+    await node.store.write(lose)
+    after, _ = await clerk.recorded(await clerk.register(package, **facts))
+    first, second = before.acts[0].project_code, after.acts[0].project_code
+    assert int(second[-4:]) == int(first[-4:]) + 1
+    codes = [row["unified_code"] for trade in (before, after) for row in trade.facts["lots"]]
+    assert [read_unified(code).serial for code in codes] == [1, 2, 3, 4]
+    # A form of the first trade that is sent again is answered with what it had.
+    assert await node.issuer.given("project", before.key) == first
+    assert (await node.issuer.tender(first, request=before.key)).code == f"{first}001"
+    assert (await node.issuer.tender(first)).code == f"{first}002"
+    assert (await node.issuer.section(f"{first}001")).code == f"{first}001003"

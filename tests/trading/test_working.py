@@ -13,7 +13,17 @@ from node.domain.fees import parse as parse_tariff
 from node.domain.hands import Approval
 from node.domain.record import Party
 from node.domain.rulebook import parse
-from node.errors import BadSignature, Malformed, NotAllowed, NotFound, Overtaken, Refused, Rejected, TooLarge
+from node.errors import (
+    ActRefused,
+    BadSignature,
+    Malformed,
+    NotAllowed,
+    NotFound,
+    Overtaken,
+    Refused,
+    Rejected,
+    TooLarge,
+)
 from node.tlog.note import Note
 from node.trading import bidders, bids, charges, deposits, drafts, register, venues
 from node.trading.bidders import Holder
@@ -389,7 +399,7 @@ async def test_losers_and_winner_have_their_own_clocks_and_what_is_late_is_told(
     with pytest.raises(Rejected):
         do(bench, deposits.keep, won, 1, at_ms=later, account="a", reason="")
     do(bench, deposits.keep, won, 1, at_ms=later, account="a", reason="拒签合同，条例第七十四条")
-    assert bench.read(deposits.totals, trade.key) == {"returned": (1, 50_000_00), "kept": (1, 50_000_00)}
+    assert bench.read(deposits.totals, trade.key, now_ms=later) == {"returned": (1, 50_000_00), "kept": (1, 50_000_00)}
 
 
 @pytest.mark.parametrize(
@@ -410,11 +420,71 @@ async def test_a_deposit_that_is_not_right_is_refused_by_field(bench, change, fi
     assert refused.value.field == field
 
 
+def told(bench: Bench, trade) -> str:
+    """All that lists and sums say."""
+    now, until = bench.clock(), "2099-01-01"
+    lists = [
+        bench.read(deposits.todo, now_ms=now),
+        bench.read(deposits.expiring, now_ms=now, until=until),
+        bench.read(deposits.of_trade, trade, now_ms=now),
+        bench.read(deposits.ledger, trade, now_ms=now),
+        bench.read(deposits.ledger, now_ms=now),
+    ]
+    return f"{[each for each in lists if each]}{bench.read(deposits.totals, now_ms=now) or ''}"
+
+
+PAPER = {"form": "guarantee", "document_no": "BH1", "issuer": "某银行", "expires_on": "2025-12-31"}
+
+
+@ON_BOTH
+async def test_who_paid_for_a_bid_is_told_from_the_deadline_on_by_one_rule(bench):
+    trade = await noticed(bench)
+    number = deposit(bench, trade, "甲公司", **PAPER)
+    deposit(bench, trade, "乙公司", lot="2")
+    assert told(bench, trade) == "[]"
+    assert bench.read(deposits.by_number, trade, number)["bidder"] == "甲公司"
+    with pytest.raises(NotFound):
+        bench.read(deposits.by_number, trade, "0" * 32)
+    bench.clock.forward(days=21)
+    trade, _ = bench.read(register.trade_of, bench.rules.book, trade.key)
+    assert "甲公司" in told(bench, trade) and "乙公司" in told(bench, trade)
+
+
+async def test_of_a_lot_that_ended_deposits_are_told_for_they_must_go_back(bench):
+    trade = await noticed(bench)
+    deposit(bench, trade, "甲公司", lot="1")
+    deposit(bench, trade, "乙公司", lot="2")
+    await bench.desk.act(ANNA, trade.key, "fail", lots=["1"], fields={"why": "资金未落实"})
+    trade, _ = bench.read(register.trade_of, bench.rules.book, trade.key)
+    assert "甲公司" in told(bench, trade) and "乙公司" not in told(bench, trade)
+
+
+async def test_a_form_sent_again_notes_one_deposit(bench):
+    trade = await noticed(bench)
+    paid = bench.clock()
+    numbers = {deposit(bench, trade, "甲公司", number="ab" * 16, paid_ms=paid) for _ in range(2)}
+    assert numbers == {"ab" * 16} and bench.rows("SELECT count(*) FROM deposit") == [(1,)]
+    with pytest.raises(Overtaken):
+        deposit(bench, trade, "乙公司", number="ab" * 16, paid_ms=paid)
+
+
+async def test_before_the_end_of_bidding_no_bond_of_a_winner_comes_and_no_act_counts_bidders(bench):
+    trade = await noticed(bench)
+    with pytest.raises(Refused, match="nobody has won"):
+        deposit(bench, trade, "甲公司", purpose="performance")
+    with pytest.raises(ActRefused) as refused:
+        await bench.desk.act(ANNA, trade.key, "bids_received", lots=["1"], fields={"bidders": 3})
+    assert [fault.rule for fault in refused.value.faults] == ["sealed"]
+    bench.clock.forward(days=21)
+    await bench.desk.act(ANNA, trade.key, "bids_received", lots=["1"], fields={"bidders": 3})
+
+
 async def test_letters_run_out_and_earn_nothing(bench):
     trade = await noticed(bench)
     paper = {"form": "guarantee", "document_no": "BH2025001", "issuer": "示例银行", "expires_on": "2025-12-31"}
     number = deposit(bench, trade, "甲公司", **paper)
-    (row,) = bench.read(deposits.expiring, today="2026-01-01", until="2026-02-01")
+    bench.clock.forward(days=60)
+    (row,) = bench.read(deposits.expiring, now_ms=bench.clock(), until="2026-12-01")
     assert row["id"] == number and row["gone"]
     with pytest.raises(Rejected):
         do(bench, deposits.give_back, number, 1, at_ms=bench.clock(), account="a", interest_fen=1)

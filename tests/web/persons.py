@@ -90,10 +90,15 @@ def made_node(directory: Path, *, role: str = "district", division: str = "50010
 
 @asynccontextmanager
 async def serving(
-    directory: Path, clock: Callable[[], int], *, role: str = "district", settings: dict[str, Any] | None = None
+    directory: Path,
+    clock: Callable[[], int],
+    *,
+    role: str = "district",
+    settings: dict[str, Any] | None = None,
+    department: str = "",
 ) -> AsyncIterator[tuple[Node, TestClient[Any, Any]]]:
     """A node alone, with a policy of its own and the server in front of it."""
-    made = made_node(directory, role=role)
+    made = made_node(directory, role=role, **({"department": department} if department else {}))
     node = Node(made.settings.model_copy(update=settings or {}), clock=clock, password_cost=CHEAP)
     signer = provision.keyring.policy_signer(made.settings.keys, made.settings.name, create=True)
     async with TestClient(TestServer(build(node, jobs=False))) as client:

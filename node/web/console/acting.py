@@ -17,7 +17,7 @@ from aiohttp import web
 from node.accounts.person import Person
 from node.domain.calendar import day_of
 from node.domain.templates import Template
-from node.errors import Malformed, NotFound, Refused, TooLarge
+from node.errors import Malformed, NotFound, Refused, Rejected, TooLarge
 from node.routing import handing
 from node.trading import bids, templates
 from node.web import files_shown, session
@@ -148,7 +148,7 @@ async def take(request: web.Request, who: Person, about: Subject) -> web.Respons
     elif template := str(given.get("template", "")):
         _word(request, about, got, template)
     elif given.get("do") == "attach":
-        return await _attach(request, who, about, got, given.get("file"), draft, version)
+        return await _attach(request, who, about, got, given, draft, version)
     elif gone := str(given.get("detach", "")):
         got.attachments = [each for each in got.attachments if each.sha256 != gone]
         saved = await keeping.save(request, who, draft, about, got, version)
@@ -204,6 +204,8 @@ def _page(
         needs_second=shell.desk(request).needs_second(about.rule),
         wordings=_wordings(request, about),
         file_size=files_shown.size,
+        most_bytes=request.app[ATTACHMENTS].files.max_bytes,
+        form_bytes=session.UPLOAD_BYTES,
         must_choose=bool(about.choices) and about.target is None and "*" in about.rule.amends,
     )
 
@@ -226,17 +228,26 @@ def _word(request: web.Request, about: Subject, got: Sent, id: str) -> None:
 
 
 async def _attach(
-    request: web.Request, who: Person, about: Subject, got: Sent, file: Any, draft: Draft | None, version: int
+    request: web.Request,
+    who: Person,
+    about: Subject,
+    got: Sent,
+    given: session.Fields,
+    draft: Draft | None,
+    version: int,
 ) -> web.Response:
-    """A file into the draft; what the node does not take is said beside the button."""
-    if not isinstance(file, web.FileField):
+    """A file into the draft, with the form or uploaded before it; what the node does not take is said beside it."""
+    file, uploaded = given.get("file"), str(given.get("uploaded", ""))
+    if not isinstance(file, web.FileField) and not uploaded:
         missing = Note("请先选择文件。", "Choose a file first.")
         return _page(request, who, about, got, {"files": [missing]}, draft=draft, status=400)
     try:
-        attached = await request.app[ATTACHMENTS].files.put(
-            file.filename, _pieces(file), by=who.account, claimed=file.content_type
-        )
-    except (Malformed, Refused, TooLarge) as error:
+        files = request.app[ATTACHMENTS].files
+        if isinstance(file, web.FileField):
+            attached = await files.put(file.filename, _pieces(file), by=who.account, claimed=file.content_type)
+        else:
+            attached = await files.uploaded(uploaded, str(given.get("uploaded_name", "")))
+    except (Malformed, Refused, Rejected, TooLarge) as error:
         note = Note(f"{error.zh}。{error.advice_zh}", error.detail)
         return _page(request, who, about, got, {"files": [note]}, draft=draft, status=400)
     got.attachments = [each for each in got.attachments if each.sha256 != attached.sha256] + [attached]

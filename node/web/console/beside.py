@@ -26,7 +26,7 @@ async def of_trade(request: web.Request, trade: Trade, who: Person) -> dict[str,
 
     def read(conn: Connection) -> dict[str, Any]:
         return {
-            "deposits": [row for row in deposits.of_trade(conn, trade.key) if _may_be_told(trade, row, now)],
+            "deposits": deposits.of_trade(conn, trade, now_ms=now),
             "bids": [_bids(conn, trade, number, now) for number in trade.lots],
             "unseen": _unseen(conn, trade, now, hands_shown.node_of(request)),
             "bookings": venues.of_trade(conn, trade.key),
@@ -41,16 +41,6 @@ async def of_trade(request: web.Request, trade: Trade, who: Person) -> dict[str,
         }
 
     return await request.app[STORE].read(read)
-
-
-def _may_be_told(trade: Trade, row: dict[str, Any], now_ms: int) -> bool:
-    """Who has paid a deposit for a bid tells who bids: until the deadline that is nobody's business."""
-    if row["purpose"] != "bid" or row["lot"] not in trade.lots:
-        return True
-    try:
-        return now_ms >= bids.deadline_ms(trade, row["lot"])
-    except Refused:
-        return False
 
 
 def _takes_bids(trade: Trade, who: Person) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from contextlib import closing
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
@@ -11,7 +12,7 @@ from aiohttp import web
 from node.accounts.person import Person
 from node.domain.rulebook import ActRule, Package
 from node.errors import Malformed, NotFound
-from node.trading import excel, excel_take
+from node.trading import excel, excel_take, refused_imports
 from node.trading.excel_take import Report
 from node.web import session
 from node.web.console import shell, subjects
@@ -72,6 +73,17 @@ async def take(request: web.Request) -> web.Response:
         )
     except Malformed as error:
         return _page(request, who, package, act, note=Note(f"{error.zh}。{error.advice_zh}", error.detail))
+    if publish and report.workbook:
+        keep = partial(
+            refused_imports.keep,
+            account=who.account,
+            form=f"{package.id}/{act.id}",
+            published=report.published,
+            refused=report.refused,
+            workbook=report.workbook,
+            now_ms=shell.now_ms(request),
+        )
+        await request.app[STORE].write(keep)
     if publish:
         told = f"{report.published} published, {report.refused} refused"
         await request.app[AUDIT].note(who, "trade.import", f"{package.name}/{act.id}", told, permission=RUN)
@@ -99,7 +111,7 @@ def _page(
         report=report,
         rows=report.rows[:SHOWN] if report else [],
         published=published,
-        # What was refused goes home with its page: nothing of it is kept here.
+        # What was refused goes home with its page; after an import the list of failures has it too.
         workbook=base64.b64encode(report.workbook).decode() if report and report.workbook else "",
     )
 

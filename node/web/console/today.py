@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
+from node.accounts.person import Person
 from node.trading import register, services, sites
 from node.web.console import failures, keeping, shell, shown_trade
 from node.web.keys import STORE
@@ -18,8 +19,27 @@ SHOWN, REQUESTS = 200, 50
 @routes.get("/console")
 async def today(request: web.Request) -> web.Response:
     who = await shell.centre(request)
+    found = await owed(request, who)
+    mine, waiting = await keeping.lists(request, who) if who.may("draft.edit") else ([], [])
+    return shell.render(
+        request,
+        "today.html",
+        who,
+        mine=mine,
+        waiting=waiting,
+        failures=await failures.count(request),
+        promises=shell.desk(request).rules.promises,
+        **found,
+    )
+
+
+async def owed(request: web.Request, who: Person) -> dict[str, Any]:
+    """What is owed, late first, each with its act's name and whose it is; whether there is `more`, and the counts.
+
+    With `?site=mine` that of the person's own site alone.
+    """
     now, rules = shell.now_ms(request), shell.desk(request).rules
-    book, promises = rules.book, rules.promises
+    book = rules.book
     only_mine = request.query.get("site") == "mine"
 
     def read(conn: Connection) -> dict[str, Any]:
@@ -44,15 +64,4 @@ async def today(request: web.Request) -> web.Response:
         row["estimated"] = shown_trade.estimated(rules.calendar, clock, row["started_ms"], row["due_ms"])
         row["mine"] = rule is not None and shell.may_do(who, rule)
         row["posts"] = shell.posts_of(rule) if rule else []
-    mine, waiting = await keeping.lists(request, who) if who.may("draft.edit") else ([], [])
-    return shell.render(
-        request,
-        "today.html",
-        who,
-        mine=mine,
-        waiting=waiting,
-        failures=await failures.count(request),
-        promises=promises,
-        only_mine=only_mine,
-        **found,
-    )
+    return found | {"only_mine": only_mine}

@@ -357,23 +357,16 @@ async def test_a_file_goes_with_the_draft_into_the_record(world: Any) -> None:
     assert isinstance(records[-1].act.attachments[0], Attached)
 
 
-async def test_rooms_are_not_booked_twice(world: Any) -> None:
+async def test_a_trades_whole_file_and_the_to_do_list_are_printed(world: Any) -> None:
     clerk = await world()
-    path = "/console/venues"
-    token = ("csrf", clerk.browser.token(await clerk.get(path)))
-    await clerk.send(path, [token, ("do", "venue"), ("name", "一号楼"), ("address", "某路 1 号")])
-    await clerk.send(path, [token, ("do", "room"), ("venue", "1"), ("name", "第一开标室"), ("sort", "opening")])
-    when = [("from", "2025-11-25 09:00"), ("to", "2025-11-25 11:00"), ("room", "1"), ("purpose", "opening")]
-    await clerk.send(path, [token, ("do", "book"), *when, ("title", "甲项目开标")])
-    page = await clerk.get(f"{path}?week=2025-11-25")
-    assert "甲项目开标" in page and "09:00–11:00" in page
-    await clerk.send(path, [token, ("do", "book"), *when, ("title", "乙项目开标")], 409)
-    assert "该时段已被预约：甲项目开标" in clerk.page and 'value="乙项目开标"' in clerk.page
-    await clerk.send(path, [token, ("do", "book"), ("from", "明天"), ("to", ""), ("room", "1")], 400)
-    cancel = [token, ("do", "cancel"), ("booking", "1"), ("version", "1")]
-    await clerk.send(path, [*cancel, ("reason", "")], 400)
-    await clerk.send(path, [*cancel, ("reason", "改期")])
-    assert "甲项目开标" not in await clerk.get(f"{path}?week=2025-11-25")
+    trade = await closed(clerk)
+    page = await clerk.get(f"/console/trades/{trade}/print")
+    assert page.count('class="print-act"') == 4 and "print.css" in page and "阶段" not in page.split("<main")[0]
+    _, records = await clerk.recorded(trade)
+    assert all(each.record_id.hex() in page and each.leaf.hex() in page for each in records)
+    assert f"/console/trades/{trade}/print" in await clerk.get(f"/console/trades/{trade}")
+    assert "示例项目" in await clerk.get("/console/print/today")
+    await clerk.get(f"/console/trades/{'0' * 32}/print", 404)
 
 
 async def test_deposits_come_and_go_and_charges_follow_the_tariff_alone(world: Any) -> None:
@@ -385,17 +378,65 @@ async def test_deposits_come_and_go_and_charges_follow_the_tariff_alone(world: A
     await clerk.send(path, [*given, ("do", "take"), ("amount", "二十"), ("paid_at", "2025-11-24 10:00")], 400)
     assert 'aria-describedby="i-amount-note"' in clerk.page and 'value="甲公司"' in clerk.page
     paid = [("amount", "2"), ("amount.unit", "万元"), ("paid_at", "2025-11-24 10:00")]
-    await clerk.send(path, [*given, ("do", "take"), *paid])
-    page = await clerk.get(f"{path}?trade={trade}")
-    deposit = re.search(r'name="deposit" value="([0-9a-f]+)"', page)
-    # Who pays for a bid tells who bids: the trade's own page keeps it back until bidding has ended.
-    assert deposit and "20,000.00" in page and "20,000.00" not in await clerk.get(f"/console/trades/{trade}")
-    back = [token, ("trade", trade), ("deposit", deposit[1]), ("version", "1"), ("do", "return")]
-    await clerk.send(path, back)
-    assert "已退还" in await clerk.get(f"{path}?trade={trade}")
+    await clerk.send(path, [*given, ("do", "take"), *paid], 200)
+    number = re.search(r"<code>([0-9a-f]{32})</code>", clerk.page)
+    assert number and "甲公司" in clerk.page and "20,000.00" in clerk.page
+    back = [token, ("trade", trade), ("do", "back"), ("deposit", "0" * 32)]
+    await clerk.send(path, back, 400)
+    assert "没有该笔保证金" in clerk.page and "甲公司" not in clerk.page
+    await clerk.send(path, [*back[:3], ("deposit", number[1])], 200)
+    assert "已退还" in clerk.page
     charge = [token, ("trade", trade), ("lot", "1"), ("payer", "winner"), ("name", "甲公司"), ("amount", "100万")]
     await clerk.send("/console/charges", [*charge, ("do", "make")], 400)
     assert "尚无成交确认或结果" in clerk.page and "请先在交易页办理" in clerk.page
+
+
+SECRETS = ("丙公司", "丁公司", "20,000.00", "BH-7788")
+
+
+async def test_nothing_tells_who_bids_or_how_many_before_the_deadline_and_all_pages_do_after_it(world: Any) -> None:
+    clerk = await world()
+    trade = await clerk.register(OTHER, project_name="示例项目", **VOLUNTARY)
+    await clerk.act(trade, OTHER, "notice", bid_deadline=clerk.moment(22))
+    path, of_trade = "/console/deposits", f"/console/deposits?trade={trade}"
+    logged, shown = await clerk.node.store.read(all_logs), await clerk.get(of_trade)
+    token = ("csrf", clerk.browser.token(shown))
+    given = [token, ("trade", trade), ("lot", "1"), ("purpose", "bid"), ("amount", "20000"), ("do", "take")]
+    given += [("paid_at", "2025-11-24 10:00")]
+    letter = [("form", "guarantee"), ("document_no", "BH-7788"), ("issuer", "某银行"), ("expires_on", "2025-12-05")]
+    await clerk.send(path, [*given, ("name", "丙公司"), ("form", "transfer")], 200)
+    await clerk.send(path, [*given, ("name", "丁公司"), *letter], 200)
+    assert "丁公司" in clerk.page and "丙公司" not in clerk.page
+    bids_path = f"/console/trades/{trade}/bids"
+    await bid(clerk, bids_path, b"age-encryption.org/v1\n-> X25519 abc" + bytes(300), name="丙公司")
+    pages = [path, of_trade, bids_path, "/console", "/console/trades", "/console/trades.csv", "/console/charges"]
+    pages += [f"/console/trades/{trade}", f"/console/trades/{trade}/bids_received", f"/console/charges?trade={trade}"]
+    pages += ["/console/failures", "/console/drafts", "/console/venues", f"/trades/{trade}", "/account", "/status"]
+    pages += [f"/console/trades/{trade}/print", "/console/print/today", "/console/print/deposits"]
+    pages += [f"/console/print/deposits?trade={trade}", "/console/quality", f"/api/trades/{trade}", "/metrics"]
+    for each in pages:
+        _, page = await clerk.browser.get(each)
+        assert not [word for word in SECRETS if word in page], each
+    # Neither the log's size nor a counter says that something came.
+    assert await clerk.node.store.read(all_logs) == logged
+    assert not re.search(r'route="/console/', page)
+    ending = OTHER.act("bids_received")
+    assert ending is not None
+    await clerk.fill(f"/console/trades/{trade}/bids_received", ending.fields, {"bidders": 2}, status=400)
+    assert "尚未到投标截止时间" in clerk.page
+    await clerk.forward(22.1)
+    for each in (of_trade, f"/console/trades/{trade}"):
+        page = await clerk.get(each)
+        assert "丙公司" in page and "丁公司" in page, each
+    assert "BH-7788" in await clerk.get(path)
+    for each in ("/console/print/deposits", f"/console/print/deposits?trade={trade}"):
+        page = await clerk.get(each)
+        assert "丙公司" in page and "2 · 40,000.00" in page, each
+    deposit = re.search(r'name="deposit" value="([0-9a-f]+)"', await clerk.get(of_trade))
+    assert deposit
+    token = ("csrf", clerk.browser.token(clerk.page))
+    await clerk.send(path, [token, ("trade", trade), ("deposit", deposit[1]), ("version", "1"), ("do", "return")])
+    assert await clerk.node.store.read(all_logs) != logged
 
 
 async def closed(clerk: Clerk) -> str:
@@ -418,6 +459,11 @@ async def test_a_charge_is_made_on_the_result_whatever_is_typed_and_once_for_a_s
     await clerk.send("/console/charges", [*given, ("do", "make")])
     page = await clerk.get(f"/console/charges?trade={trade}")
     assert "9,000.00" in page and "甲公司" in page
+    receipt = re.search(r"/console/print/charges/[0-9a-f]{32}", page)
+    assert receipt
+    page = await clerk.get(receipt[0])
+    assert "收费单" in page and "9,000.00" in page and "示例价〔2020〕1号" in page and "（盖章）" in page
+    await clerk.get(f"/console/print/charges/{'0' * 32}", 404)
     typed = [(name, "另一公司" if name == "name" else text) for name, text in given]
     await clerk.send("/console/charges", [*typed, ("do", "make")], 400)
     assert "已向该方计收" in clerk.page
