@@ -41,7 +41,7 @@ def status(config: Path, *, as_json: bool) -> None:
         node = Node(load(config))
         try:
             await node.open()
-            lines = await node.store.read(lambda conn: figures.sets(conn, held.held(conn)))
+            lines = await node.store.read(lambda conn: figures.sets(conn, held.packaged()))
             return lines, await node.store.read(figures.totals)
         finally:
             await node.close()
@@ -158,13 +158,13 @@ def export(directory: Path, config: Path, *, state: str, as_json: bool) -> None:
 
 
 def _write_all(conn: Connection, directory: Path, node: Node, state: str) -> int:
-    standard, sender = held.held(conn), reporting.sender(node)
+    standard, sender = held.packaged(), reporting.sender(node)
     directory.mkdir(parents=True, exist_ok=True)
     which = rows.c.state == state if state else rows.c.state != "deleted"
     count = 0
     for row in conn.execute(select(rows).where(which).order_by(rows.c.id)).mappings():
         operation = "insert" if row["operation"] == "delete" else row["operation"]
-        fields = sending.as_sent(standard, held.fills(), sender, row, node.clock())
+        fields = sending.as_sent(standard, node.fills, sender, row, node.clock())
         due = Due(row["id"], row["data_key"], row["number"], operation, fields, False, 0)
         data = sending.envelope_of(standard, sender, due)
         (directory / f"{row['data_key']}.{operation}.xml").write_bytes(data)
@@ -198,7 +198,9 @@ def list_tables(config: Path, *, as_json: bool) -> None:
         node = Node(load(config))
         try:
             await node.open()
-            standard = await node.store.read(held.held)
+            await node.rule_records.refresh()
+            tables = node.rule_records.tables("codes")
+            standard = await node.store.read(partial(held.held, published=tables))
             return [
                 {"id": each.id, "zh": each.zh, "values": len(each.values), "verified": each.verified, "tag": each.tag}
                 for each in standard.tables.values()
@@ -276,13 +278,14 @@ async def _of_trade(key: str, config: Path) -> dict[str, list[Fault]]:
         try:
             await node.open()
             await node.projector.run()
+            await node.rule_records.refresh()
             return await node.store.read(partial(_faults_of_trade, key=key, node=node))
         finally:
             await node.close()
 
 
 def _faults_of_trade(conn: Connection, key: str, node: Node) -> dict[str, list[Fault]]:
-    standard = held.held(conn)
+    standard = held.held(conn, node.rule_records.tables("codes"))
     for state in logs.all_logs(conn):
         trade, records = taking.trade_of(conn, node.rules.book, state, key)
         if not records:
@@ -293,7 +296,13 @@ def _faults_of_trade(conn: Connection, key: str, node: Node) -> dict[str, list[F
             row = records[act.seq]
             centre, place = node.settings.title, node.settings.division
             found[f"{act.seq} {act.act}"] = national.faults_of_act(
-                act, trade, centre=centre, division=place, standard=standard, inner=taking.inner_of(conn, row)
+                act,
+                trade,
+                centre=centre,
+                division=place,
+                standard=standard,
+                inner=taking.inner_of(conn, row),
+                fills=node.fills,
             )
         return found
     raise NotFound(f"no trade {key}", zh=f"本节点没有交易 {key}")

@@ -17,7 +17,7 @@ from node.store import logs
 from node.uplink import held, reconcile, status
 from node.uplink.status import PAGE, Filter
 from node.web import pages, session
-from node.web.keys import AUDIT, CLOCK, SETTINGS, STORE
+from node.web.keys import AUDIT, CLOCK, RULE_RECORDS, SETTINGS, STORE
 from node.web.uplink_text import RETRIES, STATES, THERE
 
 routes = web.RouteTableDef()
@@ -65,7 +65,7 @@ async def _queue(request: web.Request, *, may: bool) -> web.Response:
     wanted, number = _filter(request.query), _page(request.query.get("page", ""))
 
     def read(conn: Connection) -> dict[str, Any]:
-        standard = held.held(conn)
+        standard = held.held(conn, request.app[RULE_RECORDS].tables("codes"))
         letters, total = status.letters(conn, standard, wanted, number)
         return {
             "sets": status.sets(conn, standard),

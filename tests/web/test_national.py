@@ -13,7 +13,8 @@ from node.store.tables import METADATA
 from node.uplink import envelope, held, token
 from node.web.national import receiver
 from node.web.national.faults import Faults, parse
-from node.web.national.receiver import Refusal, Registered
+from node.web.national.receiver import Registered
+from node.web.national.refusal import Refusal
 from tests.uplink.world import REGISTERED, START_MS, blacklist, listing, sold
 
 COMMON = {"PLATFORM_CODE": "1" * 18, "PUB_SERVICE_PLAT_CODE": "2" * 18, "DATA_TIMESTAMP": "20250101000000"}
