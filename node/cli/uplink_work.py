@@ -37,25 +37,28 @@ from node.uplink.sending import Due
 
 
 def status(config: Path, *, as_json: bool) -> None:
-    async def work() -> tuple[list[figures.SetLine], dict[str, int]]:
+    async def work() -> tuple[list[figures.SetLine], dict[str, int], dict[tuple[str, str], int]]:
         node = Node(load(config))
         try:
             await node.open()
             lines = await node.store.read(lambda conn: figures.sets(conn, held.packaged()))
-            return lines, await node.store.read(figures.totals)
+            return lines, await node.store.read(figures.totals), await node.store.read(figures.filled)
         finally:
             await node.close()
 
     with quiet_logs():
-        lines, totals = asyncio.run(work())
+        lines, totals, filled = asyncio.run(work())
     for line in lines:
         states = ", ".join(f"{state} {count}" for state, count in sorted(line.states.items()))
         say(f"{line.number} {line.name} {line.zh}: {states}")
     say("合计 total: " + ", ".join(f"{state} {count}" for state, count in totals.items() if count))
+    for (name, policy), count in filled.items():
+        say(f"代填 filled by policy row {policy}: {name} × {count}")
     if failed := sum(totals[state] for state in figures.FAILED):
         say(f"{failed} 条需要处理，见 /uplink 或运行 ggzy uplink retry · {failed} need a person, see /uplink")
     if as_json:
-        result({"totals": totals, "sets": [asdict(line) for line in lines]})
+        told = [{"field": name, "row": policy, "times": count} for (name, policy), count in filled.items()]
+        result({"totals": totals, "sets": [asdict(line) for line in lines], "filled": told})
 
 
 def run(config: Path, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from node.errors import ActRefused, NotFound, Rejected
 from node.trading import loading
-from node.web import session
+from node.web import session, uplink_shown
 from node.web.console import beside, loaded, shell, shown_trade
 from node.web.console.inputs import Note, one_line
 from node.web.console.loaded import KEY
@@ -37,6 +37,7 @@ async def one(request: web.Request) -> web.Response:
         clocks=shown_trade.clocks(trade, now_ms=now, calendar=days),
         disclosures=shown_trade.disclosures(trade, now_ms=now, calendar=days),
         acts=shown_trade.acts(trade, records, who),
+        reported=await uplink_shown.of_acts(request, records, trade.package),
         supervisor=shown_trade.supervisor(trade),
         facts=values.fields(first.fields, {n: v for n, v in trade.facts.items() if "." not in n}),
         **await beside.of_trade(request, trade, who),
