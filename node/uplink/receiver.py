@@ -6,9 +6,11 @@ whether the record arrived is then unknown, and asked by sending it again under 
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from typing import Literal, Protocol
+from urllib.parse import urlencode
 
 import aiohttp
 
@@ -86,10 +88,10 @@ class HttpReceiver:
         try:
             async with self._session.post(
                 self._url + path,
-                data=form,
+                data=io.BytesIO(urlencode(form).encode()),
                 timeout=self._timeout,
                 allow_redirects=False,
-                headers={"Accept-Encoding": "identity"},
+                headers={"Accept-Encoding": "identity", "Content-Type": "application/x-www-form-urlencoded"},
             ) as answer:
                 if answer.headers.get("Content-Encoding", "identity") != "identity":
                     return 0, b"the answer is compressed, which was not asked for"

@@ -93,7 +93,8 @@ def test_checks_come_in_order(store: Store, step: int) -> None:
     [
         (b"<DES/>", "缺少 TITLE"),
         (b"junk", "不是有效的 XML"),
-        (b"<DES><TITLE><DATA_NO>302</DATA_NO></TITLE></DES>", "DATA_EN"),
+        (b"<DES><TITLE><DATA_NO>302</DATA_NO></TITLE></DES>", "缺少CONTEXT"),
+        (b"<DES><CONTEXT/><TITLE><DATA_NO>302</DATA_NO></TITLE></DES>", "DATA_EN"),
     ],
 )
 def test_xml_comes_before_its_content(store: Store, data: bytes, why: str) -> None:

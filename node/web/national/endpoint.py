@@ -92,9 +92,13 @@ async def _form(request: web.Request) -> Mapping[str, Any]:
     """What was posted, read before any place is taken. Raises Malformed; a sender who falls silent is let go."""
     try:
         async with asyncio.timeout(request.app[SETTINGS].request_timeout_s):
-            return await request.clone(client_max_size=MAX_FORM_BYTES).post()
+            form = await request.clone(client_max_size=MAX_FORM_BYTES).post()
     except (ValueError, LookupError, AssertionError) as error:
         raise Malformed(f"no form: {type(error).__name__}", zh="不是可读取的表单") from None
+    for value in form.values():
+        if isinstance(value, web.FileField):
+            value.file.close()  # both arguments are texts: a file is nothing to us
+    return form
 
 
 def _take(conn: Connection, sender: Registered, data: bytes, now_ms: int, area: Path | None) -> None:

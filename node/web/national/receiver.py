@@ -75,8 +75,7 @@ def take(
         conn.execute(update(_items).where(_items.c.data_key == key).values(state="deleted", last_ms=now_ms))
         conn.execute(delete(_values).where(_values.c.data_key == key))
         return
-    if made.context is None:
-        raise Refusal("缺少CONTEXT")
+    assert made.context is not None
     if made.context.get("PLATFORM_CODE", "") != sender.platform_code:
         raise Refusal(f"PLATFORM_CODE未登记：{made.context.get('PLATFORM_CODE', '')[:TOLD_CHARS]}")
     _check(conn, standard, dataset, made.context, key, before)
@@ -95,9 +94,12 @@ def keys(conn: Connection, sender: Registered, after: str, limit: int = 1000) ->
 
 def _parts(data: bytes) -> Envelope:
     try:
-        return envelope.read(data)
+        made = envelope.read(data)
     except Malformed as error:
         raise Refusal(error.zh) from None
+    if made.context is None and made.operation != "delete":
+        raise Refusal("缺少CONTEXT")
+    return made
 
 
 def _dataset(standard: Standard, made: Envelope) -> DataSet:
