@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from node.domain.record import Document
 from node.domain.verdicts import Verdict, VerdictItem, worst
 from node.errors import Malformed
-from node.store import payloads
+from node.store import logs, payloads
 from node.store.tables import table
 from node.store.tables_uplink import VerdictView
 from node.uplink.held import packaged
@@ -36,9 +36,12 @@ class Reported:
     at_ms: int
 
 
-def of_records(conn: Connection, records: Mapping[bytes, int]) -> dict[bytes, Reported]:
-    """What is known of records, given with their present versions; those of which nothing is known are left out."""
-    found = _told(conn, records)
+def of_records(conn: Connection, records: Mapping[bytes, int], may_say: Callable[[str], bool]) -> dict[bytes, Reported]:
+    """What is known of records, given with their present versions; those of which nothing is known are left out.
+
+    `may_say` tells of a log's origin whether verdicts in it count: nobody but the hub reports to the platform above.
+    """
+    found = _told(conn, records, may_say)
     found |= _messages(conn, list(records))
     for record, version in records.items():
         held = found.get(record)
@@ -66,9 +69,12 @@ def _messages(conn: Connection, records: Sequence[bytes]) -> dict[bytes, Reporte
     return found
 
 
-def _told(conn: Connection, records: Mapping[bytes, int]) -> dict[bytes, Reported]:
+def _told(conn: Connection, records: Mapping[bytes, int], may_say: Callable[[str], bool]) -> dict[bytes, Reported]:
     found = {}
+    said_by = {log.id: log.origin for log in logs.all_logs(conn)}
     for row in conn.execute(select(_verdicts).where(_verdicts.c.about_record.in_(list(records)))).mappings():
+        if not may_say(said_by.get(row["log_id"], "")):
+            continue
         stored = payloads.get(conn, row["log_id"], row["idx"], "main")
         try:
             document: Document[Verdict] | None = None if stored is None else decode("verdict", stored[1])

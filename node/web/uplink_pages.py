@@ -106,10 +106,12 @@ async def _verdicts(request: web.Request) -> web.Response:
     state = state if state in VERDICT_STATES else ""
     number = _page(request.query.get("page", ""))
 
+    may_say = uplink_shown.may_say(request)
+
     def read(conn: Connection) -> dict[str, Any]:
         origins = [log.origin for log in logs.all_logs(conn) if log.own]
         rows, total = status.verdicts(conn, origins, state, number)
-        known = reported.of_records(conn, {row["about_record"]: row["about_version"] for row in rows})
+        known = reported.of_records(conn, {row["about_record"]: row["about_version"] for row in rows}, may_say)
         told = {record: uplink_shown.filled(each.items) for record, each in known.items()}
         return {"rows": rows, "total": total, "told": told, "counts": status.verdict_counts(conn, origins)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from node.domain.verdicts import VerdictItem
 from node.trading.loading import Recorded
 from node.uplink import held, reported
 from node.uplink.reported import Reported
-from node.web.keys import STORE
+from node.web.keys import STORE, TRUSTED
 from node.web.portal_text import Pair
 from node.web.uplink_text import REPORTED
 
@@ -25,8 +25,21 @@ TO_CORRECT = ("rejected", "held")
 async def of_acts(request: web.Request, records: Sequence[Recorded], package: Package | None) -> dict[int, Row]:
     """By the number of each act: how it stands above, why, what was filled in, and where a clerk corrects it."""
     wanted = {each.record_id: each.version for each in records}
-    found = await request.app[STORE].read(partial(reported.of_records, records=wanted))
+    read = partial(reported.of_records, records=wanted, may_say=may_say(request))
+    found = await request.app[STORE].read(read)
     return {each.act.seq: _row(each, found.get(each.record_id), package) for each in records}
+
+
+def may_say(request: web.Request) -> Callable[[str], bool]:
+    """Whose verdicts count here: a hub's, and this node's own."""
+    policy, me = request.app[TRUSTED].held, request.app[TRUSTED].me
+
+    def may(origin: str) -> bool:
+        name = policy.node_of_origin(origin) if policy is not None else None
+        member = policy.member(name) if policy is not None and name else None
+        return name == me or (member is not None and member.role == "hub")
+
+    return may
 
 
 def _row(each: Recorded, known: Reported | None, package: Package | None) -> Row:

@@ -24,7 +24,9 @@ def world() -> Iterator[World]:
 
 
 def of(world: World, record: bytes = A, version: int = 1) -> Reported | None:
-    return world.store.read_now(lambda conn: reported.of_records(conn, {record: version})).get(record)
+    return world.store.read_now(lambda conn: reported.of_records(conn, {record: version}, lambda origin: True)).get(
+        record
+    )
 
 
 def state(world: World, version: int = 1) -> str:
