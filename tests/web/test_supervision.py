@@ -119,11 +119,11 @@ async def test_what_the_national_platform_said_stands_with_each_act(world: World
         at=1,
         items=[said],
     )
-    draft = Draft("verdict", "k", {"main": Document("k", body, Source("national"))}, {"k": 1})
     for place, role, words in (("e", "district", "待上报"), ("h", "hub", "被退回")):
         # A district's word on what the platform above said is nobody's.
         name = next(each.name for each in node.trusted.policy.members if each.role == role)
         keys = provision.keyring.load(tmp_path / place / "keys", name, 1)
+        draft = Draft("verdict", role, {"main": Document(role, body, Source("national"))}, {"role": role})
         (outcome,) = await Publisher(node.store, keys.log, node.clock).publish([draft])
         assert outcome.error is None
         await node.projector.run()
