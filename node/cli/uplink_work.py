@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from node.app import Node
 from node.cli.opening import load, quiet_logs
 from node.cli.output import result, say
-from node.domain import KINDS
+from node.domain import KINDS, ruletables
 from node.domain.acts import Act
 from node.domain.faults import Fault
 from node.domain.folding import replay
@@ -24,6 +24,7 @@ from node.domain.record import Document, Source
 from node.domain.standard_lint import Context
 from node.domain.standard_lint import lint as lint_record
 from node.errors import Malformed, NotFound
+from node.publishing import rules as publishing
 from node.rules import load_packaged
 from node.running import reporting
 from node.store import logs
@@ -194,6 +195,48 @@ def load_tables(file: Path, config: Path, *, as_json: bool) -> None:
     say(f"已载入 {len(names)} 张代码表：{'、'.join(names)} · loaded {len(names)} code tables")
     if as_json:
         result({"tables": names})
+
+
+def rule_tables(
+    file: Path,
+    directory: Path,
+    *,
+    version: str,
+    effective_from: str,
+    basis: str,
+    tag: str,
+    department: str,
+    as_json: bool,
+) -> None:
+    known = held.packaged().tables
+    made: dict[Path, str] = {}
+    for name, values in held.table_rows(held.read_rows(file), file.name).items():
+        zh = known[name].zh if name in known else ""
+        table: dict[str, object] = {
+            "id": name,
+            "version": version,
+            "sort": "codes",
+            "zh": zh or name,
+            "en": f"Code table {name} of the national data standard",
+            "department": department,
+            "effective_from": effective_from,
+            "legal_basis": basis,
+            "tag": tag,
+        }
+        rows = [{"id": value, "zh": text} for value, text in values.items()]
+        publishing.require_sound(ruletables.parse(table | {"rows": rows}, file.name), f"{file.name} {name}")
+        # A JSON text is a basic string of TOML.
+        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
+        for row in rows:
+            lines += ["", "[[rows]]", *(f"{key} = {json.dumps(text, ensure_ascii=False)}" for key, text in row.items())]
+        made[directory / f"{name}.toml"] = "\n".join([*lines, ""])
+    directory.mkdir(parents=True, exist_ok=True)
+    for path, text in made.items():
+        path.write_text(text, "utf-8")
+        say(f"{path}")
+    say("请逐个检查后用 ggzy rules publish 发布，各中心即按其检查 · look through them, then ggzy rules publish each")
+    if as_json:
+        result({"written": [str(path) for path in made]})
 
 
 def list_tables(config: Path, *, as_json: bool) -> None:

@@ -144,12 +144,12 @@ def held(conn: Connection, published: Iterable[RuleTable] = ()) -> Standard:
     return base.with_tables(loaded)
 
 
-def load_tables(conn: Connection, rows: list[dict[str, str]], source: str, now_ms: int) -> list[str]:
-    """Take code tables from rows of `table`, `value`, `zh`; whole tables are replaced. Gives their ids.
+def table_rows(rows: list[dict[str, str]], source: str) -> dict[str, dict[str, str]]:
+    """Table -> value -> name, of rows of `table`, `value`, `zh`.
 
     The columns of `v4_code_values.csv` (`type`, `value`, `text`) are understood too. Raises Malformed.
     """
-    made: list[dict[str, Any]] = []
+    found: dict[str, dict[str, str]] = {}
     for place, row in enumerate(rows, 2):
         name = (row.get("table") or row.get("type") or "").strip()
         value = (row.get("value") or "").strip()
@@ -162,8 +162,17 @@ def load_tables(conn: Connection, rows: list[dict[str, str]], source: str, now_m
                 advice_en="Each row has the columns table (such as T26), value and zh.",
             )
         name = f"T{name}" if name.isdigit() else name
-        text = (row.get("zh") or row.get("text") or "").strip()
-        made.append({"name": name, "value": value, "text": text, "source": source, "loaded_ms": now_ms})
+        found.setdefault(name, {})[value] = (row.get("zh") or row.get("text") or "").strip()
+    return found
+
+
+def load_tables(conn: Connection, rows: list[dict[str, str]], source: str, now_ms: int) -> list[str]:
+    """Take code tables from rows; whole tables are replaced. Gives their ids. Raises Malformed; see `table_rows`."""
+    made: list[dict[str, Any]] = [
+        {"name": name, "value": value, "text": text, "source": source, "loaded_ms": now_ms}
+        for name, values in table_rows(rows, source).items()
+        for value, text in values.items()
+    ]
     names = sorted({row["name"] for row in made})
     conn.execute(delete(_values).where(_values.c.name.in_(names)))
     insert_or_replace(conn, _values, made)
