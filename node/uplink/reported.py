@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from node.domain.record import Document
 from node.domain.verdicts import Verdict, VerdictItem, worst
@@ -54,17 +54,17 @@ def of_records(conn: Connection, records: Mapping[bytes, int], may_say: Callable
 def _messages(conn: Connection, records: Sequence[bytes]) -> dict[bytes, Reported]:
     standard, found = packaged(), {}
     query = select(rows).where(rows.c.record_id.in_(list(records))).order_by(rows.c.id)
-    of_record: dict[bytes, list[Mapping[str, object]]] = {}
+    of_record: dict[bytes, list[RowMapping]] = {}
     for row in conn.execute(query).mappings():
-        of_record.setdefault(row["record_id"], []).append({**row})
+        of_record.setdefault(row["record_id"], []).append(row)
     for record, held in of_record.items():
         open_ones = [row for row in held if row["state"] == "queued"]
         if open_ones:
             state: State = "sent" if any(row["trying"] for row in open_ones) else "waiting"
         else:
-            state = worst([str(row["state"]) for row in held])  # type: ignore[assignment]
+            state = worst([row["state"] for row in held])  # type: ignore[assignment]
         items = tuple(item_of(standard, row) for row in held if row["state"] != "queued")
-        version, at_ms = max(int(str(row["version"])) for row in held), max(int(str(row["tried_ms"])) for row in held)
+        version, at_ms = max(row["version"] for row in held), max(row["tried_ms"] for row in held)
         found[record] = Reported(state, version, items, at_ms)
     return found
 

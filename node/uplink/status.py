@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, true, update
 
@@ -156,7 +157,7 @@ def filled(conn: Connection) -> dict[tuple[str, str], int]:
 
 def verdicts(
     conn: Connection, origins: Sequence[str], state: str, page: int = 1
-) -> tuple[list[Mapping[str, object]], int]:
+) -> tuple[list[Mapping[str, Any]], int]:
     """A page of the verdicts on the records of some logs, newest first, and how many there are."""
     which: ColumnElement[bool] = _verdicts.c.about_origin.in_(list(origins))
     if state:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, RowMapping, and_, select, update
@@ -78,7 +77,7 @@ def filled_in(faults: Sequence[Fault]) -> list[str]:
     return [f"{fault.field} {fault.basis}" for fault in faults if fault.rule == FILLED]
 
 
-def item_of(standard: Standard, row: Mapping[str, Any]) -> VerdictItem:
+def item_of(standard: Standard, row: RowMapping) -> VerdictItem:
     """What is said of one message that has settled."""
     dataset = standard.sets[row["number"]]
     faults = faults_of(row["faults"])

@@ -44,9 +44,10 @@ def may_say(request: web.Request) -> Callable[[str], bool]:
 
 def _row(each: Recorded, known: Reported | None, package: Package | None) -> Row:
     rule = None if package is None else package.act(each.act.act)
+    items: tuple[VerdictItem, ...] = ()
     if known is None:
         due = rule is not None and (bool(rule.datasets) or each.act.seq == 1) and not each.withdrawn
-        state, items = "waiting" if due else "none", ()
+        state = "waiting" if due else "none"
     else:
         state, items = known.state, known.items
     words, tone = REPORTED[state]

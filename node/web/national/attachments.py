@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from sqlalchemy import RowMapping
 
 from node.domain.standard import Standard
 from node.domain.standard_lint import lint_files
@@ -26,7 +27,7 @@ _PLACE = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z._-]{0,199}(/[0-9A-Za-z_-][0-9A-Za-
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def kept(before: Mapping[str, Any] | None) -> list[Kept]:
+def kept(before: RowMapping | None) -> list[Kept]:
     """The files of a record that is held."""
     found = {} if before is None else json.loads(before["fields"])
     return list(found.get(SOURCE, ()))
