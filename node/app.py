@@ -39,7 +39,7 @@ from node.running.fences import hold_fences
 from node.running.head import LogSigners, OwnHead
 from node.running.lookout import Lookout
 from node.running.news import News, SharedBulletin
-from node.running.reporting import uplink
+from node.running.reporting import fills, uplink
 from node.settings import Settings
 from node.store import migrate
 from node.store.beside import Beside
@@ -61,6 +61,7 @@ from node.trading.desk import Desk
 from node.trading.legacy import Migration
 from node.trading.refresh import Refresher
 from node.trusted import Trusted, is_granted
+from node.uplink import held
 from node.uplink.lint import warnings_for
 from node.uplink.receiver import HttpReceiver
 from node.uplink.run import Uplink
@@ -153,6 +154,7 @@ class Node:
             clock,
             ask_hub=self._ask_hub if settings.unified_code_issuer == "hub" and settings.upstream_url else None,
         )
+        self.fills = fills(settings)
         self.desk = Desk(
             self.store,
             self.publisher,
@@ -164,7 +166,13 @@ class Node:
             place=self.placing,
             number=Numbering(self.issuer, unified=bool(settings.platform_uscc)),
             after=self.trades.run,
-            warn=warnings_for(settings.title, settings.division, settings.url),
+            warn=warnings_for(
+                settings.title,
+                settings.division,
+                settings.url,
+                lambda: held.with_published(held.packaged(), self.rule_records.tables("codes")),
+                self.fills,
+            ),
             check_files=self.attachments.files.require,
             four_eyes=settings.four_eyes,
             knows_key=self.accounts.knows_key,

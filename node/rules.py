@@ -149,12 +149,14 @@ class Rules:
 
     @property
     def stamp(self) -> str:
-        """A digest of packages and calendar: what was made of the rules before it changed is made anew."""
+        """A digest of packages, calendar and code tables: what was made of the rules before it changed is made anew."""
         if not self._stamp:
             packages = sorted(self._book.packages, key=lambda each: each.name)
             held = self.calendar
             days = [sorted(held.off), sorted(held.worked), sorted(held.years), held.roll]
-            self._stamp = hashlib.sha256(msgspec.msgpack.encode([packages, days])).hexdigest()[:16]
+            tables = [[name, sorted(codes)] for name, codes in sorted(self.tables.items())]
+            judged_by = [packages, days, *([tables] if tables else [])]
+            self._stamp = hashlib.sha256(msgspec.msgpack.encode(judged_by)).hexdigest()[:16]
         return self._stamp
 
     @property

@@ -134,9 +134,12 @@ class Settings(BaseModel):
     uplink_plat_no: str = Field(default="", pattern=r"^([0-9A-Z]{11})?$")
     uplink_service_no: str = Field(default="", pattern=r"^([0-9A-Z]{11})?$")
     uplink_interval_s: float = Field(default=60, gt=0)
+    uplink_files: str = ""
+    uplink_fill: str = ""
     uplink_max_tries: int = Field(default=10, ge=1, le=1000)
     intake_senders: tuple[IntakeSender, ...] = ()
     intake_faults: str = ""
+    intake_files: str = ""
     platform_uscc: str = Field(default="", pattern=r"^([0-9A-Z]{18})?$")
     unified_code_issuer: Literal["own", "hub"] = "own"
     unified_code_check: Literal["off", "warn", "enforce"] = "warn"

@@ -104,6 +104,34 @@ def load(
         uplink_work.load_tables(file, config, as_json=as_json)
 
 
+@tables.command()
+def rules(
+    file: Annotated[Path, typer.Argument(help="CSV：table, value, zh · the city's code tables.")],
+    directory: Annotated[Path, typer.Argument(help="写入目录 · where the rule tables are written.")],
+    version: Annotated[str, typer.Option(help="版本号 · version of the tables.")],
+    effective_from: Annotated[str, typer.Option("--from", help="生效日 · ISO day from which they hold.")],
+    basis: Annotated[str, typer.Option(help="依据文件 · document on which they rest.")],
+    tag: Annotated[str, typer.Option(help="S 已读原文 | I 见于运行系统 | K 已知 | U 未确认")] = "S",
+    department: Annotated[str, typer.Option(help="发布部门 · whose they are.")] = "发展改革委",
+    as_json: AsJson = False,
+) -> None:
+    """转为规则表 · Write code tables as rule tables, to publish to all centres (ggzy rules publish)."""
+    from node.cli import uplink_work
+    from node.cli.output import errors
+
+    with errors(as_json=as_json):
+        uplink_work.rule_tables(
+            file,
+            directory,
+            version=version,
+            effective_from=effective_from,
+            basis=basis,
+            tag=tag,
+            department=department,
+            as_json=as_json,
+        )
+
+
 @tables.command(name="list")
 def list_(config: Config = HERE, as_json: AsJson = False) -> None:
     """代码表一览 · Which tables there are, and which are only placeholders."""

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from node.app import Node
 from node.cli.opening import load, quiet_logs
 from node.cli.output import result, say
-from node.domain import KINDS
+from node.domain import KINDS, ruletables
 from node.domain.acts import Act
 from node.domain.faults import Fault
 from node.domain.folding import replay
@@ -24,6 +24,7 @@ from node.domain.record import Document, Source
 from node.domain.standard_lint import Context
 from node.domain.standard_lint import lint as lint_record
 from node.errors import Malformed, NotFound
+from node.publishing import rules as publishing
 from node.rules import load_packaged
 from node.running import reporting
 from node.store import logs
@@ -37,25 +38,28 @@ from node.uplink.sending import Due
 
 
 def status(config: Path, *, as_json: bool) -> None:
-    async def work() -> tuple[list[figures.SetLine], dict[str, int]]:
+    async def work() -> tuple[list[figures.SetLine], dict[str, int], dict[tuple[str, str], int]]:
         node = Node(load(config))
         try:
             await node.open()
-            lines = await node.store.read(lambda conn: figures.sets(conn, held.held(conn)))
-            return lines, await node.store.read(figures.totals)
+            lines = await node.store.read(lambda conn: figures.sets(conn, held.packaged()))
+            return lines, await node.store.read(figures.totals), await node.store.read(figures.filled)
         finally:
             await node.close()
 
     with quiet_logs():
-        lines, totals = asyncio.run(work())
+        lines, totals, filled = asyncio.run(work())
     for line in lines:
         states = ", ".join(f"{state} {count}" for state, count in sorted(line.states.items()))
         say(f"{line.number} {line.name} {line.zh}: {states}")
     say("合计 total: " + ", ".join(f"{state} {count}" for state, count in totals.items() if count))
+    for (name, policy), count in filled.items():
+        say(f"代填 filled by policy row {policy}: {name} × {count}")
     if failed := sum(totals[state] for state in figures.FAILED):
         say(f"{failed} 条需要处理，见 /uplink 或运行 ggzy uplink retry · {failed} need a person, see /uplink")
     if as_json:
-        result({"totals": totals, "sets": [asdict(line) for line in lines]})
+        told = [{"field": name, "row": policy, "times": count} for (name, policy), count in filled.items()]
+        result({"totals": totals, "sets": [asdict(line) for line in lines], "filled": told})
 
 
 def run(config: Path, *, as_json: bool) -> None:
@@ -158,13 +162,13 @@ def export(directory: Path, config: Path, *, state: str, as_json: bool) -> None:
 
 
 def _write_all(conn: Connection, directory: Path, node: Node, state: str) -> int:
-    standard, sender = held.held(conn), reporting.sender(node)
+    standard, sender = held.packaged(), reporting.sender(node)
     directory.mkdir(parents=True, exist_ok=True)
     which = rows.c.state == state if state else rows.c.state != "deleted"
     count = 0
     for row in conn.execute(select(rows).where(which).order_by(rows.c.id)).mappings():
         operation = "insert" if row["operation"] == "delete" else row["operation"]
-        fields = sending.as_sent(standard, held.fills(), sender, row, node.clock())
+        fields = sending.as_sent(standard, node.fills, sender, row, node.clock())
         due = Due(row["id"], row["data_key"], row["number"], operation, fields, False, 0)
         data = sending.envelope_of(standard, sender, due)
         (directory / f"{row['data_key']}.{operation}.xml").write_bytes(data)
@@ -193,12 +197,56 @@ def load_tables(file: Path, config: Path, *, as_json: bool) -> None:
         result({"tables": names})
 
 
+def rule_tables(
+    file: Path,
+    directory: Path,
+    *,
+    version: str,
+    effective_from: str,
+    basis: str,
+    tag: str,
+    department: str,
+    as_json: bool,
+) -> None:
+    known = held.packaged().tables
+    made: dict[Path, str] = {}
+    for name, values in held.table_rows(held.read_rows(file), file.name).items():
+        zh = known[name].zh if name in known else ""
+        table: dict[str, object] = {
+            "id": name,
+            "version": version,
+            "sort": "codes",
+            "zh": zh or name,
+            "en": f"Code table {name} of the national data standard",
+            "department": department,
+            "effective_from": effective_from,
+            "legal_basis": basis,
+            "tag": tag,
+        }
+        rows = [{"id": value, "zh": text} for value, text in values.items()]
+        publishing.require_sound(ruletables.parse(table | {"rows": rows}, file.name), f"{file.name} {name}")
+        # A JSON text is a basic string of TOML.
+        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
+        for row in rows:
+            lines += ["", "[[rows]]", *(f"{key} = {json.dumps(text, ensure_ascii=False)}" for key, text in row.items())]
+        made[directory / f"{name}.toml"] = "\n".join([*lines, ""])
+    directory.mkdir(parents=True, exist_ok=True)
+    for path, text in made.items():
+        path.write_text(text, "utf-8")
+        say(f"{path}")
+    say("请逐个检查后用 ggzy rules publish 发布，各中心即按其检查 · look through them, then ggzy rules publish each")
+    if as_json:
+        result({"written": [str(path) for path in made]})
+
+
 def list_tables(config: Path, *, as_json: bool) -> None:
     async def work() -> list[dict[str, object]]:
         node = Node(load(config))
         try:
             await node.open()
-            standard = await node.store.read(held.held)
+            await node.rule_records.refresh()
+            tables = node.rule_records.tables("codes")
+            standard = await node.store.read(partial(held.held, published=tables))
             return [
                 {"id": each.id, "zh": each.zh, "values": len(each.values), "verified": each.verified, "tag": each.tag}
                 for each in standard.tables.values()
@@ -276,13 +324,14 @@ async def _of_trade(key: str, config: Path) -> dict[str, list[Fault]]:
         try:
             await node.open()
             await node.projector.run()
+            await node.rule_records.refresh()
             return await node.store.read(partial(_faults_of_trade, key=key, node=node))
         finally:
             await node.close()
 
 
 def _faults_of_trade(conn: Connection, key: str, node: Node) -> dict[str, list[Fault]]:
-    standard = held.held(conn)
+    standard = held.held(conn, node.rule_records.tables("codes"))
     for state in logs.all_logs(conn):
         trade, records = taking.trade_of(conn, node.rules.book, state, key)
         if not records:
@@ -293,7 +342,13 @@ def _faults_of_trade(conn: Connection, key: str, node: Node) -> dict[str, list[F
             row = records[act.seq]
             centre, place = node.settings.title, node.settings.division
             found[f"{act.seq} {act.act}"] = national.faults_of_act(
-                act, trade, centre=centre, division=place, standard=standard, inner=taking.inner_of(conn, row)
+                act,
+                trade,
+                centre=centre,
+                division=place,
+                standard=standard,
+                inner=taking.inner_of(conn, row),
+                fills=node.fills,
             )
         return found
     raise NotFound(f"no trade {key}", zh=f"本节点没有交易 {key}")

@@ -96,6 +96,22 @@ class OrderLink:
 
 
 @dataclass(frozen=True, slots=True)
+class FileLink:
+    """Files of a record of `sets` (all when none is named) whose title has `title` go under this name of T90."""
+
+    name: str
+    sets: frozenset[str]
+    title: str = ""
+
+    def holds(self, number: str, title: str) -> bool:
+        return (not self.sets or number in self.sets) and self.title in title
+
+
+FILE_NAMES = "T90"
+"""附件名称: the dictionary of names under which files are reported."""
+
+
+@dataclass(frozen=True, slots=True)
 class Standard:
     """All of it. `sets` by number, `tables` by id (`T26`, `PRICE_UNIT`)."""
 
@@ -104,6 +120,7 @@ class Standard:
     parents: tuple[ParentLink, ...] = ()
     prices: tuple[PriceLink, ...] = ()
     orders: tuple[OrderLink, ...] = ()
+    files: tuple[FileLink, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
 
     def of_name(self, name: str) -> DataSet | None:
@@ -188,5 +205,8 @@ def build(
         parents=tuple(parents),
         prices=tuple(PriceLink(frozenset(row["sets"]), row["sum"]) for row in links.get("price", ())),
         orders=tuple(OrderLink(frozenset(row["sets"]), row["first"], row["then"]) for row in links.get("order", ())),
+        files=tuple(
+            FileLink(row["name"], frozenset(row.get("sets", ())), row.get("title", "")) for row in links.get("file", ())
+        ),
         names={each.name: each.number for each in held.values()},
     )

@@ -8,7 +8,7 @@ table that is only a placeholder warns and never refuses.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -19,6 +19,7 @@ from node.domain.standard import (
     CODE_CHARS,
     COMMON,
     CONSTRUCTION_COMMON,
+    FILE_NAMES,
     PLATFORM_CHARS,
     DataSet,
     Field,
@@ -27,7 +28,7 @@ from node.domain.standard import (
 
 Operation = Literal["insert", "update", "delete"]
 BASIS = "公共资源交易平台系统数据规范"
-_NUMBER = re.compile(r"-?(\d+)(?:\.(\d+))?")
+_NUMBER = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?")
 _FORMAT_NAMES = {8: "yyyyMMdd", 14: "yyyyMMddHHmmss"}
 
 
@@ -57,6 +58,18 @@ def lint(standard: Standard, dataset: DataSet, record: Mapping[str, str], contex
     found += _unknown(dataset, record)
     found += _over_time(dataset, record, context)
     found += _between(standard, dataset, record, context)
+    return found
+
+
+def lint_files(standard: Standard, files: Iterable[tuple[str, str]]) -> list[Fault]:
+    """The faults of a record's files, each (name in the dictionary, its own name)."""
+    found = []
+    for dictionary, name in files:
+        field = Field("FILE_EN_NAME", f"附件“{name[:40]}”的名称")
+        if not dictionary or not name:
+            found.append(_fault(field, "Attachment", "及文件名必填", "and its own name are required"))
+        else:
+            found += _coded(standard, field, FILE_NAMES, "Attachment", dictionary)
     return found
 
 

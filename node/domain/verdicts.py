@@ -24,7 +24,10 @@ STATES: dict[str, tuple[str, str]] = {
 
 
 class VerdictItem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What was said of one record of one data set; `rule` and `field` where a rule refused it."""
+    """What was said of one record of one data set; `rule` and `field` where a rule refused it.
+
+    `filled` names what was sent although the record does not say it: `<element> <row of the filling policy>`.
+    """
 
     dataset: str
     name: str
@@ -36,6 +39,7 @@ class VerdictItem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     zh: str = ""
     en: str = ""
     at: int = 0
+    filled: list[str] = []
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

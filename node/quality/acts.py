@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, select
@@ -77,7 +77,14 @@ def _of_node(conn: Connection, key: str, node: str, rules: Rules, yardstick: Yar
     ids = {origin: logs.get(conn, origin).id for origin in {each.origin for each in acts}}
     firsts = _first_published(conn, acts)
     rows = [
-        _act(each, ids[each.origin], trade, firsts.get(each.record_id, First(each.index, each.claimed_ms)), yardstick)
+        _act(
+            each,
+            ids[each.origin],
+            trade,
+            firsts.get(each.record_id, First(each.index, each.claimed_ms)),
+            yardstick,
+            rules.tables,
+        )
         for each in acts
         if each.kind == "trade.act" and not each.withdrawn
     ]
@@ -85,9 +92,11 @@ def _of_node(conn: Connection, key: str, node: str, rules: Rules, yardstick: Yar
     return [*rows, _whole(trade, acts, ids[acts[0].origin], rules.calendar, now_ms)] if rows else []
 
 
-def _act(each: Recorded, log_id: int, trade: Trade, first: First, yardstick: Yardstick) -> Row:
+def _act(
+    each: Recorded, log_id: int, trade: Trade, first: First, yardstick: Yardstick, tables: Mapping[str, Collection[str]]
+) -> Row:
     act, published_ms = each.document.body, first.claimed_ms
-    judged, bad = content.of_act(act, trade)
+    judged, bad = content.of_act(act, trade, tables)
     lag_ms = published_ms - act.at
     judged |= LATE_PUBLISHED
     bad |= LATE_PUBLISHED if lag_ms > yardstick.publish_within_hours * lags.HOUR_MS else 0

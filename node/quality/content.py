@@ -5,7 +5,7 @@ Gives (judged, bad) as sums of bits (`node.quality.measures`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from node.domain import engine
@@ -61,8 +61,11 @@ def of_record(kind: str, document: Document[Any], yardstick: Yardstick) -> Judge
     return judged, bad
 
 
-def of_act(act: Act, trade: Trade) -> Judged:
-    """A public act: its disclosed fields against its rule. Not judged where the package knows no such act."""
+def of_act(act: Act, trade: Trade, tables: Mapping[str, Collection[str]]) -> Judged:
+    """A public act: its disclosed fields against its rule. Not judged where the package knows no such act.
+
+    `tables` are the code tables that the city published; a code of a table not among them is not judged.
+    """
     rule = trade.package.act(act.act)
     if rule is None:
         return 0, 0
@@ -71,7 +74,7 @@ def of_act(act: Act, trade: Trade) -> Judged:
     shown = [field for field in known if field.disclosed]
     facts: Mapping[str, Any] = {**trade.facts, **act.fields}
     bad = 0
-    for fault in check_fields(shown, act.fields, facts, {}):
+    for fault in check_fields(shown, act.fields, facts, tables):
         bad |= MISSING if fault.rule == "required" else CODE if fault.rule in _CODES else VALUE
     return MISSING | CODE | VALUE, bad
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from node.errors import NotFound, Refused
+from node.settings import Settings
 from node.uplink import held
+from node.uplink.area import FileArea
 from node.uplink.folder import Folder
+from node.uplink.mapping import Fill
 from node.uplink.receiver import Receiver
 from node.uplink.reconcile import Reconciliation, make, today
 from node.uplink.run import Parts, Uplink
@@ -40,7 +44,24 @@ def sender(node: Node) -> Sender:
         url=settings.url,
         division=settings.division,
         ca_key=settings.uplink_ca_key,
+        files="" if area_of(node) else f"{settings.url}/files/",
     )
+
+
+def area_of(node: Node) -> Path | None:
+    """The directory into which files are laid for the receiver; None where it fetches them at this node's address."""
+    settings = node.settings
+    if settings.uplink_files:
+        return settings.directory / settings.uplink_files
+    if settings.uplink_folder and not settings.uplink_url:
+        return settings.directory / settings.uplink_folder / "files"
+    return None
+
+
+def fills(settings: Settings) -> tuple[Fill, ...]:
+    """What is filled in where a record says nothing, by this city's policy. Raises Malformed for its file."""
+    own = settings.uplink_fill
+    return held.fills_with(settings.directory / own if own else None)
 
 
 def uplink(node: Node, connect: Callable[..., Receiver]) -> Uplink:
@@ -73,6 +94,7 @@ def uplink(node: Node, connect: Callable[..., Receiver]) -> Uplink:
     folder = (
         Folder(settings.directory / Path(settings.uplink_folder), held.answers()) if settings.uplink_folder else None
     )
+    area = area_of(node)
     parts = Parts(
         store=node.store,
         clock=node.clock,
@@ -85,6 +107,9 @@ def uplink(node: Node, connect: Callable[..., Receiver]) -> Uplink:
         rules=lambda: node.rules.book,
         codes=lambda: node.rules.by_day.numbers(node.rule_records.today()),
         centres=lambda: centres(node),
+        fills=node.fills,
+        tables=partial(node.rule_records.tables, "codes"),
+        area=None if area is None else FileArea(area, node.attachments.files.shelf.open),
     )
     return Uplink(parts)
 
@@ -102,7 +127,7 @@ async def reconcile(node: Node, job: Uplink, day: str = "") -> Reconciliation:
     """Reconcile a day with the receiver, as far as that tells what it holds."""
     theirs: dict[str, str] | None = await job.theirs(MOST_KEYS)
     now_ms = node.clock()
-    return await node.store.write(lambda conn: make(conn, held.held(conn), day or today(now_ms), now_ms, theirs))
+    return await node.store.write(lambda conn: make(conn, held.packaged(), day or today(now_ms), now_ms, theirs))
 
 
 async def run_once(node: Node) -> None:

@@ -30,7 +30,7 @@ def case_of(
 ) -> Case:
     """The case of one act; `trade` is the fold of the acts up to it, None where its rule package is not held here."""
     rule = trade.package.act(act.act) if trade is not None else None
-    facts = dict(trade.facts) if trade is not None else {}
+    facts = _facts(trade) if trade is not None else {}
     own = trade.values.get(act.seq, act.fields) if trade is not None else act.fields
     fields = {**own, **(inner or {})}
     numbers = list(act.lots) or (list(trade.covers.get(act.seq, ())) if trade is not None else [])
@@ -47,6 +47,8 @@ def case_of(
         centre=centre,
         url=url,
         fields=fields,
+        hidden=frozenset(inner or ()),
+        files=tuple((each.name, each.sha256) for each in act.attachments if each.audience == "public"),
         facts=facts,
         lots=_lots(numbers, facts, fields),
         elements=_elements(rule),
@@ -55,13 +57,22 @@ def case_of(
     )
 
 
+def _facts(trade: Trade) -> dict[str, Any]:
+    """The trade's facts, with the titles of its acts, and the bids of each lot by the end of its own bidding."""
+    bids = [{**row, "lot": number} for number in trade.lots for row in _rows(trade.facts_of(number).get(_BIDS))]
+    titles = {f"{act.act}.title": act.title for act in trade.acts}
+    return {**titles, **trade.facts, **({"bids": bids} if bids else {})}
+
+
+_BIDS = "bids_received.bids"
+
+
 def sets_of(act: Act, rule: ActRule | None, standard: Standard, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """The sets that the act's rule names; where no rule is held, those that its kind of disclosure becomes."""
     words = " ".join([act.title, *(str(facts.get(name, "")) for name in ("project_name", "right", "kind"))])
     if rule is not None and rule.datasets:
         known = (name if name in standard.sets else standard.names.get(name, "") for name in rule.datasets)
-        found = tuple(number for number in known if number)
-        return _of_right(words, found)
+        return _meant(words, act, facts, tuple(number for number in known if number))
     if act.seq == 1:
         return BASES.get(act.category, ())
     if rule is not None:
@@ -69,11 +80,11 @@ def sets_of(act: Act, rule: ActRule | None, standard: Standard, facts: Mapping[s
     category = act.category
     match act.disclosure:
         case "trade_notice":
-            return _of_right(words, _one(NOTICE_SETS, category) or ("650", "651"))
+            return _meant(words, act, facts, _one(NOTICE_SETS, category) or ("650", "651"))
         case "qualification_review":
             return REVIEW_SETS.get(category, ())
         case "result":
-            return _of_right(words, _one(RESULT_SETS, category) or ("652", "653"))
+            return _meant(words, act, facts, _one(RESULT_SETS, category) or ("652", "653"))
         case "performance":
             return _one(CONTRACT_SETS if "contract" in act.act else PERFORMANCE_SETS, category)
         case "change":
@@ -86,21 +97,32 @@ def _one(sets: Mapping[str, str], category: str) -> tuple[str, ...]:
     return (sets[category],) if category in sets else ()
 
 
-_PAIRS = (
-    ("650", "651", ("探矿", "exploration")),
-    ("652", "653", ("探矿", "exploration")),
-    ("750", "700", ("股权", "equity")),
-    ("753", "701", ("股权", "equity")),
-)
-"""Of two sets that a rule names, the first is meant where the trade speaks of one of the words."""
+def _meant(words: str, act: Act, facts: Mapping[str, Any], numbers: tuple[str, ...]) -> tuple[str, ...]:
+    """Of sets that exclude each other, those that this trade's words and facts mean."""
+    explored = _said(words, "探矿", "exploration")
+    equity = _said(words, "股权", "equity")
+    oil = act.fields.get("oil_gas") is True
+    invited = facts.get("method") in ("invited", "邀请招标")
+    for apart in (
+        {"650": explored, "651": not explored},
+        {"652": explored, "653": not explored},
+        {
+            "657": explored and not oil,
+            "658": not explored and not oil,
+            "659": explored and oil,
+            "660": not explored and oil,
+        },
+        {"700": not equity, "750": equity, "751": equity, "752": equity},
+        {"701": not equity, "753": equity},
+        {"503": not invited, "505": invited},
+    ):
+        if len([number for number in numbers if number in apart]) > 1:
+            numbers = tuple(number for number in numbers if apart.get(number, True))
+    return numbers
 
 
-def _of_right(words: str, numbers: tuple[str, ...]) -> tuple[str, ...]:
-    dropped = set()
-    for first, second, marks in _PAIRS:
-        if first in numbers and second in numbers:
-            dropped.add(second if any(word in words for word in marks) else first)
-    return tuple(number for number in numbers if number not in dropped)
+def _said(words: str, *marks: str) -> bool:
+    return any(mark in words for mark in marks)
 
 
 def _lots(numbers: Sequence[str], facts: Mapping[str, Any], fields: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:

@@ -1,4 +1,6 @@
-"""工程建设 -> data sets 500 to 523: project, tender project, sections, and what each act of a tender becomes.
+"""工程建设 -> data sets 500 to 522: project, tender project, sections, and what each act of a tender becomes.
+
+Those about bidders are in `bidding.py`.
 
 The spelling of elements is the standard's, errors included (BID_ECTION_NUM, PRICE_UINT, EXCEPITON_*). Pure.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from node.domain.money import points_text
 from node.uplink.shape import Fields, Template, View, nature, region_of_party
 
 CURRENCY: Final = "156"
@@ -114,7 +117,7 @@ def _end_of(day: str) -> str:
 
 def bidders(v: View) -> str:
     """Names of those whose bids were opened."""
-    rows = _rows(v, "prices", "bids")
+    rows = lot_rows(v, "prices", "bids")
     return "、".join(filter(None, (str((each.get("party") or each).get("name", "")) for each in rows)))
 
 
@@ -130,7 +133,7 @@ def contractor(v: View) -> tuple[str, str]:
 _ABNORMAL = (("流标", "1"), ("终止开标", "2"), ("撤销", "3"))
 
 
-def _all_sections(v: View) -> tuple[str, str, str]:
+def all_sections(v: View) -> tuple[str, str, str]:
     """Codes of sections, their unified codes, and how many, of the lots that the act is about."""
     lots = [str(lot.get("number", "")) for lot in v.case.lots]
     codes = [v.numbers.sections.get(lot, "") for lot in lots]
@@ -174,7 +177,7 @@ def notice(v: View) -> Fields:
 
 
 def clarification(v: View) -> Fields:
-    sections, unified, _ = _all_sections(v)
+    sections, unified, _ = all_sections(v)
     opens = v.moment("opening_at", "bid_deadline", "notice.opening_at", "notice.bid_deadline")
     deposit = v.money("bid_security", "notice.bid_security", "deposit")
     return {
@@ -240,7 +243,7 @@ def candidate(v: View) -> Fields:
         "WIN_CANDIDATE_CODE": code,
         "BIDDER_ROLE": "03",
         "WIN_CANDIDATE_ORDER": v.whole("rank"),
-        "EVALUATION_RESULT": v.text("score"),
+        "EVALUATION_RESULT": points_text(score) if isinstance(score := v.find("score"), int) else v.text("score"),
         "PRICE_FORM_CODE": "1" if price else "9",
         "BID_PRICE": price,
         "OTHER_BID_PRICE": "" if price else v.text("rate", "price_text"),
@@ -254,9 +257,9 @@ def candidate(v: View) -> Fields:
 
 
 def candidates(v: View) -> Fields:
-    sections, unified, _ = _all_sections(v)
+    sections, unified, _ = all_sections(v)
     ranked = {
-        word: next((row for row in _rows(v, "candidates") if row.get("rank") == rank), {})
+        word: next((row for row in lot_rows(v, "candidates") if row.get("rank") == rank), {})
         for rank, word in ((1, "FIRST"), (2, "SECOND"), (3, "THIRD"))
     }
     made = {
@@ -374,7 +377,7 @@ def abnormal(v: View) -> Fields:
     }
 
 
-def _rows(v: View, *names: str) -> Iterable[Mapping[str, Any]]:
+def lot_rows(v: View, *names: str) -> Iterable[Mapping[str, Any]]:
     """Rows of a list that concern this view's lot, where they name one."""
     found = v.find(*names)
     rows = found if isinstance(found, list | tuple) else []
@@ -382,7 +385,7 @@ def _rows(v: View, *names: str) -> Iterable[Mapping[str, Any]]:
 
 
 def _candidates(v: View) -> Iterable[Mapping[str, Any]]:
-    return [{"rank": place, **row} for place, row in enumerate(_rows(v, "candidates"), 1)]
+    return [{"rank": place, **row} for place, row in enumerate(lot_rows(v, "candidates"), 1)]
 
 
 TEMPLATES: Final[dict[str, Template]] = {

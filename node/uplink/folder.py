@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 
 from node.uplink.held import Answers
-from node.uplink.receiver import Answer, understand
+from node.uplink.receiver import MAX_ANSWER_BYTES, Answer, understand
 
 OUT, IN, DONE = "out", "in", "done"
 
@@ -29,7 +29,13 @@ class Folder:
         stem = f"{data_key}.{operation}"
         answer = self._path / IN / f"{stem}.json"
         if answer.is_file():
-            found = understand(answer.read_bytes(), self._answers)
+            with answer.open("rb") as file:
+                body = file.read(MAX_ANSWER_BYTES + 1)
+            if len(body) > MAX_ANSWER_BYTES:
+                return Answer("unknown", "回执过大 · the answer is too large")
+            found = understand(body, self._answers)
+            if found.sort == "unknown":
+                return found  # perhaps half written: it stays and is read again
             done = self._path / DONE
             done.mkdir(parents=True, exist_ok=True)
             out = self._path / OUT / f"{stem}.xml"

@@ -15,8 +15,9 @@ from node.domain.faults import Fault
 from node.domain.folding import Trade
 from node.domain.record import Document
 from node.domain.standard import Standard
-from node.domain.standard_lint import Context, lint
+from node.domain.standard_lint import Context, lint, lint_files
 from node.uplink import acts, held, legacy, mapping
+from node.uplink.mapping import Fill
 from node.uplink.shape import Case, Message, Numbers, Sender
 
 DRAFT_SENDER = Sender(
@@ -36,6 +37,7 @@ def faults_of_act(
     division: str = "",
     url: str = "https://example.invalid/records/0",
     standard: Standard | None = None,
+    fills: Sequence[Fill] | None = None,
 ) -> list[Fault]:
     """The faults of an act in every data set that it becomes; `trade` is the fold with the act in it, if there is one.
 
@@ -43,7 +45,7 @@ def faults_of_act(
     """
     known = standard or held.packaged()
     case = acts.case_of("draft", act, trade, known, inner=inner, centre=centre, place=division, url=url)
-    found = faults_of_case(known, case)
+    found = faults_of_case(known, case, fills)
     names = {element: name for element, (name, _) in case.elements.items()}
     return [
         Fault(names.get(fault.field, fault.field), fault.rule, fault.zh, fault.en, fault.basis, fault.severity)
@@ -51,7 +53,13 @@ def faults_of_act(
     ]
 
 
-def warnings_for(centre: str, division: str, url: str) -> Callable[[Act, Trade], list[Fault]]:
+def warnings_for(
+    centre: str,
+    division: str,
+    url: str,
+    standard: Callable[[], Standard] = held.packaged,
+    fills: Sequence[Fill] | None = None,
+) -> Callable[[Act, Trade], list[Fault]]:
     """What the desk tells a clerk before an act is published: what would be refused above, as warnings.
 
     A legal notice is not held up by what a receiver asks for; nor does a clerk need to hear of what is filled in, or of
@@ -59,7 +67,7 @@ def warnings_for(centre: str, division: str, url: str) -> Callable[[Act, Trade],
     """
 
     def warn(act: Act, trade: Trade) -> list[Fault]:
-        found = faults_of_act(act, trade, centre=centre, division=division, url=url)
+        found = faults_of_act(act, trade, centre=centre, division=division, url=url, standard=standard(), fills=fills)
         return [
             replace(
                 fault,
@@ -84,7 +92,7 @@ def faults_of_document(base: str, document: Document[Any], standard: Standard | 
     return faults_of_case(known, case)
 
 
-def faults_of_case(standard: Standard, case: Case) -> list[Fault]:
+def faults_of_case(standard: Standard, case: Case, fills: Sequence[Fill] | None = None) -> list[Fault]:
     """The faults of all messages of a case, each once."""
     lots = [str(lot.get("number", "")) for lot in case.lots]
     project, tender, section, unified = _ISSUED
@@ -93,16 +101,19 @@ def faults_of_case(standard: Standard, case: Case) -> list[Fault]:
         return []
     made = mapping.of_case(standard, case, numbers, DRAFT_SENDER)
     words = mapping.words_of(case, DRAFT_SENDER)
-    return faults_of(standard, made, words)
+    return faults_of(standard, made, words, fills)
 
 
-def faults_of(standard: Standard, made: Sequence[Message], words: Mapping[str, str]) -> list[Fault]:
+def faults_of(
+    standard: Standard, made: Sequence[Message], words: Mapping[str, str], fills: Sequence[Fill] | None = None
+) -> list[Fault]:
     """The faults of messages as they would be sent, filled in and with the common fields."""
     found: dict[tuple[str, str, str], Fault] = {}
     for message in made:
         dataset = standard.sets[message.number]
-        fields, told = mapping.fill(dataset, message.fields, held.fills(), words)
+        fields, told = mapping.fill(dataset, message.fields, held.fills() if fills is None else fills, words)
         whole = mapping.with_trailer(dataset, fields, DRAFT_SENDER, 0)
-        for fault in (*lint(standard, dataset, whole, Context()), *told):
+        named = lint_files(standard, [(each.dictionary, each.name) for each in message.files])
+        for fault in (*lint(standard, dataset, whole, Context()), *named, *told):
             found.setdefault((dataset.name, fault.field, fault.rule), fault)
     return sorted(found.values(), key=lambda fault: fault.severity != "refuse")

@@ -18,7 +18,7 @@ from node.store.tables import table
 from node.store.tables_uplink import UplinkMessage, UplinkUnique, UplinkUse
 from node.store.upsert import insert_or_ignore
 from node.uplink import numbers
-from node.uplink.shape import Fields, Message
+from node.uplink.shape import Fields, Message, SourceFile
 
 rows = table(UplinkMessage)
 uses = table(UplinkUse)
@@ -194,7 +194,7 @@ def _said(origin: Origin, message: Message) -> dict[str, Any]:
         "division": origin.division,
         "title": origin.title,
         "event_ms": origin.event_ms,
-        "fields": encode(message.fields),
+        "fields": encode(message.fields | _listed(message.files)),
     }
 
 
@@ -226,5 +226,22 @@ def forget_values(conn: Connection, ids: Sequence[int]) -> None:
     conn.execute(delete(unique).where(unique.c.message_id.in_(ids)))
 
 
+SOURCE = "SOURCE"
+"""Where a record's files stand beside its elements; no element has that name."""
+
+
+def _listed(files: Sequence[SourceFile]) -> dict[str, Any]:
+    return {SOURCE: [[each.dictionary, each.name, each.place] for each in files]} if files else {}
+
+
 def fields_of(row: RowMapping) -> Fields:
-    return dict(decode(row["fields"]) or {})
+    """The elements of a message, without its files."""
+    found: dict[str, Any] = decode(row["fields"]) or {}
+    found.pop(SOURCE, None)
+    return found
+
+
+def files_in(text: str) -> list[SourceFile]:
+    """The files in what a message says, or in what the receiver accepted last."""
+    found = decode(text) or {}
+    return [SourceFile(*each) for each in found.get(SOURCE, ())]

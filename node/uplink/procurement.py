@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from node.uplink.bidding import committed, opened
 from node.uplink.construction import CURRENCY, YUAN, bidders, contractor
 from node.uplink.shape import Fields, Template, View, moment
 
@@ -94,6 +95,28 @@ def opening(v: View) -> Fields:
     }
 
 
+def bidder(v: View) -> Fields:
+    name, code = v.party("party")
+    price = v.money("price")
+    return {
+        "PURCHASE_PROJECT_CODE": code_of(v),
+        "PURCHASE_SECTION_CODE": package_of(v),
+        "UNIFIED_DEAL_CODE": v.unified,
+        "BIDDER_NAME": name[:200],
+        "BIDDER_CODE_TYPE": "1" if name else "",
+        "BIDDER_ORG_CODE": code[:18],
+        "BIDDER_ROLE": "06",
+        "IS_COMMIT_MARGIN": committed(v),
+        "MARGIN_PAY_FORM": v.text("deposit_form"),
+        "MARGIN_RECEIVE_TIME": v.moment("deposit_at"),
+        "PRICE_FORM_CODE": "1" if price else "9",
+        "BID_PRICE": price,
+        "OTHER_BID_PRICE": "" if price else v.text("rate"),
+        "PRICE_CURRENCY": CURRENCY if price else "",
+        "PRICE_UNIT": YUAN if price else "",
+    }
+
+
 def result(v: View) -> Fields:
     owner, owner_code = v.party("owner", "purchaser")
     agency, agency_code = v.party("agency")
@@ -160,4 +183,5 @@ TEMPLATES: Final[dict[str, Template]] = {
     "553": Template(result, "lot", needs=("550",)),
     "554": Template(contract, "lot", needs=("550",)),
     "556": Template(opening, "lot", needs=("550",)),
+    "557": Template(bidder, "row", rows=opened, needs=("550",)),
 }

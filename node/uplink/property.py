@@ -1,15 +1,17 @@
-"""国有产权 -> data sets 700 and 701 (physical assets), 750 and 753 (equity): listed and sold. Pure.
+"""国有产权 -> data sets 700 and 701 (physical assets), 750 to 753 (equity): listed and sold, the company and who holds
+it. Pure.
 
 In the result sets SELLER_* hold the transferee: so the standard spells it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
-from node.uplink.construction import CURRENCY, YUAN
-from node.uplink.shape import Fields, Template, View
+from node.uplink.construction import CURRENCY, YUAN, lot_rows
+from node.uplink.shape import Fields, Template, View, region_of_party
 
 
 def code_of(v: View) -> str:
@@ -41,7 +43,7 @@ def _days(first: str, last: str) -> str:
 
 def listing(v: View) -> Fields:
     seller, code = v.party("seller", "owner")
-    price = v.money("price", "asking_price", "estimate")
+    price = v.money("price", "notice.price", "asking_price", "estimate")
     return _base(v) | {
         "SELLER_NAME": seller[:300],
         "SELLER_CODE": code[:18],
@@ -65,10 +67,49 @@ def equity(v: View) -> Fields:
     return {name: value for name, value in plain.items() if name not in ("PRICE_FORM_CODE", "OTHER_PRICE")} | {
         "CURRENCY_CODE": CURRENCY,
         "PRICE_UNIT": YUAN,
-        "TOTAL_PERCENT": v.text("share_percent", "percent"),
+        "TOTAL_PERCENT": v.percent("share", "notice.share") or v.text("share_percent", "percent"),
         "IMPORTANT_INFO": v.content(),
         "AUTHORIZE_UNIT": v.text("approval_authority")[:200],
     }
+
+
+def company(v: View) -> Fields:
+    """The company of which a share is sold. Its figures come by the elements that the rule package names."""
+    code = v.party("target")[1]
+    return _company(v) | {
+        "SELL_PERCENT": v.percent("share"),
+        "ZONE": region_of_party(code) or v.region,
+        "INDUSTRY_CODE": v.text("industry_code"),
+        "ECONOMY_TYPE": v.text("economy_type"),
+        "EMPLOYEE_QUANTITY": v.whole("employees"),
+        "HAS_CONTAIN_GROUND": v.flag("allotted_land", yes="T", no="F"),
+        "FINANCE_REPORT_DATE": v.day("report_on"),
+        "FINANCE_REPORT_TYPE": v.text("report_type"),
+    }
+
+
+def holder(v: View) -> Fields:
+    """One of those who hold the company before the sale."""
+    return _company(v) | {
+        "TOP10_HOLDER_NAME": str(v.row.get("name", ""))[:500],
+        "TOP10_HOLDER_NUMBER": v.whole("shares"),
+        "TOP10_HOLDER_PERCENT": v.percent("share"),
+    }
+
+
+def _company(v: View) -> Fields:
+    name, code = v.party("target")
+    return {
+        "PROJECT_CODE": code_of(v),
+        "BID_CODE": v.text("section_code")[:20],
+        "SUBJECT_COMPANY_NAME": name[:300],
+        "SUBJECT_COMPANY_CODE": code[:18],
+    }
+
+
+def _holders(v: View) -> Iterable[Mapping[str, Any]]:
+    # They are the company's, not a lot's.
+    return lot_rows(v, "shareholders") if v.number == str(v.case.lots[0].get("number", "")) else []
 
 
 def sold(v: View) -> Fields:
@@ -97,5 +138,7 @@ TEMPLATES: Final[dict[str, Template]] = {
     "700": Template(listing, subject=code_of),
     "701": Template(sold, "lot", needs=("700",)),
     "750": Template(equity, subject=code_of),
+    "751": Template(company, needs=("750",)),
+    "752": Template(holder, "row", rows=_holders, needs=("750",)),
     "753": Template(equity_sold, "lot", needs=("750",)),
 }

@@ -6,9 +6,11 @@ whether the record arrived is then unknown, and asked by sending it again under 
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from typing import Literal, Protocol
+from urllib.parse import urlencode
 
 import aiohttp
 
@@ -16,6 +18,9 @@ from node.uplink.held import Answers
 from node.uplink.shape import clean
 
 MAX_ANSWER_BYTES = 1 << 20
+MOST_WORDS = 1000
+_NO_JSON = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading an answer may raise: no JSON, JSON of another form, JSON nested without end."""
 
 Sort = Literal["accepted", "unknown", "again", "sender", "known-key", "unknown-key", "parent", "record"]
 
@@ -44,12 +49,14 @@ def understand(body: bytes, answers: Answers) -> Answer:
     start, end = text.find("{"), text.rfind("}")
     try:
         found = json.loads(text[start : end + 1])
-        status, words = str(found["STATUS"]), clean(str(found.get("MSG", "")))[:1000]
-    except (ValueError, KeyError, TypeError):
+        status, words = str(found["STATUS"]), clean(str(found.get("MSG") or ""))[:MOST_WORDS]
+    except _NO_JSON:
         return Answer("unknown", clean(text)[:200])
     if status == "1":
         return Answer("accepted", words)
-    return Answer(answers.sort(words), words)  # type: ignore[arg-type]
+    if status != "-1":
+        return Answer("unknown", f"STATUS {clean(status)[:40]}")
+    return Answer(answers.sort(words), words or "对方未说明原因 · no reason was given")  # type: ignore[arg-type]
 
 
 class HttpReceiver:
@@ -73,16 +80,27 @@ class HttpReceiver:
             return None
         try:
             return [(str(key), str(state)) for key, state in json.loads(body)["KEYS"]]
-        except (ValueError, KeyError, TypeError):
+        except _NO_JSON:
             return None
 
     async def _post(self, path: str, form: dict[str, str]) -> tuple[int, bytes]:
         """(status, body); status 0 and the reason where nothing came."""
         try:
             async with self._session.post(
-                self._url + path, data=form, timeout=self._timeout, allow_redirects=False
+                self._url + path,
+                data=io.BytesIO(urlencode(form).encode()),
+                timeout=self._timeout,
+                allow_redirects=False,
+                headers={"Accept-Encoding": "identity", "Content-Type": "application/x-www-form-urlencoded"},
             ) as answer:
-                return answer.status, await answer.content.read(MAX_ANSWER_BYTES)
+                if answer.headers.get("Content-Encoding", "identity") != "identity":
+                    return 0, b"the answer is compressed, which was not asked for"
+                body = b""
+                while piece := await answer.content.read(MAX_ANSWER_BYTES + 1 - len(body)):
+                    body += piece
+                    if len(body) > MAX_ANSWER_BYTES:
+                        return 0, b"the answer is too large"
+                return answer.status, body
         except TimeoutError:
             return 0, f"no answer in {self._timeout.total:g} s".encode()
         except (aiohttp.ClientError, OSError) as error:

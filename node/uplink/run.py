@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -18,11 +18,15 @@ from sqlalchemy import Connection
 from node.clock import Clock
 from node.domain.record import Draft, Outcome
 from node.domain.rulebook import Rulebook
+from node.domain.ruletables import RuleTable
 from node.domain.tradecodes import CodeTable
+from node.errors import NodeError
 from node.store import cursors
 from node.store.db import Store
 from node.uplink import envelope, held, reconcile, sending, taking, token, verdicts
+from node.uplink.area import FileArea
 from node.uplink.folder import Folder
+from node.uplink.mapping import Fill
 from node.uplink.receiver import Answer, Receiver
 from node.uplink.sending import Due, Terms
 from node.uplink.shape import Sender
@@ -49,7 +53,11 @@ class Report:
 
 @dataclass(frozen=True)
 class Parts:
-    """What the uplink works with. `centres` gives title and division of each node by name, `rules` the rule book."""
+    """What the uplink works with.
+
+    `centres` gives title and division of each node by name, `rules` the rule book, `tables` the published code tables,
+    `fills` what is filled in; `area` is where files are laid out for the receiver.
+    """
 
     store: Store
     clock: Clock
@@ -62,6 +70,9 @@ class Parts:
     rules: Callable[[], Rulebook]
     codes: Callable[[], CodeTable]
     centres: Callable[[], Mapping[str, tuple[str, str]]]
+    fills: tuple[Fill, ...] = field(default_factory=held.fills)
+    area: FileArea | None = None
+    tables: Callable[[], Sequence[RuleTable]] = tuple
     name: str = "national"
 
 
@@ -81,6 +92,7 @@ class Uplink:
             return report
         try:
             await self._take(report)
+            await self._store.write(partial(sending.release_files, now_ms=self._clock()))
             if self._parts.receiver is not None or self._parts.folder is not None:
                 await self._send(report)
             await self._tell(report)
@@ -97,7 +109,8 @@ class Uplink:
 
     def _step(self, conn: Connection, work: Callable[[Connection, Desk], int]) -> int:
         parts = self._parts
-        desk = Desk(held.held(conn), parts.sender, parts.rules(), parts.codes(), parts.centres(), self._clock())
+        standard = held.held(conn, parts.tables())
+        desk = Desk(standard, parts.sender, parts.rules(), parts.codes(), parts.centres(), self._clock())
         return work(conn, desk)
 
     async def _send(self, report: Report) -> None:
@@ -122,7 +135,7 @@ class Uplink:
 
     def _terms(self, conn: Connection) -> Terms:
         parts = self._parts
-        return Terms(held.held(conn), held.fills(), parts.sender, parts.max_tries, self._clock())
+        return Terms(held.held(conn, parts.tables()), parts.fills, parts.sender, parts.max_tries, self._clock())
 
     async def _send_all(self, terms: Terms, due: Sequence[Due]) -> list[tuple[Due, Answer]]:
         gate = asyncio.Semaphore(AT_ONCE)
@@ -135,6 +148,14 @@ class Uplink:
 
     async def _send_one(self, terms: Terms, due: Due) -> Answer:
         parts, data = self._parts, sending.envelope_of(terms.standard, terms.sender, due)
+        if parts.area is not None:
+            try:
+                for each in due.files:
+                    if not each.deleted:
+                        await asyncio.to_thread(parts.area.put, each.place)
+            except (OSError, NodeError) as error:
+                # Its files cannot be laid out now; the others go on, and this one is tried again like what was lost.
+                return Answer("unknown", f"附件未能放入文件交换区 · files not laid out: {type(error).__name__}")
         if parts.receiver is not None:
             return await parts.receiver.send(self.validation(), data)
         assert parts.folder is not None
@@ -153,6 +174,8 @@ class Uplink:
             if not page:
                 break
             found.update(page)
+            if page[-1][0] <= after:
+                return None  # it does not go on: what it tells is no list
             after = page[-1][0]
         return found
 
@@ -178,7 +201,7 @@ class Uplink:
                 report.refused += 1
 
     async def _tell(self, report: Report) -> None:
-        standard, after = await self._store.read(held.held), b""
+        standard, after = held.packaged(), b""
         while True:
             owed = partial(
                 verdicts.owed, standard=standard, receiver=self._parts.name, now_ms=self._clock(), after=after

@@ -9,26 +9,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, insert, select, update
 
 from node.domain.faults import Fault
 from node.domain.standard import DataSet, Standard
-from node.domain.standard_lint import Context, lint
+from node.domain.standard_lint import Context, lint, lint_files
 from node.store.tables import table
+from node.store.tables_attachments import AttachedFile
 from node.store.tables_uplink import UplinkTry
 from node.store.upsert import insert_or_ignore
 from node.uplink import envelope, mapping, numbers, outbox
 from node.uplink.mapping import Fill
 from node.uplink.outbox import rows, unique
 from node.uplink.receiver import Answer
-from node.uplink.shape import Fields, Sender, place_name
+from node.uplink.shape import Fields, Sender, SourceFile, moment, place_name
 
 CHUNK = 64
 FIRST_MS, MOST_MS = 5_000, 3_600_000
-_tries = table(UplinkTry)
+_tries, _held = table(UplinkTry), table(AttachedFile)
+FILE = "file"
+"""What a message waits for when its `waits` begins so: a file, by its SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Due:
     fields: Fields
     again: bool
     attempts: int
+    files: tuple[SourceFile, ...] = ()
 
 
 def choose(conn: Connection, terms: Terms) -> tuple[list[Due], int]:
@@ -74,8 +78,9 @@ def _prepare(conn: Connection, terms: Terms, row: RowMapping) -> Due | None:
     if trying is not None:
         # Its fate is not known: exactly this again, whatever has changed since.
         operation, fields = str(trying["operation"]), dict(trying["fields"])
+        files = tuple(SourceFile(*each) for each in trying.get("files", ()))
         _mark(conn, terms, row, operation, fields)
-        return Due(row["id"], row["data_key"], row["number"], operation, fields, True, row["attempts"] + 1)
+        return Due(row["id"], row["data_key"], row["number"], operation, fields, True, row["attempts"] + 1, files)
     operation = row["operation"]
     if operation == "delete":
         if not row["accepted"]:
@@ -86,6 +91,11 @@ def _prepare(conn: Connection, terms: Terms, row: RowMapping) -> Due | None:
     waits = _parent_missing(conn, terms.standard, row)
     if waits is not None:
         _wait(conn, terms, row, waits)
+        return None
+    listed = outbox.files_in(row["fields"])
+    absent = _absent(conn, listed)
+    if absent is not None:
+        _wait_for_file(conn, row, absent)
         return None
     fields, told = mapping.fill(dataset, outbox.fields_of(row), terms.fills, _words(terms.sender, row))
     whole = mapping.with_trailer(dataset, fields, terms.sender, terms.now_ms)
@@ -100,6 +110,7 @@ def _prepare(conn: Connection, terms: Terms, row: RowMapping) -> Due | None:
             before=before,
         ),
     )
+    found += lint_files(terms.standard, [(each.dictionary, each.name) for each in listed])
     refused = [fault for fault in found if fault.severity == "refuse"]
     if refused:
         told_all = _plain([*refused, *told])
@@ -108,8 +119,9 @@ def _prepare(conn: Connection, terms: Terms, row: RowMapping) -> Due | None:
         release(conn, [f"{row['number']}|{row['subject']}"], terms.now_ms)
         return None
     _claim(conn, dataset, whole, row["id"])
-    _mark(conn, terms, row, operation, whole, _plain([*found, *told]))
-    return Due(row["id"], row["data_key"], row["number"], operation, whole, False, row["attempts"] + 1)
+    files = _changed(listed, row["accepted"])
+    _mark(conn, terms, row, operation, whole, _plain([*found, *told]), files)
+    return Due(row["id"], row["data_key"], row["number"], operation, whole, False, row["attempts"] + 1, files)
 
 
 def _words(sender: Sender, row: RowMapping) -> dict[str, str]:
@@ -119,6 +131,7 @@ def _words(sender: Sender, row: RowMapping) -> dict[str, str]:
         "region": place_name(row["division"]),
         "url": f"{sender.url}/records/{row['record_id'].hex()}",
         "owner": sender.centre,
+        "event": moment(row["event_ms"]),
     }
 
 
@@ -130,12 +143,19 @@ def as_sent(standard: Standard, fills: Sequence[Fill], sender: Sender, row: RowM
 
 
 def _mark(
-    conn: Connection, terms: Terms, row: RowMapping, operation: str, fields: Fields, faults: str | None = None
+    conn: Connection,
+    terms: Terms,
+    row: RowMapping,
+    operation: str,
+    fields: Fields,
+    faults: str | None = None,
+    files: Sequence[SourceFile] = (),
 ) -> None:
+    trying: dict[str, Any] = {"operation": operation, "fields": fields, "said": row["fields"]}
+    if files:
+        trying["files"] = [[each.dictionary, each.name, each.place, each.deleted] for each in files]
     values: dict[str, Any] = {
-        "trying": outbox.encode({"operation": operation, "fields": fields, "said": row["fields"]}, ordered=True)
-        if not row["trying"]
-        else row["trying"],
+        "trying": row["trying"] or outbox.encode(trying, ordered=True),
         "attempts": row["attempts"] + 1,
         "tried_ms": terms.now_ms,
     }
@@ -145,14 +165,17 @@ def _mark(
 
 
 def _plain(faults: Sequence[Fault]) -> str:
-    made = [{"field": f.field, "rule": f.rule, "zh": f.zh, "en": f.en, "severity": f.severity} for f in faults]
+    made = [
+        {"field": f.field, "rule": f.rule, "zh": f.zh, "en": f.en, "severity": f.severity, "basis": f.basis}
+        for f in faults
+    ]
     return outbox.encode(made) if made else ""
 
 
 def faults_of(text: str) -> list[Fault]:
     """Faults as they were stored with a message."""
     return [
-        Fault(each["field"], each["rule"], each["zh"], each["en"], "", each["severity"])
+        Fault(each["field"], each["rule"], each["zh"], each["en"], each.get("basis", ""), each["severity"])
         for each in outbox.decode(text) or []
     ]
 
@@ -196,6 +219,49 @@ def _wait(conn: Connection, terms: Terms, row: RowMapping, waits: tuple[str, Row
 
 
 _WHY = {"held": "待改正", "rejected": "被退回", "dead": "多次未送达", "blocked": "也在等待", "deleted": "已撤销"}
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def _absent(conn: Connection, listed: Sequence[SourceFile]) -> SourceFile | None:
+    """The first file that this node does not hold: a receiver could not fetch it."""
+    if not listed:
+        return None
+    which = and_(_held.c.sha256.in_([each.place for each in listed]), _held.c.state == "held")
+    here = set(conn.execute(select(_held.c.sha256).where(which)).scalars())
+    return next((each for each in listed if each.place not in here), None)
+
+
+def _wait_for_file(conn: Connection, row: RowMapping, absent: SourceFile) -> None:
+    fault = Fault(
+        "SOURCE",
+        "Attachment",
+        f"附件“{absent.name}”尚未到达本节点，到达后自动上报；长期未到请核对来源中心是否仍持有该文件",
+        f"the file {absent.name!r} has not come to this node: the record goes by itself once it has; if it does not "
+        "come, look whether the centre still has it",
+    )
+    waits = f"{FILE}|{absent.place}"
+    values = {"state": "blocked", "waits": waits, "faults": _plain([fault])}
+    if values["faults"] == row["faults"]:
+        values["told"] = "blocked"
+    conn.execute(update(rows).where(rows.c.id == row["id"]).values(values))
+
+
+def release_files(conn: Connection, now_ms: int) -> None:
+    """Look again at what waits for files that have come since."""
+    waiting = and_(rows.c.state == "blocked", rows.c.waits.startswith(f"{FILE}|", autoescape=True))
+    names = list(conn.execute(select(rows.c.waits).where(waiting).distinct()).scalars())
+    for start in range(0, len(names), 500):
+        hashes = [name.partition("|")[2] for name in names[start : start + 500]]
+        came = and_(_held.c.sha256.in_(hashes), _held.c.state == "held")
+        release(conn, [f"{FILE}|{each}" for each in conn.execute(select(_held.c.sha256).where(came)).scalars()], now_ms)
+
+
+def _changed(listed: Sequence[SourceFile], accepted: str) -> tuple[SourceFile, ...]:
+    """The files to send: those of now, and those that the receiver has and that are gone."""
+    gone = [replace(each, deleted=True) for each in outbox.files_in(accepted) if each not in listed]
+    return (*listed, *gone)
 
 
 def digest(value: str) -> str:
@@ -339,5 +405,6 @@ def envelope_of(standard: Standard, sender: Sender, due: Due) -> bytes:
         operation=due.operation,
         ca_key=sender.ca_key,
         fields=due.fields,
+        sources=tuple(replace(each, place=f"{sender.files}{each.place}") for each in due.files),
     )
     return envelope.write(made)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from node.domain import dates
 from node.domain.divisions import is_known, name_of
 from node.domain.identifiers import check_uscc
+from node.domain.money import points_text
 
 Fields = dict[str, str]
 BEIJING = timedelta(hours=8)
@@ -22,7 +23,10 @@ BEIJING = timedelta(hours=8)
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends: the platform's codes and names, the same in every message."""
+    """Who sends: the platform's codes and names, the same in every message.
+
+    `files` is what stands before a file's SHA-256 in the place that a receiver is told.
+    """
 
     system_no: str = ""
     platform_code: str = ""
@@ -33,6 +37,7 @@ class Sender:
     url: str = ""
     division: str = ""
     ca_key: str = ""
+    files: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,19 @@ class Numbers:
     unified: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file that belongs to a record: its name in the dictionary (T90), its own name, and where it lies.
+
+    In what is kept here `place` is the SHA-256; on the way out it is the address or path at which a receiver finds it.
+    """
+
+    dictionary: str
+    name: str
+    place: str
+    deleted: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """What one record says of a trade.
@@ -53,7 +71,9 @@ class Case:
     becomes; `fields` are its own values, `facts` those of the trade until then (registration's by their names, later
     acts' as `<act>.<field>`); `lots` are rows with `number` and `name`; `elements` maps an element of the standard to
     the name and type of the field that holds it, where a rule package says so. `at_ms` is when it happened; `first`
-    says that it is the registration, so that its fields are those of the project.
+    says that it is the registration, so that its fields are those of the project. `hidden` names the fields that are
+    not disclosed: they go into elements of their own and into no text. `files` are (name, SHA-256) of its public
+    attachments.
     """
 
     base: str
@@ -73,6 +93,8 @@ class Case:
     project_code: str = ""
     section_code: str = ""
     first: bool = False
+    hidden: frozenset[str] = frozenset()
+    files: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +108,7 @@ class Message:
     subject: str
     fields: Fields
     base: bool = False
+    files: tuple[SourceFile, ...] = ()
 
 
 class View:
@@ -132,6 +155,11 @@ class View:
         value = self.find(*names)
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
+    def percent(self, *names: str) -> str:
+        """A share, which is held in thousandths, in hundredths: 512 is `51.2`."""
+        value = self.find(*names)
+        return points_text(value * 100) if isinstance(value, int) and not isinstance(value, bool) else ""
+
     def flag(self, *names: str, yes: str = "1", no: str = "0") -> str:
         value = self.find(*names)
         return "" if not isinstance(value, bool) else yes if value else no
@@ -155,7 +183,9 @@ class View:
                 return self.flag(name)
             case "integer":
                 return self.whole(name)
-            case "party" | "parties" | "rows" | "code" | "share":
+            case "share":
+                return self.percent(name)
+            case "party" | "parties" | "rows" | "code":
                 # Names go with codes of their own, and our codes are not the standard's: the templates know how.
                 return ""
             case _:
@@ -213,7 +243,8 @@ class View:
         given = self.text("content", "body", "notice_text")
         if given:
             return given
-        facts = [f"{name}：{shown}" for name, value in self.case.fields.items() if (shown := _shown(value))]
+        told = {name: value for name, value in self.case.fields.items() if name not in self.case.hidden}
+        facts = [f"{name}：{shown}" for name, value in told.items() if (shown := _shown(value))]
         return clean("；".join([f"公告：{self.case.title}", *facts, f"详见 {self.case.url}"]))[:4000]
 
 
@@ -335,7 +366,7 @@ def messages(
     made = []
     for number in order:
         template = templates[number]
-        for view, tail in _views(template, case, numbers, sender):
+        for view, tail in _views(number, template, case, numbers, sender):
             fields = {name: clean(value) for name, value in template.make(view).items() if value}
             for element, (name, sort) in case.elements.items():
                 if known(number, element) and (shown := view.typed(name, sort)):
@@ -345,8 +376,8 @@ def messages(
     return made
 
 
-def _views(template: Template, case: Case, numbers: Numbers, sender: Sender) -> Iterable[tuple[View, str]]:
-    if template.base and not case.first:
+def _views(number: str, template: Template, case: Case, numbers: Numbers, sender: Sender) -> Iterable[tuple[View, str]]:
+    if template.base and not case.first and number not in case.sets:
         # What a later act says of itself (its name, its amount) is not the project's.
         case = replace(case, fields={})
     if template.per == "case":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, true, update
 
@@ -12,6 +13,7 @@ from node.domain.standard import Standard
 from node.store.tables import table
 from node.store.tables_uplink import UplinkTry, VerdictView
 from node.uplink import outbox
+from node.uplink.mapping import FILLED
 from node.uplink.outbox import rows
 from node.uplink.sending import faults_of
 
@@ -142,19 +144,20 @@ def report_again(conn: Connection, data_key: str, now_ms: int) -> int:
     return outbox.requeue(conn, [row["id"]], now_ms)
 
 
-def filled(conn: Connection) -> dict[str, int]:
-    """How often each element was filled in, over the messages that were sent or held."""
-    found: dict[str, int] = {}
+def filled(conn: Connection) -> dict[tuple[str, str], int]:
+    """How often each element was filled in by each row of the policy, over the messages that were sent or held."""
+    found: dict[tuple[str, str], int] = {}
     for text in conn.execute(select(rows.c.faults).where(rows.c.faults != "")).scalars():
         for fault in faults_of(text):
-            if fault.rule == "Filled":
-                found[fault.field] = found.get(fault.field, 0) + 1
+            if fault.rule == FILLED:
+                by = (fault.field, fault.basis)
+                found[by] = found.get(by, 0) + 1
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def verdicts(
     conn: Connection, origins: Sequence[str], state: str, page: int = 1
-) -> tuple[list[Mapping[str, object]], int]:
+) -> tuple[list[Mapping[str, Any]], int]:
     """A page of the verdicts on the records of some logs, newest first, and how many there are."""
     which: ColumnElement[bool] = _verdicts.c.about_origin.in_(list(origins))
     if state:

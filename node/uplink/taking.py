@@ -207,7 +207,9 @@ def trade_of(
         document = document_of(conn, row)
         if document is None:
             continue
-        held_acts.append(document.body)
+        act: Act = document.body
+        # What an act keeps from the public is a fact of its trade all the same: a later act's sets ask for it.
+        held_acts.append(msgspec.structs.replace(act, fields={**act.fields, **inner_of(conn, row)}))
         if row["gone"]:
             gone.append(document.body.seq)
         else:

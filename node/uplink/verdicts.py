@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Connection, RowMapping, and_, select, update
 
+from node.domain.faults import Fault
 from node.domain.record import Document, Draft, Source
 from node.domain.standard import Standard
 from node.domain.verdicts import STATES, Verdict, VerdictItem, worst
 from node.store import logs
+from node.uplink.mapping import FILLED
 from node.uplink.outbox import rows
 from node.uplink.sending import faults_of
 
@@ -63,16 +65,23 @@ def _draft(conn: Connection, standard: Standard, receiver: str, found: Sequence[
         category=newest["category"],
         state=worst([row["state"] for row in found]),  # type: ignore[arg-type]
         at=now_ms,
-        items=[_item(standard, row) for row in found],
+        items=[item_of(standard, row) for row in found],
     )
     key = f"{receiver}/{origin.rpartition('/')[0]}/{body.record}"
     document = Document(key=key, body=body, source=Source(receiver))
     return Draft("verdict", key, {"main": document}, msgspec.to_builtins(body))
 
 
-def _item(standard: Standard, row: RowMapping) -> VerdictItem:
+def filled_in(faults: Sequence[Fault]) -> list[str]:
+    """`<element> <row of the policy>` of each field that was filled in."""
+    return [f"{fault.field} {fault.basis}" for fault in faults if fault.rule == FILLED]
+
+
+def item_of(standard: Standard, row: RowMapping) -> VerdictItem:
+    """What is said of one message that has settled."""
     dataset = standard.sets[row["number"]]
-    refused = [fault for fault in faults_of(row["faults"]) if fault.severity == "refuse"]
+    faults = faults_of(row["faults"])
+    refused = [fault for fault in faults if fault.severity == "refuse"]
     first = refused[0] if refused else None
     zh, en = STATES[row["state"]]
     if row["state"] in ("rejected", "dead") and row["answer"]:
@@ -91,4 +100,5 @@ def _item(standard: Standard, row: RowMapping) -> VerdictItem:
         zh=zh[:1000],
         en=en[:1000],
         at=row["accepted_ms"] or row["tried_ms"],
+        filled=filled_in(faults),
     )

@@ -14,10 +14,10 @@ from node.domain.trades import CATEGORIES
 from node.domain.verdicts import STATES as VERDICT_STATES
 from node.errors import Malformed
 from node.store import logs
-from node.uplink import held, reconcile, status
+from node.uplink import held, reconcile, reported, status
 from node.uplink.status import PAGE, Filter
-from node.web import pages, session
-from node.web.keys import AUDIT, CLOCK, SETTINGS, STORE
+from node.web import pages, session, uplink_shown
+from node.web.keys import AUDIT, CLOCK, RULE_RECORDS, SETTINGS, STORE
 from node.web.uplink_text import RETRIES, STATES, THERE
 
 routes = web.RouteTableDef()
@@ -65,7 +65,7 @@ async def _queue(request: web.Request, *, may: bool) -> web.Response:
     wanted, number = _filter(request.query), _page(request.query.get("page", ""))
 
     def read(conn: Connection) -> dict[str, Any]:
-        standard = held.held(conn)
+        standard = held.held(conn, request.app[RULE_RECORDS].tables("codes"))
         letters, total = status.letters(conn, standard, wanted, number)
         return {
             "sets": status.sets(conn, standard),
@@ -73,7 +73,8 @@ async def _queue(request: web.Request, *, may: bool) -> web.Response:
             "letters": letters,
             "total": total,
             "filled": [
-                (name, count, _zh(standard, name)) for name, count in list(status.filled(conn).items())[:MOST_FILLED]
+                (name, policy, count, _zh(standard, name))
+                for (name, policy), count in list(status.filled(conn).items())[:MOST_FILLED]
             ],
             "last": reconcile.newest(conn),
             "placeholders": sum(not each.verified for each in standard.tables.values()),
@@ -105,10 +106,14 @@ async def _verdicts(request: web.Request) -> web.Response:
     state = state if state in VERDICT_STATES else ""
     number = _page(request.query.get("page", ""))
 
+    may_say = uplink_shown.may_say(request)
+
     def read(conn: Connection) -> dict[str, Any]:
         origins = [log.origin for log in logs.all_logs(conn) if log.own]
         rows, total = status.verdicts(conn, origins, state, number)
-        return {"rows": rows, "total": total, "counts": status.verdict_counts(conn, origins)}
+        known = reported.of_records(conn, {row["about_record"]: row["about_version"] for row in rows}, may_say)
+        told = {record: uplink_shown.filled(each.items) for record, each in known.items()}
+        return {"rows": rows, "total": total, "told": told, "counts": status.verdict_counts(conn, origins)}
 
     found = await request.app[STORE].read(read)
     return pages.render(

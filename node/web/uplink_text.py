@@ -16,6 +16,19 @@ STATES: Final[dict[str, Pair]] = {
     "deleted": ("已撤销", "Deleted"),
 }
 
+# How a record of a trade stands above, on the trade's page: state -> (words, class of its tag).
+REPORTED: Final[dict[str, tuple[Pair, str]]] = {
+    "none": (("不上报", "Not reported"), ""),
+    "waiting": (("待上报", "To be reported"), ""),
+    "sent": (("已发送，待应答", "Sent, not answered"), ""),
+    "accepted": (("已接收", "Accepted"), "good"),
+    "rejected": (("被退回", "Rejected"), "bad"),
+    "held": (("待改正", "Needs correction"), "warn"),
+    "blocked": (("等待", "Waits"), "warn"),
+    "dead": (("多次未送达", "Not delivered"), "bad"),
+    "deleted": (("已撤销", "Deleted"), ""),
+}
+
 # What a retry helps with, by state.
 RETRIES: Final[dict[str, Pair]] = {
     "held": ("改正来源记录后会自动重送", "It goes again by itself once its record is corrected"),
@@ -68,11 +81,14 @@ TEXT: Final[dict[str, Pair]] = {
     "uplink_found": ("共 {number} 条", "{number} messages"),
     "uplink_filled": ("代填的字段", "Fields that were filled in"),
     "uplink_filled_lead": (
-        "规范要求而记录未载明的字段，按 config/standard/fill.toml 代填；补齐来源记录后不再代填。",
-        "Fields that the standard asks for and records do not have are filled in as config/standard/fill.toml says; "
+        "规范要求而记录未载明的字段，按代填政策（config/standard/fill.toml，本市可用 uplink_fill 另定）代填；"
+        "补齐来源记录后不再代填。",
+        "Fields that the standard asks for and records do not have are filled in by the policy "
+        "(config/standard/fill.toml, or the city's own by uplink_fill); "
         "records that have them are sent as they are.",
     ),
     "uplink_field": ("字段", "Field"),
+    "uplink_policy": ("代填政策", "Row of the policy"),
     "uplink_times": ("次数", "Times"),
     "uplink_placeholders": (
         "有 {number} 张代码表仍为占位（未取得原文），其取值只提示不退回；取得后用 ggzy standard tables load 载入。",
@@ -105,6 +121,13 @@ TEXT: Final[dict[str, Pair]] = {
     ),
     "uplink_verdicts_caption": ("本中心记录的上报结果", "What was said of this centre's records"),
     "uplink_verdicts_none": ("暂无上报结果", "No verdicts yet"),
+    "uplink_reported": ("国家平台", "National platform"),
+    "uplink_correct": ("去改正", "Correct it"),
+    "uplink_filled_by": (
+        "{field}：由代填政策“{row}”代填",
+        "{field}: filled by policy row {row}",
+    ),
+    "uplink_filled_count": ("代填 {number} 项", "{number} filled in"),
     "uplink_any": ("全部", "All"),
     "uplink_version": ("第 {number} 版", "version {number}"),
     "uplink_at": ("时间", "When"),

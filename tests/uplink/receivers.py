@@ -10,7 +10,8 @@ from node.store.db import Store
 from node.uplink import envelope, held
 from node.uplink.receiver import Answer
 from node.web.national import receiver
-from node.web.national.receiver import Refusal, Registered
+from node.web.national.receiver import Registered
+from node.web.national.refusal import Refusal
 
 
 class Local:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from node.domain.standard_lint import Context, lint
 from node.errors import Malformed
 from node.uplink import envelope, held
-from node.uplink.envelope import Envelope, SourceFile
-from node.uplink.shape import clean
+from node.uplink.envelope import Envelope
+from node.uplink.shape import SourceFile, clean
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = [top / "shared" / "data" / "standard" for top in (ROOT.parent, ROOT.parents[1])]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from node.errors import Refused
 from node.running import reporting
@@ -35,6 +36,7 @@ async def test_the_job_on_good_days_and_bad_ones(tmp_path: Path) -> None:
     """One pair of nodes for what needs them both: making them takes longer than all that follows."""
     async with pair(tmp_path) as both:
         await _reconciliation(both)
+        await _both_sides_differ(both)
         await _one_at_a_time(both)
         await _wrong_secret(both)
         await _exchange_folder(both)
@@ -73,6 +75,55 @@ async def _reconciliation(both: Pair) -> None:
     # A receiver that tells nothing leaves us with our own books.
     alone = await both.hub.store.write(lambda conn: make(conn, held.packaged(), "2025-11-25", 1, None))
     assert not alone.compared and alone.differences == []
+
+
+async def _both_sides_differ(both: Pair) -> None:
+    """The receiver has lost some, deleted one, and holds some that we do not know: each is listed, none is mended."""
+    await _publish(both, *range(40, 48))
+    job = both.hub.uplink()
+    await job.run()
+    before = await reporting.reconcile(both.hub, job)
+    assert before.compared and before.differences == []
+    day = {line.number: line for line in before.lines}
+    assert all(line.sent == line.accepted + line.refused + line.unanswered for line in before.lines)
+    assert day["513"].accepted >= 5 and day["513"].states["accepted"] >= 5
+
+    rows = {row["data_key"]: row for row in await _rows(both) if row["state"] == "accepted"}
+    of_513 = sorted(key for key, row in rows.items() if row["number"] == "513")
+    lost, deleted = of_513[:2], of_513[2]
+    foreign = [f"9120513{n:015d}" for n in (900_001, 900_002)]
+
+    def spoil(conn: Connection) -> None:
+        items = trial._items
+        conn.execute(items.delete().where(items.c.data_key.in_(lost)))
+        conn.execute(items.update().where(items.c.data_key == deleted).values(state="deleted"))
+        some = conn.execute(select(items).where(items.c.data_key == of_513[3])).mappings().one()
+        for key in foreign:
+            conn.execute(items.insert().values({**some, "data_key": key}))
+        # One of another sender's is nobody's business here.
+        conn.execute(items.insert().values({**some, "data_key": "9121513" + "0" * 14 + "1", "sender": "9121"}))
+
+    await both.national.store.write(spoil)
+    made = await reporting.reconcile(both.hub, job)
+    told = {each.data_key: (each.ours, each.theirs) for each in made.differences}
+    assert told == (
+        dict.fromkeys(lost, ("accepted", ""))
+        | {deleted: ("accepted", "deleted")}
+        | dict.fromkeys(foreign, ("", "held"))
+    )
+    await job.run()
+    assert len((await reporting.reconcile(both.hub, job)).differences) == 5  # nothing was mended silently
+    for key in lost:
+        await both.hub.store.write(partial(report_again, data_key=key, now_ms=both.clock()))
+    # What we do not know cannot be reported again.
+    assert await both.hub.store.write(partial(report_again, data_key=foreign[0], now_ms=both.clock())) == 0
+    await job.run()
+    left = {each.data_key for each in (await reporting.reconcile(both.hub, job)).differences}
+    assert left == {deleted, *foreign}
+    held_there = await both.national.store.read(
+        lambda conn: dict(conn.execute(select(trial._items.c.data_key, trial._items.c.times)).all())
+    )
+    assert all(held_there[key] == 1 for key in lost)  # under their own keys, once
 
 
 async def _one_at_a_time(both: Pair) -> None:

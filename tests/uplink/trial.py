@@ -1,10 +1,11 @@
 """A trial of the uplink: so many records, a receiver of which one answer in five goes wrong, and the books afterwards.
 
-    scripts/uplink-trial --records 10000 [--seed N] [--busy 50 --fail 50 --lose 50 --drop 50]
+    scripts/uplink-trial --records 10000 [--seed N] [--busy 50 --fail 50 --lose 50 --drop 50 --delay-ms 5]
 
-A hub and a sandbox, both real nodes with their own databases, HTTP between them. Records of five categories and of the
-black list, some of them with faults that the standard refuses; new versions and withdrawals on the way. It ends with
-every record accepted or explained, and none twice: else exit status 1 and what is wrong.
+A hub and a sandbox, both real nodes with their own databases, HTTP between them. Records of five categories,
+acts of trades and entries of the black list, some of them with faults that the standard refuses; new versions and
+withdrawals on the way. It ends with every record accepted or explained, and none twice: else exit status 1 and what is
+wrong.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from sqlalchemy import select
 from node import keyring
 from node import settings as configuration
 from node.app import Node, build
+from node.domain.acts import Act
 from node.domain.credit import BlacklistEntry
 from node.domain.identifiers import check_character, organisation_check
 from node.domain.record import Amendment, Amount, Document, Draft, Party, Source
@@ -40,6 +42,7 @@ from node.store.tables_uplink import NationalItem, UplinkMessage, VerdictView
 
 FEDERATION = "ggzy.example/trial"
 START_MS = 1_764_000_000_000
+DAY_MS = 86_400_000
 SYSTEM, SECRET = "9120", "trial-secret"
 DISTRICTS = ("500101", "500102", "500103", "500105", "500106", "500112", "500151", "500229")
 _messages, _items, _verdicts = table(UplinkMessage), table(NationalItem), table(VerdictView)
@@ -173,6 +176,8 @@ def record(number: int, dice: random.Random) -> tuple[str, str, Any]:
             f"p{number}",
             TradeListing(category="国有产权", stage="挂牌披露", amount=amount, **common),
         )
+    if number % 20 == 9:
+        return of_trade(number // 20, owner, winner)
     entry = BlacklistEntry(
         party=winner,
         authority="示例财政局",
@@ -181,6 +186,49 @@ def record(number: int, dice: random.Random) -> tuple[str, str, Any]:
         document_no=f"示例〔2025〕{number}号",
     )
     return "credit.blacklist", f"b{number}", entry
+
+
+def of_trade(place: int, owner: Party, winner: Party) -> tuple[str, str, Any]:
+    """One act of a trade: registration, notice and award in turn, so that every third begins a trade."""
+    trade, seq = f"{place // 3:032x}", place % 3 + 1
+    on_ms = START_MS + seq * 30 * DAY_MS
+    parties = [{"name": each.name, "uscc": each.uscc} for each in (owner, winner)]
+    name, fields = (
+        (
+            "register",
+            {
+                "project_name": f"示例工程{place // 3}号",
+                "owner": parties[0],
+                "method": "open",
+                "mandatory": True,
+                "estimate": 50_000_000_00,
+            },
+        ),
+        (
+            "notice",
+            {
+                "content": "招标公告全文，共十个字以上",
+                "doc_from": "2026-01-25",
+                "doc_until": "2026-02-01",
+                "bid_deadline": on_ms + 25 * DAY_MS,
+                "opening_at": on_ms + 25 * DAY_MS,
+            },
+        ),
+        ("result", {"winners": [parties[1]], "amount": 1_000_000_00, "winner_rank": 1, "content": "中标结果公告全文"}),
+    )[seq - 1]
+    body = Act(
+        trade=trade,
+        seq=seq,
+        category="工程建设",
+        act=name,
+        rules="construction@1",
+        at=on_ms,
+        title=f"示例工程{place // 3}号 {name}",
+        division="500103",
+        fields=fields,
+        disclosure=("", "trade_notice", "result")[seq - 1],  # type: ignore[arg-type]
+    )
+    return ("trade.act" if body.disclosure else "trade.step"), body.key, body
 
 
 @dataclass
@@ -303,8 +351,9 @@ def main() -> int:
     words.add_argument("--seed", type=int, default=1)
     for name in ("busy", "fail", "lose", "drop"):
         words.add_argument(f"--{name}", type=int, default=50, help="thousandths of requests")
+    words.add_argument("--delay-ms", type=int, default=5, help="how long each answer takes at least")
     given = words.parse_args()
-    faults = " ".join(f"{name}={getattr(given, name)}" for name in ("busy", "fail", "lose", "drop"))
+    faults = " ".join(f"{name}={getattr(given, name)}" for name in ("busy", "fail", "lose", "drop", "delay_ms"))
 
     async def work(directory: Path) -> Outcome:
         async with pair(directory, faults=f"{faults} seed={given.seed}") as both:

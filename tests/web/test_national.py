@@ -13,7 +13,8 @@ from node.store.tables import METADATA
 from node.uplink import envelope, held, token
 from node.web.national import receiver
 from node.web.national.faults import Faults, parse
-from node.web.national.receiver import Refusal, Registered
+from node.web.national.receiver import Registered
+from node.web.national.refusal import Refusal
 from tests.uplink.world import REGISTERED, START_MS, blacklist, listing, sold
 
 COMMON = {"PLATFORM_CODE": "1" * 18, "PUB_SERVICE_PLAT_CODE": "2" * 18, "DATA_TIMESTAMP": "20250101000000"}
@@ -92,7 +93,8 @@ def test_checks_come_in_order(store: Store, step: int) -> None:
     [
         (b"<DES/>", "缺少 TITLE"),
         (b"junk", "不是有效的 XML"),
-        (b"<DES><TITLE><DATA_NO>302</DATA_NO></TITLE></DES>", "DATA_EN"),
+        (b"<DES><TITLE><DATA_NO>302</DATA_NO></TITLE></DES>", "缺少CONTEXT"),
+        (b"<DES><CONTEXT/><TITLE><DATA_NO>302</DATA_NO></TITLE></DES>", "DATA_EN"),
     ],
 )
 def test_xml_comes_before_its_content(store: Store, data: bytes, why: str) -> None:

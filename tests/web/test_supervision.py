@@ -15,7 +15,9 @@ from node.app import Node, build
 from node.domain.acts import Act
 from node.domain.hands import Hand
 from node.domain.record import Document, Draft, Source
+from node.domain.verdicts import Verdict, VerdictItem
 from node.publishing.publish import Publisher
+from node.trading import loading
 from node.wire.trust import Member
 from tests.web.persons import CHEAP, PASSWORD, Browser, Clock, made_node
 
@@ -61,10 +63,11 @@ async def department(tmp_path: Path) -> AsyncIterator[World]:
         department="重庆市住房城乡建设委员会",
     )
     east = made_node(tmp_path / "e")
+    hub = made_node(tmp_path / "h", role="hub", division="500000")
     signer = provision.keyring.policy_signer(made.settings.keys, made.settings.name, create=True)
     node = Node(made.settings, clock=clock, password_cost=CHEAP)
     async with TestClient(TestServer(build(node, jobs=False))) as client:
-        await node.trusted.adopt([provision.first_policy("ggzy.example/cq", signer, [made, east], {})])
+        await node.trusted.adopt([provision.first_policy("ggzy.example/cq", signer, [made, east, hub], {})])
         # Published into the same store: what matters here is that it is east's log, not how it came.
         there = Publisher(node.store, east.keys.log, clock)
         await there.publish(
@@ -103,6 +106,45 @@ async def test_agencies_are_shown_with_the_bound_and_that_it_is_not_the_laws(wor
     browser = await logged_in(world[1], "zhou")
     status, page = await browser.get("/supervision/agencies")
     assert status == 200 and "50.0%" in page and "待核实" in page and "还没有载明代理机构的交易" in page
+
+
+async def test_what_the_national_platform_said_stands_with_each_act(world: World, tmp_path: Path) -> None:
+    node, client = world
+    browser = await logged_in(client, "zhou")
+    page = (await browser.get(f"/supervision/trades/{HOUSES}"))[1]
+    assert "国家平台：" in page and "待上报" in page
+    acts = await node.store.read(lambda conn: loading.recorded(conn, HOUSES, ""))
+    said = VerdictItem(
+        dataset="500",
+        name="PROJECT",
+        data_key="k",
+        operation="insert",
+        state="rejected",
+        zh="上级退回：项目名称过长",
+        en="no",
+    )
+    body = Verdict(
+        origin=acts[0].origin,
+        record=acts[0].record_id.hex(),
+        version=1,
+        title="某某小学教学楼",
+        category="工程建设",
+        state="rejected",
+        at=1,
+        items=[said],
+    )
+    for place, role, words in (("e", "district", "待上报"), ("h", "hub", "被退回")):
+        # A district's word on what the platform above said is nobody's.
+        name = next(each.name for each in node.trusted.policy.members if each.role == role)
+        keys = provision.keyring.load(tmp_path / place / "keys", name, 1)
+        draft = Draft("verdict", role, {"main": Document(role, body, Source("national"))}, {"role": role})
+        (outcome,) = await Publisher(node.store, keys.log, node.clock).publish([draft])
+        assert outcome.error is None
+        await node.projector.run()
+        page = (await browser.get(f"/supervision/trades/{HOUSES}"))[1]
+        assert words in page
+    assert "被退回" in page and "项目名称过长" in page
+    assert "去改正" not in page  # that is the centre's to do
 
 
 async def test_strangers_see_nothing_of_it(world: World) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -56,13 +58,15 @@ async def test_the_hubs_page(hub: World) -> None:
 
     token = admin.token(page)
     key = await node.store.read(lambda conn: conn.execute(outbox.rows.select()).mappings().one()["data_key"])
-    for which in ("one", "key", "filter", "all"):
-        await node.store.write(lambda conn: conn.execute(outbox.rows.update().values(state="rejected")))
-        fields = {"which": which, "id": "1", "key": key, "state": "rejected"}
-        assert (await admin.post("/uplink/retry", fields, token=token))[0] == 303
-        assert "retried=1" in admin.last.headers["Location"]
-        state = await node.store.read(lambda conn: conn.execute(outbox.rows.select()).mappings().one()["state"])
-        assert state == "queued"
+    for failed in ("rejected", "dead"):
+        for which in ("one", "key", "filter", "all"):
+            values = {"state": failed, "attempts": 10, "next_ms": 2**50}
+            await node.store.write(partial(_set, values=values))
+            fields = {"which": which, "id": "1", "key": key, "state": failed}
+            assert (await admin.post("/uplink/retry", fields, token=token))[0] == 303
+            assert "retried=1" in admin.last.headers["Location"]
+            row = await node.store.read(lambda conn: conn.execute(outbox.rows.select()).mappings().one())
+            assert (row["state"], row["attempts"]) == ("queued", 0) and row["next_ms"] < 2**50
     assert (await admin.post("/uplink/retry", {"which": "some"}, token=token))[0] == 400
     assert (await admin.post("/uplink/retry", {"which": "all"}, token="0" * 64))[0] == 403
 
@@ -70,6 +74,50 @@ async def test_the_hubs_page(hub: World) -> None:
     assert status == 200 and "/uplink/retry" not in page
     token = venue.token((await venue.get("/account"))[1])
     assert (await venue.post("/uplink/retry", {"which": "all"}, token=token))[0] == 403
+
+
+def _set(conn, values):  # type: ignore[no-untyped-def]
+    conn.execute(outbox.rows.update().values(values))
+
+
+async def test_dead_letters_are_sent_again_by_one_click_of_the_page(hub: World) -> None:
+    """As a person does it: the buttons of the page as they stand there, each with what it names."""
+    node, admin, _ = hub
+    for which, address in (("one", "/uplink?state=dead"), ("filter", "/uplink?state=dead"), ("all", "/uplink")):
+        await node.store.write(partial(_set, values={"state": "dead", "answer": "no answer in 30 s"}))
+        page = (await admin.get(address))[1]
+        assert "多次未送达" in page and "线路恢复后重送" in page
+        (form,) = (each for each in _forms(page) if each.get("which") == which)
+        form.pop("csrf")
+        assert (await admin.post("/uplink/retry", form, token=admin.token(page)))[0] == 303
+        assert admin.last is not None
+        status, after = await admin.get(admin.last.headers["Location"])
+        assert status == 200 and "已安排 1 条重送" in after
+        state = await node.store.read(lambda conn: conn.execute(outbox.rows.select()).mappings().one()["state"])
+        assert state == "queued"
+
+
+def _forms(page: str) -> list[dict[str, str]]:
+    """The hidden fields of each form that sends again."""
+    found = re.findall(r'<form method="post" action="/uplink/retry">(.*?)</form>', page, re.DOTALL)
+    fields = r'<input type="hidden" name="([a-z]+)" value="([^"]*)">'
+    return [dict(re.findall(fields, form)) for form in found]
+
+
+async def test_what_was_filled_in_stands_on_the_page_with_its_row(hub: World) -> None:
+    node, admin, _ = hub
+    fault = {
+        "field": "FUND_SOURCE",
+        "rule": "Filled",
+        "zh": "资金来源（FUND_SOURCE）由代填政策“notice-has-it”填为“详见公告”",
+        "en": "filled",
+        "severity": "warn",
+        "basis": "notice-has-it",
+    }
+    await node.store.write(partial(_set, values={"state": "accepted", "faults": outbox.encode([fault])}))
+    page = (await admin.get("/uplink"))[1]
+    assert "代填 1 项" in page and fault["zh"] in page
+    assert "<code>notice-has-it</code>" in page
 
 
 async def test_a_district_sees_what_was_said_of_its_records(tmp_path: Path) -> None:
@@ -86,6 +134,7 @@ async def test_a_district_sees_what_was_said_of_its_records(tmp_path: Path) -> N
             state="held",
             zh="原因必填",
             en="required",
+            filled=["DOCUMENT_CODE notice-has-it"],
         )
         body = Verdict(
             origin=node.settings.origin,
@@ -104,4 +153,5 @@ async def test_a_district_sees_what_was_said_of_its_records(tmp_path: Path) -> N
         for query in ("", "?state=held"):
             status, page = await browser.get("/uplink" + query)
             assert status == 200 and "某黑名单" in page and "原因必填" in page
+            assert "处理文件文号（DOCUMENT_CODE）：由代填政策“notice-has-it”代填" in page
         assert "某黑名单" not in (await browser.get("/uplink?state=accepted"))[1]

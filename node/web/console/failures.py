@@ -160,7 +160,7 @@ def look(conn: Connection, request: web.Request) -> list[Failure]:
 
 
 def _reported(conn: Connection) -> list[Failure]:
-    letters, _ = status.letters(conn, held.held(conn), Filter(state="failed"))
+    letters, _ = status.letters(conn, held.packaged(), Filter(state="failed"))
     return [
         Failure(
             "uplink",

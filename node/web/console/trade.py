@@ -13,7 +13,7 @@ from node.domain import medium, retention
 from node.errors import ActRefused, NotFound, Rejected
 from node.trading import loading
 from node.trading.loading import Recorded
-from node.web import hands_shown, session
+from node.web import hands_shown, session, uplink_shown
 from node.web.console import archive, beside, loaded, shell, shown_trade
 from node.web.console.inputs import Note, one_line
 from node.web.console.loaded import KEY
@@ -49,6 +49,7 @@ async def one(request: web.Request) -> web.Response:
         kept_states=archive.STATES,
         kept_tones=archive.TONES,
         medium=medium.NAMES.get(medium.medium_of(trade)),
+        reported=await uplink_shown.of_acts(request, records, trade.package),
         facts=values.fields(first.fields, {n: v for n, v in trade.facts.items() if "." not in n}),
         **await beside.of_trade(request, trade, who),
     )

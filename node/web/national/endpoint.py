@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -17,7 +18,8 @@ from node.web.gate import Gate
 from node.web.keys import CLOCK, SETTINGS, STORE
 from node.web.national import receiver
 from node.web.national.faults import Faults, parse
-from node.web.national.receiver import Refusal, Registered
+from node.web.national.receiver import Registered
+from node.web.national.refusal import Refusal
 
 UPLOAD = "/national/upload"
 MAX_FORM_BYTES = 12 << 20
@@ -43,7 +45,9 @@ async def upload(request: web.Request) -> web.Response:
     """Take one upload; told to, go wrong first."""
     form = await _form(request)
     async with request.app[GATE].enter(request.remote or ""):
-        validation, data = (str(form.get(name, "")).encode() for name in ("validation", "data"))
+        validation, data = _text(form, "validation"), _text(form, "data")
+        settings = request.app[SETTINGS]
+        area = settings.directory / settings.intake_files if settings.intake_files else None
         faults = request.app[FAULTS]
         if faults.delay_ms:
             await asyncio.sleep(faults.delay_ms / 1000)
@@ -56,7 +60,8 @@ async def upload(request: web.Request) -> web.Response:
             raise ConnectionResetError
         try:
             sender = receiver.identify(validation, request.app[SENDERS], request.app[CLOCK]())
-            await request.app[STORE].write(partial(_take, sender=sender, data=data, now_ms=request.app[CLOCK]()))
+            take = partial(_take, sender=sender, data=data, now_ms=request.app[CLOCK](), area=area)
+            await request.app[STORE].write(take)
         except Refusal as refusal:
             return _answer(str(refusal))
         if wrong == "lose":
@@ -69,7 +74,7 @@ async def keys(request: web.Request) -> web.Response:
     """The keys of what is held of the sender, for its daily reconciliation."""
     form = await _form(request)
     try:
-        validation = str(form.get("validation", "")).encode()
+        validation = _text(form, "validation")
         sender = receiver.identify(validation, request.app[SENDERS], request.app[CLOCK]())
     except Refusal as refusal:
         return _answer(str(refusal))
@@ -77,17 +82,27 @@ async def keys(request: web.Request) -> web.Response:
     return web.json_response({"STATUS": "1", "KEYS": found})
 
 
+def _text(form: Mapping[str, Any], name: str) -> bytes:
+    """A field of a form as UTF-8; what no text is (a file, half a character) is nothing."""
+    value = form.get(name, "")
+    return value.encode("utf-8", "ignore") if isinstance(value, str) else b""
+
+
 async def _form(request: web.Request) -> Mapping[str, Any]:
     """What was posted, read before any place is taken. Raises Malformed; a sender who falls silent is let go."""
     try:
         async with asyncio.timeout(request.app[SETTINGS].request_timeout_s):
-            return await request.clone(client_max_size=MAX_FORM_BYTES).post()
+            form = await request.clone(client_max_size=MAX_FORM_BYTES).post()
     except (ValueError, LookupError, AssertionError) as error:
         raise Malformed(f"no form: {type(error).__name__}", zh="不是可读取的表单") from None
+    for value in form.values():
+        if isinstance(value, web.FileField):
+            value.file.close()  # both arguments are texts: a file is nothing to us
+    return form
 
 
-def _take(conn: Connection, sender: Registered, data: bytes, now_ms: int) -> None:
-    receiver.take(conn, held.held(conn), sender, data, now_ms)
+def _take(conn: Connection, sender: Registered, data: bytes, now_ms: int, area: Path | None) -> None:
+    receiver.take(conn, held.held(conn), sender, data, now_ms, area)
 
 
 def _answer(why: str) -> web.Response:

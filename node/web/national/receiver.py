@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping, and_, delete, insert, select, update
 
@@ -22,9 +23,12 @@ from node.store.tables_uplink import NationalItem, NationalValue
 from node.store.upsert import insert_or_replace
 from node.uplink import envelope, token
 from node.uplink.envelope import KEY_CHARS, SYSTEM_CHARS, Envelope
+from node.web.national import attachments
+from node.web.national.refusal import Refusal
 
 _items, _values = table(NationalItem), table(NationalValue)
-TOLD = 5
+TOLD, TOLD_CHARS = 5, 40
+"""How many faults of one rule are told, and how much of a value is repeated: an answer is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,6 @@ class Registered:
     platform_code: str
 
 
-class Refusal(Exception):
-    """Why an upload is not taken, in the receiver's words."""
-
-
 def identify(validation: bytes, senders: Mapping[str, Registered], now_ms: int) -> Registered:
     """Who sends. Raises Refusal."""
     try:
@@ -48,7 +48,7 @@ def identify(validation: bytes, senders: Mapping[str, Registered], now_ms: int) 
         raise Refusal(f"validation：{error.zh}") from None
     sender = senders.get(system_no)
     if sender is None:
-        raise Refusal(f"SYSTEM_NO未授权：{system_no}")
+        raise Refusal(f"SYSTEM_NO未授权：{system_no[:TOLD_CHARS]}")
     try:
         token.check(given, system_no, sender.secret, now_ms)
     except Unauthenticated as error:
@@ -56,12 +56,17 @@ def identify(validation: bytes, senders: Mapping[str, Registered], now_ms: int) 
     return sender
 
 
-def take(conn: Connection, standard: Standard, sender: Registered, data: bytes, now_ms: int) -> None:
-    """Check and keep one upload. Raises Refusal, and then nothing was kept."""
+def take(
+    conn: Connection, standard: Standard, sender: Registered, data: bytes, now_ms: int, area: Path | None = None
+) -> None:
+    """Check and keep one upload. Raises Refusal, and then nothing was kept.
+
+    `area` is the directory in which senders lay files; without one an attachment is looked at by its address alone.
+    """
     made = _parts(data)
     dataset = _dataset(standard, made)
     if not made.operation:
-        raise Refusal(f"DATA_TYPE应为1、2或3，现为{made.title.get('DATA_TYPE', '')}")
+        raise Refusal(f"DATA_TYPE应为1、2或3，现为{made.title.get('DATA_TYPE', '')[:TOLD_CHARS]}")
     before = _key(conn, sender, dataset, made)
     if not made.title.get("CA_KEY"):
         raise Refusal("CA_KEY不能为空")
@@ -70,15 +75,12 @@ def take(conn: Connection, standard: Standard, sender: Registered, data: bytes, 
         conn.execute(update(_items).where(_items.c.data_key == key).values(state="deleted", last_ms=now_ms))
         conn.execute(delete(_values).where(_values.c.data_key == key))
         return
-    if made.context is None:
-        raise Refusal("缺少CONTEXT")
+    assert made.context is not None
     if made.context.get("PLATFORM_CODE", "") != sender.platform_code:
-        raise Refusal(f"PLATFORM_CODE未登记：{made.context.get('PLATFORM_CODE', '')}")
+        raise Refusal(f"PLATFORM_CODE未登记：{made.context.get('PLATFORM_CODE', '')[:TOLD_CHARS]}")
     _check(conn, standard, dataset, made.context, key, before)
-    for source in made.sources:
-        if not source.dictionary or not source.name or not source.place:
-            raise Refusal(f"附件{source.name}缺少名称或文件")
-    _keep(conn, standard, sender, dataset, made, before, now_ms)
+    files = attachments.checked(standard, made.sources, attachments.kept(before), area)
+    _keep(conn, standard, sender, dataset, made, before, now_ms, files)
 
 
 def keys(conn: Connection, sender: Registered, after: str, limit: int = 1000) -> list[tuple[str, str]]:
@@ -92,18 +94,21 @@ def keys(conn: Connection, sender: Registered, after: str, limit: int = 1000) ->
 
 def _parts(data: bytes) -> Envelope:
     try:
-        return envelope.read(data)
+        made = envelope.read(data)
     except Malformed as error:
         raise Refusal(error.zh) from None
+    if made.context is None and made.operation != "delete":
+        raise Refusal("缺少CONTEXT")
+    return made
 
 
 def _dataset(standard: Standard, made: Envelope) -> DataSet:
     number, name = made.title.get("DATA_NO", ""), made.title.get("DATA_EN", "")
     dataset = standard.sets.get(number)
     if dataset is None:
-        raise Refusal(f"DATA_NO不存在：{number}")
+        raise Refusal(f"DATA_NO不存在：{number[:TOLD_CHARS]}")
     if dataset.name != name:
-        raise Refusal(f"DATA_EN与DATA_NO不符：{name}，应为{dataset.name}")
+        raise Refusal(f"DATA_EN与DATA_NO不符：{name[:TOLD_CHARS]}，应为{dataset.name}")
     return dataset
 
 
@@ -111,8 +116,9 @@ def _key(conn: Connection, sender: Registered, dataset: DataSet, made: Envelope)
     key = made.title.get("DATA_KEY", "")
     head, middle = key[:SYSTEM_CHARS], key[SYSTEM_CHARS : SYSTEM_CHARS + len(dataset.number)]
     serial = key[SYSTEM_CHARS + len(dataset.number) :]
-    if len(key) != KEY_CHARS or head != sender.system_no or middle != dataset.number or not serial.isdigit():
-        raise Refusal(f"DATA_KEY格式不正确：{key}")
+    digits = serial.isascii() and serial.isdigit()
+    if len(key) != KEY_CHARS or head != sender.system_no or middle != dataset.number or not digits:
+        raise Refusal(f"DATA_KEY格式不正确：{key[:TOLD_CHARS]}")
     row = conn.execute(select(_items).where(_items.c.data_key == key)).mappings().first()
     if made.operation == "insert":
         if row is not None:
@@ -154,9 +160,11 @@ def _keep(
     made: Envelope,
     before: RowMapping | None,
     now_ms: int,
+    files: list[attachments.Kept],
 ) -> None:
     key, fields = made.title["DATA_KEY"], made.context or {}
-    values = {"fields": json.dumps(fields, ensure_ascii=False, sort_keys=True), "last_ms": now_ms}
+    said = {**fields, attachments.SOURCE: files} if files else fields
+    values = {"fields": json.dumps(said, ensure_ascii=False, sort_keys=True), "last_ms": now_ms}
     if before is None:
         new = {"data_key": key, "sender": sender.system_no, "number": dataset.number, "state": "held"}
         conn.execute(insert(_items).values(values | new | {"first_ms": now_ms, "times": 1}))

@@ -20,7 +20,7 @@ from node.store.tables_accounts import OrderView
 from node.trading import loading
 from node.trading.loading import Recorded
 from node.trusted import newest
-from node.web import hands_shown, pages, session
+from node.web import hands_shown, pages, session, uplink_shown
 from node.web.accounts.shown import Shown
 from node.web.keys import RULES, SETTINGS, STORE, TRUSTED
 from node.web.portal_people import People
@@ -83,6 +83,8 @@ async def page(request: web.Request, who: Person, trade: str, form: Shown, statu
         return {"acts": shown, "orders": orders_of(conn, trade), "people": people}
 
     found = await request.app[STORE].read(read)
+    recorded = [each.recorded for each in found["acts"]]
+    reported = await uplink_shown.of_acts(request, recorded, book.get(recorded[0].act.rules))
     policy = request.app[TRUSTED].held
     centres = [] if policy is None else [each for each in policy.members if each.role in ("hub", "district")]
     return pages.render(
@@ -96,6 +98,7 @@ async def page(request: web.Request, who: Person, trade: str, form: Shown, statu
         measures=MEASURE_NAMES,
         centres=centres,
         roles=words.roles,
+        reported=reported,
         **found,
     )
 
