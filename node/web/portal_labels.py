@@ -11,6 +11,9 @@ LABELS: dict[str, Pair] = {
     "document.as_of": ("数据日期", "Facts as of"),
     "document.source": ("来源", "Source"),
     "valid": ("有效", "Valid"),
+    # identities seen by papers
+    "seen": ("已核对的证件", "Papers seen"),
+    "clerk": ("核对人", "Seen by"),
     # orders to erase
     "order": ("删除令", "Order to erase"),
     "hash": ("指纹", "Fingerprint"),

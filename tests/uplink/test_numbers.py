@@ -8,7 +8,7 @@ import pytest
 
 from node.domain.tradecodes import read_unified
 from node.errors import Refused
-from node.routing import issuing
+from node.routing import series
 from node.store.db import Store
 from node.uplink import numbers
 from node.uplink.shape import Case, Numbers, Sender
@@ -55,7 +55,7 @@ async def test_unified_codes_of_both_on_one_day_are_all_different(store: Store) 
 
 async def test_what_the_uplink_gave_moves_the_issuers_series_not(store: Store) -> None:
     given = list((await of_case(store, case())).unified.values())
-    await store.write(lambda conn: issuing.heed(conn, PLATFORM, given))
+    await store.write(lambda conn: series.heed_others(conn, PLATFORM, given))
     found = read_unified((await issuer(store).unified(category="工程建设")).code)
     assert found is not None and found.serial == 1
 
