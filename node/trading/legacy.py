@@ -33,7 +33,7 @@ from node.store.db import Store
 from node.store.tables import Log, table
 from node.store.tables_trading import ActView
 from node.trading import loading
-from node.trading.desk import TOLD, Publishes
+from node.trading.publication import TOLD, Publishes
 
 _acts, _log = table(ActView), table(Log)
 BATCH = 100

@@ -221,11 +221,11 @@ async def test_the_hub_finds_what_a_district_holds_wrongly_and_sees_it_corrected
     async def anywhere(*_: Any) -> tuple[dict[str, Any], list[Any]]:
         return {}, []  # a node whose program was tampered with
 
-    placing = east.node.desk._place
-    east.node.desk._place = anywhere
+    placing = east.node.desk.judging.place
+    east.node.desk.judging.place = anywhere
     wrong = await begin(east)
     right = await begin(east, approval_level="district", code="A5001032511250001")
-    east.node.desk._place = placing
+    east.node.desk.judging.place = placing
     mining = TradeNotice(category="矿业权", stage="采矿权拍卖公告", title="某温泉采矿权", division="500103")
     source = Source("某网", "https://example.com/1")
     await east.publish(Draft("trade.notice", "k/1", {"main": Document("k/1", mining, source)}, {"n": "1"}))

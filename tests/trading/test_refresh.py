@@ -145,7 +145,7 @@ async def test_new_rules_and_read_tables_made_anew_are_heeded(bench):
 async def test_two_that_refresh_at_once_agree(bench):
     other = bench.restart()
     for title in "一二三":
-        bench.desk._after = None
+        bench.desk.publication.after = None
         await bench.begin(title)
     await asyncio.gather(bench.refresher.run(), other.refresher.run())
     assert len(bench.rows(STATE)) == 3
