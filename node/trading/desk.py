@@ -92,6 +92,11 @@ class Desk:
         self._knows_key = knows_key
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
+    @property
+    def rules(self) -> Rules:
+        """What is in force at this node."""
+        return self.judging.rules
+
     def needs_second(self, rule: ActRule) -> bool:
         """Whether this act is published only with a second person's approval."""
         return hands.needs_second(rule, self._four_eyes)
