@@ -462,7 +462,7 @@ async def test_a_charge_is_made_on_the_result_whatever_is_typed_and_once_for_a_s
     receipt = re.search(r"/console/print/charges/[0-9a-f]{32}", page)
     assert receipt
     page = await clerk.get(receipt[0])
-    assert "收费单" in page and "9,000.00" in page and "示例价〔2020〕1号" in page and "（盖章）" in page
+    assert "收费单" in page and "9,000.00" in page and "示例价〔2025〕1号" in page and "（盖章）" in page
     await clerk.get(f"/console/print/charges/{'0' * 32}", 404)
     typed = [(name, "另一公司" if name == "name" else text) for name, text in given]
     await clerk.send("/console/charges", [*typed, ("do", "make")], 400)
