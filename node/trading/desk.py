@@ -25,11 +25,12 @@ from node.domain.record import Source
 from node.domain.rulebook import ActRule
 from node.errors import NotAllowed, NotFound, Overtaken, Rejected
 from node.rules import Rules
+from node.store import loading
 from node.store.db import Store
-from node.trading import hands, loading
+from node.store.loading import Recorded
+from node.trading import hands
 from node.trading.hands import Person
 from node.trading.judging import Judging, Place, Warn, amended, anywhere, refuse
-from node.trading.loading import Recorded
 from node.trading.own import OwnTrades
 from node.trading.publication import CheckFiles, Done, Publication, Publishes, done_of, repeat
 from node.wire.ids import uuid7

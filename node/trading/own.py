@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from node.errors import NotAllowed
+from node.store import loading
 from node.store.db import Store
-from node.trading import loading
-from node.trading.loading import Recorded
+from node.store.loading import Recorded
 
 
 @dataclass(slots=True)

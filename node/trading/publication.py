@@ -20,9 +20,9 @@ from node.domain.record import Amendment, Document, Draft, Outcome, Source
 from node.domain.rulebook import ActRule, Package
 from node.errors import NodeError, Overtaken
 from node.store.db import Store
+from node.store.loading import Recorded
 from node.trading import hands
 from node.trading.hands import Person
-from node.trading.loading import Recorded
 from node.wire import paths
 
 _log = structlog.get_logger(__name__)

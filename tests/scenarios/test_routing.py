@@ -174,7 +174,7 @@ async def test_a_decision_is_stored_with_its_inputs_and_version(net: Supervised)
     done = await begin(east, approval_level="district")
     _, body = await east.get(f"/api/records/{done.record_id}")
     assert json.loads(body)["versions"][0]["kind"] == "trade.step"
-    from node.trading import loading
+    from node.store import loading
 
     (record,) = await east.node.store.read(lambda conn: loading.recorded(conn, done.trade))
     kept = record.inner["@routing"]

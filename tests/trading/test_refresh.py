@@ -12,7 +12,8 @@ from node.domain import engine
 from node.domain.acts import Act
 from node.domain.rulebook import parse
 from node.errors import ActRefused
-from node.trading import loading, register
+from node.store import loading
+from node.trading import register
 from tests.projections.world import HUB
 from tests.trading.bench import ANNA, DAY, NODE, PACKAGE, Bench, open_bench
 
