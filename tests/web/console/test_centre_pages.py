@@ -84,8 +84,8 @@ async def test_a_draft_that_is_handed_over_is_timed_until_it_is_returned(world: 
 
 async def test_the_administrator_binds_staff_and_a_trade_is_held_where_its_clerk_works(world: Any) -> None:
     clerk = await world()
-    page = await clerk.get("/console/venues")
-    await clerk.send("/console/venues", [("csrf", token(page)), ("do", "venue"), ("name", "原产权交易所")])
+    page = await clerk.get("/console/venues/rooms")
+    await clerk.send("/console/venues/rooms", [("csrf", token(page)), ("do", "add-venue"), ("name", "原产权交易所")])
     assert "由管理员调整" in await clerk.get("/console/sites")
     account = next(iter(re.findall(r"<code>(li\.na@[^<]+)</code>", clerk.page)))
     await clerk.send("/console/sites", [("csrf", token(page)), ("account", account), ("venue", "1")], 403)
