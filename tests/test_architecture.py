@@ -31,8 +31,6 @@ NEIGHBOURS: dict[tuple[str, str], str] = {
     ("node.rule_records", "rule_judging"): "which records count",
     ("node.rule_records", "store"): "records of rules lie in the store",
     ("node.rule_records", "trusted"): "whose rules count, the policy says",
-    ("node.quality.acts", "trading"): "a trade is judged as the register replays it, from the same records",
-    ("node.routing.relearn", "trading"): "acts are read as the register reads them, their sections joined",
     ("node.app", "running"): "it puts the parts of a serving node together",
     ("node.running.application", "app"): "the type of the node around which it builds",
     ("node.running.timetable", "app"): "the type of the node whose jobs it lists",

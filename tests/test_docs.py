@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 import tomllib
 from collections.abc import Iterator
@@ -11,13 +13,13 @@ from urllib.parse import unquote
 import pytest
 import typer.main
 
+import node
 from node.cli.main import app
 from node.domain import KINDS
 from node.domain.audience import AUDIENCES
 from node.errors import NodeError, all_errors
 from node.importing.kinds import IMPORT_KINDS
 from node.projections.reasons import REASONS
-from node.running import application
 from node.settings import Settings
 from node.sync import accept, recover
 from node.web import problems
@@ -71,7 +73,9 @@ def test_configuration_page_states_the_defaults() -> None:
 
 
 def family() -> set[type[NodeError]]:
-    assert accept.MirrorConflict and application.build  # imported, so that their classes are in the family
+    for module in pkgutil.walk_packages(node.__path__, "node."):
+        if module.name.rpartition(".")[2] != "__main__":
+            importlib.import_module(module.name)  # only the classes of imported modules are in the family
     return {cls for cls in all_errors() if cls.__module__.startswith("node.")}
 
 

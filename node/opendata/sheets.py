@@ -10,14 +10,13 @@ from typing import IO, Any
 from openpyxl import Workbook
 from sqlalchemy import Connection
 
+from node.domain.spreadsheet import CSV_MARK, defuse
 from node.store import views
 from node.store.views import Row, TradeQuery
 
 PIECE = 1000
 XLSX_ROWS = 1_000_000
 """A worksheet ends at 1 048 576 rows; more go on to the next sheet."""
-CSV_MARK = "\ufeff"
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "|", "%")
 
 # name in trade_view -> heading
 COLUMNS: dict[str, str] = {
@@ -101,7 +100,4 @@ def _cell(name: str, value: Any) -> Any:
         return None if value is None else Decimal(value).scaleb(-2)
     if isinstance(value, bool):
         return "是 yes" if value else ""
-    if not isinstance(value, str):
-        return value
-    unsafe = value.lstrip().startswith(_FORMULA) or value.startswith(("\t", "\r", "\n"))
-    return f"'{value}" if unsafe else value
+    return defuse(value) if isinstance(value, str) else value

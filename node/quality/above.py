@@ -26,6 +26,15 @@ def stage(lag: str) -> str:
     return f"quality.{lag}"
 
 
+def is_behind(conn: Connection, log: LogState, above: Mapping[str, str], ready: int) -> bool:
+    """Whether `follow` would find something to do."""
+    for lag, node in above.items():
+        start = cursors.get(conn, stage(lag), log.id)
+        if ready > start and _signed(conn, log.id, f"{node}/{MIRROR}", start):
+            return True
+    return False
+
+
 def follow(conn: Connection, log: LogState, above: Mapping[str, str], ready: int, limit: int) -> int:
     """Set the lags of items of one log, as far as they are there (`ready`); gives how many items were looked at.
 

@@ -18,12 +18,11 @@ from node.quality.items import Key, Row, empty, items, put
 from node.quality.measures import LATE_ACT, LATE_PUBLISHED, ON_PAPER, ORDER, OWED
 from node.quality.yardstick import Yardstick
 from node.rules import Rules
-from node.store import logs
+from node.store import loading, logs
+from node.store.loading import Recorded
 from node.store.tables import RecordView, table
 from node.store.tables_trading import ActView
 from node.store.word_terms import doc_number
-from node.trading import loading
-from node.trading.loading import Recorded
 
 KINDS = ("trade.act", "trade.step")
 _acts, _records = table(ActView), table(RecordView)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from node.clock import Clock
 from node.domain.calendar import day_of
@@ -60,12 +60,12 @@ class Quality:
     async def run(self) -> int:
         """Bring the board up to date; gives how many versions were judged."""
         async with self._one:
-            if await self._store.read(partial(cursors.fact, name=_OF_FACT)) != await self._store.read(self._of):
+            if await self._store.read(self._is_other):
                 await self._store.write(self._start_over, READ_TABLES)
             ready = await self._store.read(_projected)
-            moved = await self._all(self._step)
-            await self._all(self._pass_days)
-            await self._all(partial(self._follow, ready=ready))
+            moved = await self._all(self._is_newer, self._step)
+            await self._all(self._has_passed, self._pass_days)
+            await self._all(partial(self._is_signed, ready=ready), partial(self._follow, ready=ready))
             return moved
 
     async def rebuild(self) -> int:
@@ -73,12 +73,16 @@ class Quality:
         await self._store.write(self._start_over, READ_TABLES)
         return await self.run()
 
-    async def _all(self, step: Callable[[Connection], int]) -> int:
+    async def _all(self, waits: Callable[[Connection], bool], step: Callable[[Connection], int]) -> int:
+        """Do the step as long as something waits for it: most wakes bring nothing, and a write keeps others waiting."""
         total = 0
-        while done := await self._store.write(step, READ_TABLES):
+        while await self._store.read(waits) and (done := await self._store.write(step, READ_TABLES)):
             total += done
             await self._calm(1.0)
         return total
+
+    def _is_other(self, conn: Connection) -> bool:
+        return cursors.fact(conn, _OF_FACT) != self._of(conn)
 
     def _of(self, conn: Connection) -> str:
         """What the items are made of beside the records."""
@@ -94,12 +98,12 @@ class Quality:
     def _today(self) -> str:
         return day_of(self._clock())
 
+    def _is_newer(self, conn: Connection) -> bool:
+        return conn.execute(select(_records.c.seq).where(_newer(conn)).limit(1)).first() is not None
+
     def _step(self, conn: Connection) -> int:
         """One batch of new versions."""
-        before = int(cursors.fact(conn, _SEQ_FACT) or "0")
-        kinds = (*imported.KINDS, *acts.KINDS)
-        newer = and_(_records.c.kind.in_(kinds), _records.c.seq > before)
-        found = conn.execute(select(_records).where(newer).order_by(_records.c.seq).limit(BATCH)).mappings()
+        found = conn.execute(select(_records).where(_newer(conn)).order_by(_records.c.seq).limit(BATCH)).mappings()
         rows: list[dict[str, Any]] = [dict(row) for row in found]
         if not rows:
             return 0
@@ -109,16 +113,22 @@ class Quality:
         cursors.set_fact(conn, _SEQ_FACT, str(rows[-1]["seq"]))
         return len(rows)
 
+    def _has_passed(self, conn: Connection) -> bool:
+        return conn.execute(select(items.c.log_id).where(_passed(self._today())).limit(1)).first() is not None
+
     def _pass_days(self, conn: Connection) -> int:
         """What was to have happened by a day that has passed since: notices without a result, clocks of trades."""
         today = self._today()
-        passed = and_(items.c.due_day > "", items.c.due_day < today)
-        found = conn.execute(select(items).where(passed).order_by(items.c.due_day).limit(BATCH)).mappings()
+        found = conn.execute(select(items).where(_passed(today)).order_by(items.c.due_day).limit(BATCH)).mappings()
         rows: list[dict[str, Any]] = [dict(row) for row in found]
         imported.judge_links(conn, [row for row in rows if row["sort"] == "imported"], today)
         trades = {row["trade"] for row in rows if row["sort"] == "trade"}
         acts.take(conn, trades, self._rules, self._yardstick, self._clock())
         return len(rows)
+
+    def _is_signed(self, conn: Connection, ready: dict[int, int]) -> bool:
+        found = ((log, self._above(log.origin.rpartition("/")[0])) for log in logs.all_logs(conn))
+        return any(above.is_behind(conn, log, nodes, ready.get(log.id, 0)) for log, nodes in found)
 
     def _follow(self, conn: Connection, ready: dict[int, int]) -> int:
         done = 0
@@ -136,6 +146,17 @@ class Quality:
         except NotFound:
             return {}
         return dict(zip(("hub_lag", "top_lag"), path, strict=False))
+
+
+def _newer(conn: Connection) -> ColumnElement[bool]:
+    """Versions after the cursor."""
+    before = int(cursors.fact(conn, _SEQ_FACT) or "0")
+    return and_(_records.c.kind.in_((*imported.KINDS, *acts.KINDS)), _records.c.seq > before)
+
+
+def _passed(today: str) -> ColumnElement[bool]:
+    """Items whose day is over."""
+    return and_(items.c.due_day > "", items.c.due_day < today)
 
 
 def _projected(conn: Connection) -> dict[int, int]:

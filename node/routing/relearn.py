@@ -20,10 +20,9 @@ from node.domain.tradecodes import PROJECT, SECTION, TENDER, CodeTable
 from node.errors import Malformed
 from node.routing import series
 from node.routing.series import Owner
-from node.store import cursors, logs, payloads
+from node.store import cursors, loading, logs, payloads
 from node.store.db import Store
 from node.store.logs import LogState
-from node.trading import loading
 from node.wire import header as headers
 from node.wire.document import decode
 

@@ -12,10 +12,9 @@ from node.domain.engine import possible
 from node.domain.retention import FIELD, Retention, retentions
 from node.domain.rulebook import Rulebook
 from node.errors import Malformed, NotFound
-from node.store import search_text
+from node.store import loading, search_text
 from node.store.tables import table
 from node.store.tables_trading import ActView, TradeState
-from node.trading import loading
 
 PAGE_SIZE = 50
 ARCHIVE = "archive"

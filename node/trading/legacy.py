@@ -29,11 +29,11 @@ from node.domain.record import Amendment, Document, Outcome, Source
 from node.domain.rulebook import ActRule, Package
 from node.errors import ActRefused, NotFound, Overtaken, Rejected
 from node.rules import Rules
+from node.store import loading
 from node.store.db import Store
 from node.store.tables import Log, table
 from node.store.tables_trading import ActView
-from node.trading import loading
-from node.trading.desk import TOLD, Publishes
+from node.trading.publication import TOLD, Publishes
 
 _acts, _log = table(ActView), table(Log)
 BATCH = 100

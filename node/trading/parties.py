@@ -14,9 +14,9 @@ from sqlalchemy import Connection, and_, or_, select
 
 from node.domain.engine import Trade
 from node.domain.rulebook import ActRule, FieldRule
+from node.store.loading import Recorded
 from node.store.tables import table
 from node.store.tables_trading import TradeDue, TradeParty, TradeState
-from node.trading.loading import Recorded
 
 Row = dict[str, Any]
 OWN_PARTS = ("owner", "agency")

@@ -17,12 +17,12 @@ from sqlalchemy import Connection, and_, delete, select, tuple_
 from node.clock import Clock
 from node.domain.promises import REFUND, REGISTER
 from node.rules import Rules
-from node.store import cursors
+from node.store import cursors, loading
 from node.store.bulk import insert_many
 from node.store.db import READ_TABLES, Store
 from node.store.tables import Log, RecordView, table
 from node.store.tables_trading import ActView, TradeDue, TradeParty, TradeState
-from node.trading import deposits, loading, services
+from node.trading import deposits, services
 from node.trading.standing import Standing, standing
 
 KINDS = ("trade.act", "trade.step")

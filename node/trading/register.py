@@ -15,12 +15,12 @@ from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, sele
 
 from node.domain.engine import Trade
 from node.domain.rulebook import Rulebook
-from node.store import search_text
+from node.store import loading, search_text
+from node.store.loading import Recorded
 from node.store.tables import Log, RecordView, table
 from node.store.tables_trading import ActView, TradeDue, TradeState
 from node.store.view_counts import COUNT_CAP, capped
-from node.trading import loading, sites
-from node.trading.loading import Recorded
+from node.trading import sites
 
 PAGE_SIZE = 20
 MAX_TODO = 500

@@ -13,9 +13,10 @@ from node.domain.calendar import Calendar
 from node.domain.engine import Owed, Trade
 from node.domain.rulebook import Rulebook
 from node.errors import Malformed
+from node.store import loading
+from node.store.loading import Recorded
 from node.store.search_text import fold
-from node.trading import loading, parties
-from node.trading.loading import Recorded
+from node.trading import parties
 
 Row = dict[str, Any]
 MAX_TEXT = 400

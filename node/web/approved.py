@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import csv
 import io
 import tempfile
 from contextlib import closing
@@ -25,6 +24,7 @@ from sqlalchemy import Connection
 from node.accounts.person import Person
 from node.domain.calendar import day_of
 from node.domain.catalogue import HOWS, VERDICTS, Catalogue
+from node.domain.spreadsheet import CSV_MARK, defuse
 from node.domain.trades import CATEGORIES
 from node.errors import Malformed, NodeError, NotAllowed, NotFound, Rejected, TooLarge
 from node.importing import catalogue
@@ -32,7 +32,8 @@ from node.importing.catalogue import List
 from node.routing import offplatform
 from node.routing.offplatform import Kept, Missing
 from node.web import pages, session
-from node.web.exports import CONTENT_TYPES, CSV_MARK, defuse
+from node.web.csv_lines import csv_lines
+from node.web.exports import CONTENT_TYPES
 from node.web.keys import AUDIT, CLOCK, RULES, STORE
 from node.web.portal_format import when
 from node.web.portal_text import Pair
@@ -110,16 +111,14 @@ async def export(request: web.Request) -> web.Response:
     who = await _reader(request)
     rows = await request.app[STORE].read(offplatform.items)
     await request.app[AUDIT].note(who, "catalogue.export", "", str(len(rows)), permission="read.shared")
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    lines = [list(COLUMNS)]
     for each in rows:
         cells = [each.list_name, str(each.row), each.name, each.category, each.item.project_code]
         cells += [each.item.invest_code, each.item.owner, VERDICTS[each.verdict][0], each.why_zh]
         cells += [HOWS[each.found][0] if each.found else "未比对", each.found_title, each.found_origin]
         cells += [each.explained, each.explained_by, when(each.explained_ms) if each.explained_ms else ""]
-        writer.writerow([defuse(cell) for cell in cells])
-    return _file((CSV_MARK + out.getvalue()).encode(), "text/csv", "approved-projects.csv")
+        lines.append([defuse(cell) for cell in cells])
+    return _file((CSV_MARK + csv_lines(lines)).encode(), "text/csv", "approved-projects.csv")
 
 
 @routes.post(PATH)

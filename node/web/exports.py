@@ -8,8 +8,6 @@ a spreadsheet would run as a formula gets an apostrophe before it. JSON's field 
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 import re
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -22,11 +20,13 @@ from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 from sqlalchemy import Connection
 
+from node.domain.spreadsheet import CSV_MARK, defuse
 from node.errors import Malformed, Overloaded
 from node.store import views
 from node.store.logs import all_logs
 from node.store.view_search import Place
 from node.store.views import Row
+from node.web.csv_lines import csv_lines
 from node.web.i18n import Words, language
 from node.web.keys import CLOCK, SETTINGS, STORE
 from node.web.portal_columns import COLUMNS, Column
@@ -42,12 +42,9 @@ CONTENT_TYPES: Final = {
     "json": "application/json",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-CSV_MARK: Final = "\ufeff"
-"""Tells Excel that a CSV file is UTF-8."""
 
 routes = web.RouteTableDef()
 
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "|", "%")
 _UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _encoder = msgspec.json.Encoder()
 _making_xlsx = 0
@@ -63,15 +60,6 @@ class Export:
     columns: tuple[Column, ...]
     read: Read
     form: Form
-
-
-def defuse(text: str) -> str:
-    """`text` with an apostrophe before it when a spreadsheet would take it for a formula.
-
-    >>> defuse("=1+1"), defuse(" @SUM(A1)"), defuse("重庆")
-    ("'=1+1", "' @SUM(A1)", '重庆')
-    """
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) or text.startswith(("\t", "\r", "\n")) else text
 
 
 def not_understood(form: Form) -> Malformed:
@@ -154,10 +142,10 @@ async def _csv(request: web.Request, made: Export) -> web.StreamResponse:
     response = web.StreamResponse(headers=_headers(request, made, "csv"))
     response.content_type, response.charset = CONTENT_TYPES["csv"], "utf-8"
     await response.prepare(request)
-    await response.write((CSV_MARK + _csv_lines([[t.pick(column.title) for column in made.columns]])).encode())
+    await response.write((CSV_MARK + csv_lines([[t.pick(column.title) for column in made.columns]])).encode())
     async for rows in _pieces(request, made):
         lines = [[_text(column.shown(row, t)) for column in made.columns] for row in rows]
-        await response.write(_csv_lines(lines).encode())
+        await response.write(csv_lines(lines).encode())
     await response.write_eof()
     return response
 
@@ -235,12 +223,6 @@ async def _write_workbook(request: web.Request, made: Export, file: IO[bytes]) -
     for name, value in query.items():
         about.append([t("about_query"), name, _cell(value)])
     await asyncio.to_thread(book.save, file)
-
-
-def _csv_lines(rows: list[list[str]]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerows(rows)
-    return out.getvalue()
 
 
 def _text(value: Any) -> str:

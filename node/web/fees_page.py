@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -12,11 +10,13 @@ from typing import Any, Final
 from aiohttp import web
 
 from node.domain.calendar import day_of
+from node.domain.spreadsheet import CSV_MARK, defuse
 from node.domain.trades import CATEGORIES
 from node.trading import charge_report
 from node.trading.charge_report import Line, Report
 from node.web import pages
-from node.web.exports import CSV_MARK, defuse, not_understood
+from node.web.csv_lines import csv_lines
+from node.web.exports import not_understood
 from node.web.i18n import Words, language
 from node.web.keys import CLOCK, RULES, STORE
 from node.web.pages import SAFE
@@ -48,14 +48,12 @@ async def download(request: web.Request) -> web.Response:
     found: Report = await request.app[STORE].read(partial(charge_report.report, since=since, until=until))
     t = Words(language(request))
     heads = ("month", "category", "payer", "receipts", "total", "paid", "deals", "share")
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([t(name if name == "category" else f"fees_{name}") for name in heads])
-    writer.writerows(_cells(line, t) for line in found.lines)
+    titles = [t(name if name == "category" else f"fees_{name}") for name in heads]
+    lines = csv_lines([titles, *(_cells(line, t) for line in found.lines)])
     day = when(request.app[CLOCK]())[:10].replace("-", "")
     headers = {"Content-Disposition": f'attachment; filename="fees-{day}.csv"', "Cache-Control": "no-cache"}
     return web.Response(
-        body=(CSV_MARK + out.getvalue()).encode(),
+        body=(CSV_MARK + lines).encode(),
         content_type="text/csv",
         charset="utf-8",
         headers=SAFE | headers | {"Vary": "Cookie"},

@@ -11,7 +11,7 @@ from aiohttp import web
 from node.domain.folding import ALL
 from node.domain.rulebook import Package
 from node.domain.verdicts import VerdictItem
-from node.trading.loading import Recorded
+from node.store.loading import Recorded
 from node.uplink import held, reported
 from node.uplink.reported import Reported
 from node.web.keys import STORE, TRUSTED

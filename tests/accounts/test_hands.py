@@ -19,8 +19,8 @@ from node.domain.hands import V1, Hand, Stated
 from node.domain.record import Document, Source
 from node.errors import NotAllowed, Overtaken
 from node.store import payloads
+from node.store.loading import Recorded
 from node.store.tables import RecordView, table
-from node.trading.loading import Recorded
 from node.wire.payload import encode
 from tests.trading.bench import ANNA, BORIS, Bench, Clerk, open_bench
 from tests.trading.test_desk import trade_of

@@ -116,6 +116,21 @@ async def test_when_a_record_was_above_is_told_by_the_mirror_that_signed_first(b
     assert (await bench.judge())["hub_lag.2"] == (1, 0), "a later signature says nothing new"
 
 
+async def test_with_nothing_new_nothing_is_written(bench, monkeypatch):
+    bench.world.put(whole())
+    await bench.judge()
+    written, write = [], bench.world.store.write
+
+    async def counted(work, lane=""):
+        written.append(work)
+        return await write(work, lane)
+
+    monkeypatch.setattr(bench.world.store, "write", counted)
+    assert await bench.quality.run() == 0 and not written
+    bench.world.put(whole("又一个工程"))
+    assert await bench.quality.run() == 1 and written
+
+
 async def test_each_figure_leads_to_its_records(bench):
     bench.world.put(whole("一", amount=None), origin=HUB)
     bench.world.put(whole("二", project_code="E-2", division="500102", amount=None))

@@ -174,7 +174,7 @@ async def test_a_decision_is_stored_with_its_inputs_and_version(net: Supervised)
     done = await begin(east, approval_level="district")
     _, body = await east.get(f"/api/records/{done.record_id}")
     assert json.loads(body)["versions"][0]["kind"] == "trade.step"
-    from node.trading import loading
+    from node.store import loading
 
     (record,) = await east.node.store.read(lambda conn: loading.recorded(conn, done.trade))
     kept = record.inner["@routing"]
@@ -221,11 +221,11 @@ async def test_the_hub_finds_what_a_district_holds_wrongly_and_sees_it_corrected
     async def anywhere(*_: Any) -> tuple[dict[str, Any], list[Any]]:
         return {}, []  # a node whose program was tampered with
 
-    placing = east.node.desk._place
-    east.node.desk._place = anywhere
+    placing = east.node.desk.judging.place
+    east.node.desk.judging.place = anywhere
     wrong = await begin(east)
     right = await begin(east, approval_level="district", code="A5001032511250001")
-    east.node.desk._place = placing
+    east.node.desk.judging.place = placing
     mining = TradeNotice(category="矿业权", stage="采矿权拍卖公告", title="某温泉采矿权", division="500103")
     source = Source("某网", "https://example.com/1")
     await east.publish(Draft("trade.notice", "k/1", {"main": Document("k/1", mining, source)}, {"n": "1"}))

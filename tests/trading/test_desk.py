@@ -101,7 +101,7 @@ async def test_two_clerks_who_act_at_once_get_one_act_and_one_clear_answer(bench
     gate = asyncio.Barrier(2)
 
     def held(desk):
-        publish = desk._publisher.publish
+        publish = desk.publication.publisher.publish
 
         async def later(items):
             await gate.wait()
@@ -109,7 +109,7 @@ async def test_two_clerks_who_act_at_once_get_one_act_and_one_clear_answer(bench
 
         return type("Held", (), {"publish": staticmethod(later)})()
 
-    bench.desk._publisher, other.desk._publisher = held(bench.desk), held(other.desk)
+    bench.desk.publication.publisher, other.desk.publication.publisher = held(bench.desk), held(other.desk)
     answers = await asyncio.gather(bench.notice(key, ANNA), other.notice(key, BORIS), return_exceptions=True)
     faults = [each for each in answers if isinstance(each, Exception)]
     assert len(faults) == 1 and isinstance(faults[0], Overtaken) and "他人" in faults[0].zh
@@ -203,7 +203,7 @@ async def test_what_others_rest_on_is_not_withdrawn_before_them(bench):
 async def test_another_nodes_trade_is_not_acted_upon(bench):
     key = await bench.begin()
     elsewhere = bench.restart()
-    elsewhere.desk._node = "ggzy.example/cq/500102"
+    elsewhere.desk.own.node = "ggzy.example/cq/500102"
     with pytest.raises(NotAllowed) as refused:
         await elsewhere.notice(key)
     assert NODE in refused.value.detail
@@ -218,7 +218,7 @@ async def test_a_crash_between_publishing_and_what_follows_loses_nothing(bench):
     async def dies():
         raise asyncio.CancelledError
 
-    bench.desk._after = dies
+    bench.desk.publication.after = dies
     with pytest.raises(asyncio.CancelledError):
         await bench.notice(key)
     assert bench.read(register.state_of, key)["last_act"] == "register", "the crash came before that"
@@ -231,7 +231,7 @@ async def test_a_crash_between_publishing_and_what_follows_loses_nothing(bench):
 
 async def test_warnings_let_pass_are_told(bench):
     key = await bench.begin()
-    bench.desk.rules = few_rules(*(unread(package) for package in bench.rules.book.packages))
+    bench.desk.judging.rules = few_rules(*(unread(package) for package in bench.rules.book.packages))
     done = await bench.notice(key, fields={"opening_at": bench.clock() + 10 * DAY})
     assert [each.rule for each in done.warnings] == ["clock:notice-to-opening"]
 

@@ -15,7 +15,8 @@ from node.domain.record import Party
 from node.errors import ActRefused, Rejected
 from node.importing.legacy import read_legacy
 from node.rules import Rules
-from node.trading import loading, register
+from node.store import loading
+from node.trading import register
 from node.trading.desk import Desk
 from node.trading.legacy import Migration, Tally
 from node.trading.refresh import Refresher

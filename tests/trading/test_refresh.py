@@ -12,7 +12,8 @@ from node.domain import engine
 from node.domain.acts import Act
 from node.domain.rulebook import parse
 from node.errors import ActRefused
-from node.trading import loading, register
+from node.store import loading
+from node.trading import register
 from tests.projections.world import HUB
 from tests.trading.bench import ANNA, DAY, NODE, PACKAGE, Bench, open_bench
 
@@ -145,7 +146,7 @@ async def test_new_rules_and_read_tables_made_anew_are_heeded(bench):
 async def test_two_that_refresh_at_once_agree(bench):
     other = bench.restart()
     for title in "一二三":
-        bench.desk._after = None
+        bench.desk.publication.after = None
         await bench.begin(title)
     await asyncio.gather(bench.refresher.run(), other.refresher.run())
     assert len(bench.rows(STATE)) == 3

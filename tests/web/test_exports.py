@@ -15,9 +15,9 @@ from node.domain.entities import Company
 from node.domain.record import Amount, Party
 from node.settings import build
 from node.web import exports, pages, portal, problems
-from node.web.exports import defuse
 from node.web.keys import CLOCK, SETTINGS, STORE
 from node.web.portal_columns import COLUMNS
+from tests.domain.test_spreadsheet import EVIL
 from tests.projections.world import EAST, NOW_MS, World, behaviour, result, score
 
 SETTINGS_OF_HUB = {"name": "ggzy.example/cq/500000", "title": "=节点", "role": "hub", "division": "500000"}
@@ -93,19 +93,6 @@ async def test_every_table_can_be_downloaded_when_empty_and_when_not(client, wor
             world.put(score(), kind="credit.score")
             world.put(Company(name="甲", uscc="91350100M000100Y43"), kind="entity.company")
             world.put(Division(code="500103", name="渝中区"), kind="code.division")
-
-
-EVIL = ["=1+1", "+1", "-1", "@SUM(A1)", "＝1", "\t=1", " =1", "=cmd|' /C calc'!A0", "|x", "%0A"]
-
-
-@pytest.mark.parametrize("evil", EVIL)
-def test_formulas_are_defused(evil):
-    assert defuse(evil) == f"'{evil}"
-
-
-@pytest.mark.parametrize("plain", ["", "道路", "1-2", "a=b", "(甲)", "'=1"])
-def test_plain_text_is_left_alone(plain):
-    assert defuse(plain) == plain
 
 
 async def test_no_cell_of_a_download_is_a_formula(client, world):

@@ -118,7 +118,9 @@ async def test_who_may_have_what(world: World) -> None:
 async def test_the_desk_publishes_no_list_of_files_that_are_not_here(world: World) -> None:
     node, _, _ = world
     with pytest.raises(Rejected, match="not uploaded to this node"):
-        await node.store.read(lambda conn: node.desk._check_files(conn, listed=[Attached("a.pdf", "ab" * 32, 5)]))
+        await node.store.read(
+            lambda conn: node.desk.publication.check_files(conn, listed=[Attached("a.pdf", "ab" * 32, 5)])
+        )
 
 
 async def test_an_upload_goes_on_where_it_stopped(world: World) -> None:

@@ -17,7 +17,7 @@ from node.domain.hands import Hand
 from node.domain.record import Document, Draft, Source
 from node.domain.verdicts import Verdict, VerdictItem
 from node.publishing.publish import Publisher
-from node.trading import loading
+from node.store import loading
 from node.wire.trust import Member
 from tests.web.persons import CHEAP, PASSWORD, Browser, Clock, made_node
 

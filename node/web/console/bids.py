@@ -23,7 +23,8 @@ from node.accounts.person import Person
 from node.domain.engine import Trade
 from node.domain.envelopes import HEAD_BYTES
 from node.errors import BadSignature, Malformed, NodeError, NotAllowed, NotFound, Refused, Rejected
-from node.trading import bids, loading
+from node.store import loading
+from node.trading import bids
 from node.web import files_shown, session
 from node.web.console import loaded, shell
 from node.web.console.inputs import Note

@@ -8,8 +8,8 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from node.domain.engine import Trade
-from node.trading import loading
-from node.trading.loading import Recorded
+from node.store import loading
+from node.store.loading import Recorded
 from node.web.console import shell
 from node.web.keys import STORE
 

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from node.domain import engine
 from node.domain.engine import Trade
 from node.errors import NotFound
+from node.store.loading import Recorded
 from node.trading import charges, deposits, sealed
-from node.trading.loading import Recorded
 from node.web import files_shown
 from node.web.console import loaded, shell, shown_trade, today
 from node.web.console.charges import PAYERS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,11 +11,13 @@ from aiohttp import web
 from openpyxl import Workbook
 from sqlalchemy import Connection
 
+from node.domain.spreadsheet import CSV_MARK, defuse
 from node.domain.trades import CATEGORIES
 from node.trading import register, sites
 from node.trading.register import Page, Query
 from node.web.console import shell
-from node.web.exports import CONTENT_TYPES, CSV_MARK, defuse
+from node.web.csv_lines import csv_lines
+from node.web.exports import CONTENT_TYPES
 from node.web.i18n import Words, language
 from node.web.keys import STORE
 from node.web.portal_format import when
@@ -97,7 +98,7 @@ async def export(request: web.Request) -> web.Response:
         if len(page.rows) < page.size:
             break
     table = _table(request, rows)
-    body = _csv(table) if kind == "csv" else _xlsx(table)
+    body = (CSV_MARK + csv_lines(table)).encode() if kind == "csv" else _xlsx(table)
     name = f"console-trades-{when(shell.now_ms(request))[:10].replace('-', '')}.{kind}"
     return web.Response(
         body=body,
@@ -160,12 +161,6 @@ def _table(request: web.Request, rows: list[dict[str, Any]]) -> list[list[Any]]:
         times = [when(row[name]) if row[name] else "" for name in ("first_ms", "last_ms", "next_due_ms")]
         found.append([defuse(text) for text in texts] + [*times, row["late"], row["trade"]])
     return found
-
-
-def _csv(table: list[list[Any]]) -> bytes:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerows(table)
-    return (CSV_MARK + out.getvalue()).encode()
 
 
 def _xlsx(table: list[list[Any]]) -> bytes:

@@ -20,12 +20,12 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from node.domain.rulebook import FieldRule
+from node.domain.spreadsheet import defuse
 from node.errors import Malformed, TooLarge
 from node.importing.sheets import cell_text
 from node.trading import excel_read
 from node.web.console.forms import MAX_LINES, PARTY, Raw, Tables, choices_of
 from node.web.console.inputs import UNITS
-from node.web.exports import defuse
 
 MAX_BYTES = 4 << 20
 MAX_ROWS, MAX_COLUMNS = 2000, 100

@@ -14,7 +14,7 @@ from node.domain.folding import ALL
 from node.domain.rulebook import ActRule, ClockRule
 from node.domain.tablebook import TableBook
 from node.projections.acts import beijing_day
-from node.trading.loading import Recorded
+from node.store.loading import Recorded
 from node.web.console import shell
 from node.web.portal_text import Pair
 

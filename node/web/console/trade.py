@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from node.accounts import hands
 from node.domain import medium, retention
 from node.errors import ActRefused, NotFound, Rejected
-from node.trading import loading
-from node.trading.loading import Recorded
+from node.store import loading
+from node.store.loading import Recorded
 from node.web import hands_shown, session, uplink_shown
 from node.web.console import archive, beside, loaded, shell, shown_trade
 from node.web.console.inputs import Note, one_line

@@ -13,10 +13,9 @@ from node.domain.acts import DISCLOSURE_NAMES
 from node.domain.engine import Trade
 from node.errors import Malformed
 from node.rules import Rules
-from node.store import logs
+from node.store import loading, logs
+from node.store.loading import Recorded
 from node.store.tables import RecordView, table
-from node.trading import loading
-from node.trading.loading import Recorded
 from node.web import pages
 from node.web.disclosure_text import STATES, STEPS, TONES
 from node.web.disclosures import model, plain

@@ -12,8 +12,8 @@ from node import tiers
 from node.errors import NodeError
 from node.projections.shape import address
 from node.store import payloads
+from node.store.loading import node_of
 from node.store.tables import Log, RecordView, table
-from node.trading.loading import node_of
 from node.web.keys import SETTINGS, TRUSTED
 from node.wire.document import decode
 

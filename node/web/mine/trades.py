@@ -15,7 +15,8 @@ from sqlalchemy import Connection
 from node.domain.engine import Trade
 from node.domain.record import Party as Bidder
 from node.errors import NotAllowed, NotFound, Refused, Rejected
-from node.trading import bidders, bids, deposits, loading, parties, register
+from node.store import loading
+from node.trading import bidders, bids, deposits, parties, register
 from node.trading.parties import OWN_PARTS
 from node.web import files_shown, session
 from node.web.console.bids import SORTS, hashed

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -13,11 +11,13 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from node.domain import divisions
+from node.domain.spreadsheet import CSV_MARK, defuse
 from node.domain.trades import CATEGORIES
 from node.quality import board, listing
 from node.quality.listing import Place
 from node.web import board_text
-from node.web.exports import CONTENT_TYPES, CSV_MARK, PIECE, defuse, not_understood
+from node.web.csv_lines import csv_lines
+from node.web.exports import CONTENT_TYPES, PIECE, not_understood
 from node.web.i18n import Words, language
 from node.web.keys import CLOCK, SETTINGS, STORE
 from node.web.pages import SAFE
@@ -88,6 +88,4 @@ def _cells(row: Mapping[str, Any], t: Words, site: str) -> Sequence[str]:
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerows([[defuse(cell) for cell in row] for row in rows])
-    return out.getvalue()
+    return csv_lines([defuse(cell) for cell in row] for row in rows)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,9 +9,10 @@ from aiohttp import web
 
 from node.accounts import trail
 from node.accounts.trail import Filter
+from node.domain.spreadsheet import CSV_MARK, defuse
 from node.errors import Malformed
 from node.web import pages, session
-from node.web.exports import CSV_MARK, defuse
+from node.web.csv_lines import csv_lines
 from node.web.keys import AUDIT, STORE
 from node.web.portal_format import BEIJING, iso
 from node.web.supervision import words
@@ -72,10 +71,7 @@ async def export(request: web.Request) -> web.StreamResponse:
 
 
 def _lines(rows: list[Any]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerows([iso(row["at_ms"]), *(defuse(row[name]) for name in COLUMNS[1:])] for row in rows)
-    return out.getvalue()
+    return csv_lines([iso(row["at_ms"]), *(defuse(row[name]) for name in COLUMNS[1:])] for row in rows)
 
 
 def _filter(values: dict[str, str]) -> Filter:

@@ -20,9 +20,9 @@ from node.domain.tablebook import TableBook
 from node.projections.acts import beijing_day
 from node.settings import Settings
 from node.store import payloads
+from node.store.loading import node_of
 from node.store.tables import Log, table
 from node.store.tables_trading import ActView
-from node.trading.loading import node_of
 from node.wire.document import decode
 
 _acts, _log = table(ActView), table(Log)

@@ -15,10 +15,10 @@ from node.domain.rulebook import Rulebook
 from node.domain.supervision import MEASURE_NAMES
 from node.domain.tablebook import TableBook
 from node.errors import NotFound
+from node.store import loading
+from node.store.loading import Recorded
 from node.store.tables import table
 from node.store.tables_accounts import OrderView
-from node.trading import loading
-from node.trading.loading import Recorded
 from node.trusted import newest
 from node.web import hands_shown, pages, session, uplink_shown
 from node.web.accounts.shown import Shown

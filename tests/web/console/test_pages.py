@@ -18,8 +18,8 @@ from node.accounts.hands import finding
 from node.domain.acts import Attached
 from node.domain.calendar import day_of
 from node.rules import load_packaged
+from node.store import loading
 from node.store.logs import all_logs
-from node.trading import loading
 from node.web.console import sheets
 from node.wire.bid_receipt import open_bid_receipt
 from tests.ruled import fee, table

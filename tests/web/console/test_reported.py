@@ -11,7 +11,7 @@ import pytest
 from node.domain.record import Document, Draft, Source
 from node.domain.verdicts import State, Verdict, VerdictItem
 from node.rules import load_packaged
-from node.trading.loading import Recorded
+from node.store.loading import Recorded
 from node.uplink import held, outbox
 from node.uplink.outbox import Origin
 from tests.uplink.world import blacklist

@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 from node.domain.credit import CreditBehaviour
 from node.domain.experts import ExpertProfile
 from node.domain.record import Document, Draft, Party, Source
+from node.store import loading
 from node.store.logs import all_logs
-from node.trading import deposits, loading
+from node.trading import deposits
 from node.wire.bid_receipt import open_bid_receipt
 from tests.web.console.test_pages import bid
 from tests.web.console.test_walk import RANKED, dated
