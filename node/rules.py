@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from node.domain import barriers, calendar, legacy, milestones, promises, rulebook, ruletables, tablecheck
+from node.domain import barriers, calendar, legacy, milestones, promises, rulebook, ruletables, ruletext, tablecheck
 from node.domain.barriers import Barriers
 from node.domain.calendar import Calendar
 from node.domain.milestones import Milestone
@@ -56,7 +56,7 @@ def read_text(text: str, source: str) -> Package | RuleTable:
     Raises Malformed, which names `source` and the line or row.
     """
     try:
-        values = tomllib.loads(text)
+        values = ruletext.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Malformed(
             f"{source}: {error}",
@@ -75,7 +75,7 @@ def holiday_table(
     `held` are the versions that there are: each has a name of its own. Raises Malformed, naming the row.
     """
     try:
-        rows = tomllib.loads(text).get("year")
+        rows = ruletext.loads(text).get("year")
     except tomllib.TOMLDecodeError as error:
         raise Malformed(f"{source}: {error}", zh=f"{source} 无法解析：{error}") from None
     typed = calendar.table_from({"year": rows if rows is not None else []}, source)

@@ -20,6 +20,7 @@ from node.accounts.needs import Publishes
 from node.accounts.person import Person
 from node.accounts.register import Known, NodeOf
 from node.clock import Clock
+from node.domain import posts
 from node.domain.accounts import PAPERS, AccountBinding, short_name
 from node.domain.hands import Hand, Stated
 from node.domain.record import Amendment, Document, Draft, Source
@@ -167,8 +168,12 @@ def _counts(conn: Connection, row: Row[Any], node_of: NodeOf) -> bool:
         return False
     if hands.finding_at(conn, KIND, row.log_id, row.idx, node_of) != "verified":
         return False
-    hand = sections.get(conn, row.log_id, row.idx, "hand")
-    return hand is not None and _hands.decode(hand[1]).account == row.clerk
+    section = sections.get(conn, row.log_id, row.idx, "hand")
+    if section is None:
+        return False
+    hand = _hands.decode(section[1])
+    # The role is under the signature: who signed in another post has not seen papers for the centre.
+    return hand.account == row.clerk and PERMISSION in posts.permissions([hand.role])
 
 
 def _document(conn: Connection, node: str, account: str, at_ms: int) -> Document[AccountBinding]:

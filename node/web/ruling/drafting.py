@@ -77,7 +77,7 @@ def in_scope(request: web.Request, who: Person, body: Body) -> bool:
 def read(request: web.Request, text: str) -> Read:
     """What a text says, and everything that is wrong with it."""
     try:
-        values = tomllib.loads(text)
+        values = ruletext.loads(text)
     except tomllib.TOMLDecodeError as error:
         return Read(None, None, [RuleFault("", f"无法解析：{error}", f"it cannot be read: {error}")])
     try:
@@ -118,7 +118,7 @@ def _unused(name: str, taken: set[str]) -> str:
 async def save(request: web.Request, who: Person, text: str, based_on: str, draft: Draft | None = None) -> Draft:
     """Keep a text; the newest version of an existing draft. Raises Overtaken, TooLarge."""
     try:
-        values = tomllib.loads(text)
+        values = ruletext.loads(text)
         title = f"{values.get('zh', '')} {values.get('id', '')}@{values.get('version', '')}"
     except tomllib.TOMLDecodeError:
         title = draft.title if draft else based_on

@@ -94,7 +94,7 @@ def _area(given: session.Fields) -> str:
 def _typed(text: str, given: session.Fields) -> str:
     """The text with the form's rows in it. Raises Malformed where it is no TOML: then only the text can be edited."""
     try:
-        values = tomllib.loads(text)
+        values = ruletext.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Malformed(f"it cannot be read: {error}", zh=f"无法解析：{error}") from None
 
