@@ -135,13 +135,13 @@ class Rules:
     @classmethod
     def packaged(cls, directory: Path | None = None) -> Rules:
         rules = cls(load_packaged(directory), load_calendar(directory), load_tables(directory))
-        rules._begun_elsewhere("")
+        rules._packaged = rules._book = rules._begun_elsewhere("")
         return rules
 
-    def _begun_elsewhere(self, day: str) -> None:
-        """Lay the versions of trades that were begun elsewhere beside the program's packages."""
+    def _begun_elsewhere(self, day: str) -> Rulebook:
+        """The versions of trades that were begun elsewhere beside the program's packages."""
         old = legacy.packages(self._program.packages, self.by_day.legacy(day))
-        self._packaged = self._book = Rulebook([*self._program.packages, *old])
+        return Rulebook([*self._program.packages, *old])
 
     @property
     def book(self) -> Rulebook:
@@ -182,10 +182,14 @@ class Rules:
             self.tables = tables
 
     def hold_tables(self, published: Sequence[RuleTable], today: str) -> None:
-        """Hold these tables beside those that came with the program; before `hold`, which lays packages on top."""
+        """Hold these tables beside those that came with the program; before `hold`, which lays packages on top.
+
+        Until then the book stays as it is: threads read it meanwhile, and a trade whose rules were gone for a moment
+        would be one that cannot be replayed.
+        """
         self.by_day = self.by_day.with_published(published)
         self.calendar = self.by_day.calendar(today)
-        self._begun_elsewhere(today)
+        self._packaged = self._begun_elsewhere(today)
         self._stamp = ""
 
     def add(self, packages: Iterable[Package]) -> list[Package]:

@@ -97,6 +97,16 @@ def test_a_table_that_cannot_even_be_checked_stops_no_node(year: int) -> None:
     assert not found.taken and found.why[0]
 
 
+def test_a_reader_never_sees_the_book_without_what_was_published() -> None:
+    """Threads replay trades while a day comes: between tables and packages nothing may be missing."""
+    rules = Rules.packaged()
+    rules.hold([package()])
+    rules.hold_tables([], "2026-01-02")
+    assert rules.book.get("construction@2") is not None
+    rules.hold([])
+    assert rules.book.get("construction@2") is None and rules.book.get("construction@1") is not None
+
+
 def test_names_of_departments() -> None:
     assert same_department("发展改革委", "重庆市发展改革委") and same_department("市水利局", "水利局")
     assert not same_department("", "") and not same_department("水利局", "市交委")
