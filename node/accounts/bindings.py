@@ -93,7 +93,8 @@ class Bindings:
         """Note that papers were seen which show whose an account is; gives the record's id.
 
         `name` is what the papers call the organisation; that of an expert is not written down. Raises NotAllowed
-        without the post, Rejected for an account that is no open party's or names nobody, and without papers.
+        without the post, Rejected for an account that is no open party's or names nobody, without papers, and where
+        the same was noted here before: of two notes one would stand after the other is revoked.
         """
         _require(clerk)
         code = code_of(known.roles, known.name, known.org)
@@ -110,6 +111,14 @@ class Bindings:
         papers = [word for word in PAPERS if word in seen]
         if not papers:
             raise Rejected("say which papers were seen", zh="请勾选已核对的证件", field="seen")
+        if await self._store.read(partial(_stands_here, node=self._node, known=known, code=code)):
+            raise Rejected(
+                f"{known.account} was identified here before, and that stands",
+                zh=f"{known.account} 已在本中心核验，仍然有效",
+                field="account",
+                advice_zh="如须重新核验，请先撤销原核验。",
+                advice_en="Revoke what was noted first, then note it anew.",
+            )
         now = self._clock()
         body = AccountBinding(
             account=known.account,
@@ -151,6 +160,12 @@ class Bindings:
         await self._after()
         await self._audit.note(clerk, action, account, permission=PERMISSION)
         return outcome.record_id
+
+
+def _stands_here(conn: Connection, node: str, known: Known, code: str) -> bool:
+    of = (_view.c.account == known.account, _view.c.org == code, _view.c.public == known.public.hex())
+    own = select(_view.c.idx).join(_log, _log.c.id == _view.c.log_id).where(_log.c.own.is_(True), _view.c.node == node)
+    return conn.execute(own.where(*of, _view.c.withdrawn.is_(False))).first() is not None
 
 
 def _standing(conn: Connection, account: str, code: str, public: str, node_of: NodeOf) -> Row[Any] | None:

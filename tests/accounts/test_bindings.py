@@ -74,6 +74,19 @@ async def test_what_was_seen_counts_for_the_account_and_its_code_alone(world: Wo
     assert [each.account for each in acts] == ["li.na@500103"]
 
 
+async def test_what_stands_is_not_noted_twice_so_that_one_revocation_ends_it(world: World) -> None:
+    await world.note("anan")
+    world.clock.now_ms += 1
+    with pytest.raises(Rejected, match="that stands"):
+        await world.note("anan", seen=("licence", "letter"))
+    (row,) = await world.node.store.read(lambda conn: bindings.of_node(conn, world.node.settings.name))
+    await world.node.bindings.revoke(await world.log_in("li.na"), "anan@500103", row.at_ms, "证件系伪造")
+    assert not await world.proven("anan")
+    world.clock.now_ms += 1
+    await world.note("anan")
+    assert await world.proven("anan")
+
+
 async def test_a_new_password_keeps_it_and_a_reset_ends_it(world: World) -> None:
     await world.note("anan")
     await world.node.accounts.change_password(await world.log_in("anan"), PASSWORD, NEW)
