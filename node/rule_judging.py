@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from node.domain import rulecheck, tablecheck
+from node.domain import barriers, rulecheck, tablecheck
 from node.domain.rulebook import Package, Rulebook, natural
 from node.domain.ruletables import RuleTable
 from node.domain.tablebook import TableBook
+from node.errors import Malformed
+from node.rules import load_barriers
 from node.wire.trust import TrustPolicy
 
 Pair = tuple[str, str]
@@ -82,7 +84,8 @@ def _unsound(body: Body) -> Pair | None:
     """What is wrong with rules that another node issued; it may have checked nothing, and every trade rests on them."""
     try:
         found = rulecheck.faults(body) if isinstance(body, Package) else tablecheck.faults(body)
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        found = found or list(barriers.faults(body, load_barriers()))
+    except (Malformed, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         # A check that trips over a content is no reason for this node not to start.
         return "内容无法核对", f"its content cannot be checked: {type(error).__name__}"
     return (found[0].line_zh(), found[0].line_en()) if found else None

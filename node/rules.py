@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from node.domain import barriers, calendar, legacy, milestones, promises, rulebook, ruletables, ruletext, tablecheck
+from node.domain import barriers, calendar, legacy, milestones, promises, rulebook, ruletables, tablecheck
 from node.domain.barriers import Barriers
 from node.domain.calendar import Calendar
 from node.domain.milestones import Milestone
@@ -50,13 +50,25 @@ def load_calendar(directory: Path | None = None) -> Calendar:
     return _calendar(directory or config_dir() / "rules")
 
 
+def data_of(text: str) -> dict[str, Any]:
+    """The plain data of a file's text. Raises TOMLDecodeError, also for what the reader itself trips over."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("nested too deep") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError as error:
+        raise tomllib.TOMLDecodeError(str(error)) from None
+
+
 def read_text(text: str, source: str) -> Package | RuleTable:
     """The rules that the text of a file holds: a table where it has a `sort`, else a package.
 
     Raises Malformed, which names `source` and the line or row.
     """
     try:
-        values = ruletext.loads(text)
+        values = data_of(text)
     except tomllib.TOMLDecodeError as error:
         raise Malformed(
             f"{source}: {error}",
@@ -75,7 +87,7 @@ def holiday_table(
     `held` are the versions that there are: each has a name of its own. Raises Malformed, naming the row.
     """
     try:
-        rows = ruletext.loads(text).get("year")
+        rows = data_of(text).get("year")
     except tomllib.TOMLDecodeError as error:
         raise Malformed(f"{source}: {error}", zh=f"{source} 无法解析：{error}") from None
     typed = calendar.table_from({"year": rows if rows is not None else []}, source)

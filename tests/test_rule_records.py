@@ -82,6 +82,8 @@ def test_rules_that_make_no_sense_are_left_aside_by_every_node() -> None:
     far = msgspec.structs.replace(FIRST.clocks[0], value=10**12)
     lost = msgspec.structs.replace(FIRST.limits[0], act="nothing")
     hostile: list[dict[str, Any]] = [{"acts": []}, {"stages": []}, {"clocks": [far]}, {"limits": [lost]}]
+    barred = msgspec.structs.replace(FIRST.acts[1], zh="招标公告（须资质验证）")
+    hostile.append({"acts": [FIRST.acts[0], barred, *FIRST.acts[2:]]})
     for changes in [*hostile, {"effective_to": "2026-13-99"}]:
         assert taken((REFORM, package(department="发展改革委", **changes)), me=EAST) == [False], changes
     assert taken((REFORM, package("9" * 5000, department="发展改革委"))) == [False]

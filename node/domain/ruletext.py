@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date, time
 from typing import Any
@@ -23,18 +22,6 @@ def plain(body: Package | RuleTable) -> dict[str, Any]:
     """What the file of these rules holds, the head first."""
     values: dict[str, Any] = ruletables.plain(body) if isinstance(body, RuleTable) else msgspec.to_builtins(body)
     return values
-
-
-def loads(text: str) -> dict[str, Any]:
-    """The plain data of a text. Raises TOMLDecodeError, also for numbers and nests that the reader trips over."""
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise tomllib.TOMLDecodeError("nested too deep") from None
-    except tomllib.TOMLDecodeError:
-        raise
-    except ValueError as error:
-        raise tomllib.TOMLDecodeError(str(error)) from None
 
 
 def dumps(values: Mapping[str, Any]) -> str:

@@ -251,9 +251,9 @@ async def test_deadlines_are_counted_anew_when_the_holidays_arrive(ruled_net: Ru
     begun = await desk.begin(anna, "工程建设", "", REGISTRATION)
     days = {"doc_from": "2026-12-30", "doc_until": "2027-01-06", "bid_deadline": start_of("2027-01-25")}
     notice = {"content": "招标公告全文", "opening_at": start_of("2027-01-25"), "security_asked": False, **days}
-    await desk.act(anna, begun.trade, "notice", fields=notice, second="boris@east")
+    await desk.act(anna, begun.trade, "notice", fields=notice)
     complaint = {"subject": "document", "received_on": "2026-12-30", "prior": 2, "department": "市发展改革委"}
-    await desk.act(anna, begun.trade, "complaint", fields=complaint, second="boris@east")
+    await desk.act(anna, begun.trade, "complaint", fields=complaint)
 
     async def due() -> tuple[str, int]:
         await east.node.keep_trades()
