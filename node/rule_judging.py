@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from node.domain import tablecheck
+from node.domain import barriers, rulecheck, tablecheck
 from node.domain.rulebook import Package, Rulebook, natural
 from node.domain.ruletables import RuleTable
 from node.domain.tablebook import TableBook
+from node.errors import Malformed
+from node.rules import load_barriers
 from node.wire.trust import TrustPolicy
 
 Pair = tuple[str, str]
@@ -70,13 +72,23 @@ def judged(
         held = names.get(each.name)
         if not why and held is not None and held != each.body:
             why = ("同一版本已有不同内容，版本不可改写", "another content has this version: none is edited")
-        if not why and isinstance(each.body, RuleTable) and (wrong := tablecheck.faults(each.body)):
-            why = wrong[0].line_zh(), wrong[0].line_en()
+        why = why or _unsound(each.body)
         if not why:
             names[each.name] = each.body
             heed(owners, each, hub=each.node in hubs)
         found.append(replace(each, why=why) if why else each)
     return found
+
+
+def _unsound(body: Body) -> Pair | None:
+    """What is wrong with rules that another node issued; it may have checked nothing, and every trade rests on them."""
+    try:
+        found = rulecheck.faults(body) if isinstance(body, Package) else tablecheck.faults(body)
+        found = found or list(barriers.faults(body, load_barriers()))
+    except (Malformed, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # A check that trips over a content is no reason for this node not to start.
+        return "内容无法核对", f"its content cannot be checked: {type(error).__name__}"
+    return (found[0].line_zh(), found[0].line_en()) if found else None
 
 
 def hubs_of(policy: TrustPolicy, me: str) -> frozenset[str]:

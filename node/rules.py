@@ -50,13 +50,25 @@ def load_calendar(directory: Path | None = None) -> Calendar:
     return _calendar(directory or config_dir() / "rules")
 
 
+def data_of(text: str) -> dict[str, Any]:
+    """The plain data of a file's text. Raises TOMLDecodeError, also for what the reader itself trips over."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("nested too deep") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError as error:
+        raise tomllib.TOMLDecodeError(str(error)) from None
+
+
 def read_text(text: str, source: str) -> Package | RuleTable:
     """The rules that the text of a file holds: a table where it has a `sort`, else a package.
 
     Raises Malformed, which names `source` and the line or row.
     """
     try:
-        values = tomllib.loads(text)
+        values = data_of(text)
     except tomllib.TOMLDecodeError as error:
         raise Malformed(
             f"{source}: {error}",
@@ -75,7 +87,7 @@ def holiday_table(
     `held` are the versions that there are: each has a name of its own. Raises Malformed, naming the row.
     """
     try:
-        rows = tomllib.loads(text).get("year")
+        rows = data_of(text).get("year")
     except tomllib.TOMLDecodeError as error:
         raise Malformed(f"{source}: {error}", zh=f"{source} 无法解析：{error}") from None
     typed = calendar.table_from({"year": rows if rows is not None else []}, source)
@@ -135,13 +147,13 @@ class Rules:
     @classmethod
     def packaged(cls, directory: Path | None = None) -> Rules:
         rules = cls(load_packaged(directory), load_calendar(directory), load_tables(directory))
-        rules._begun_elsewhere("")
+        rules._packaged = rules._book = rules._begun_elsewhere("")
         return rules
 
-    def _begun_elsewhere(self, day: str) -> None:
-        """Lay the versions of trades that were begun elsewhere beside the program's packages."""
+    def _begun_elsewhere(self, day: str) -> Rulebook:
+        """The versions of trades that were begun elsewhere beside the program's packages."""
         old = legacy.packages(self._program.packages, self.by_day.legacy(day))
-        self._packaged = self._book = Rulebook([*self._program.packages, *old])
+        return Rulebook([*self._program.packages, *old])
 
     @property
     def book(self) -> Rulebook:
@@ -182,10 +194,14 @@ class Rules:
             self.tables = tables
 
     def hold_tables(self, published: Sequence[RuleTable], today: str) -> None:
-        """Hold these tables beside those that came with the program; before `hold`, which lays packages on top."""
+        """Hold these tables beside those that came with the program; before `hold`, which lays packages on top.
+
+        Until then the book stays as it is: threads read it meanwhile, and a trade whose rules were gone for a moment
+        would be one that cannot be replayed.
+        """
         self.by_day = self.by_day.with_published(published)
         self.calendar = self.by_day.calendar(today)
-        self._begun_elsewhere(today)
+        self._packaged = self._begun_elsewhere(today)
         self._stamp = ""
 
     def add(self, packages: Iterable[Package]) -> list[Package]:

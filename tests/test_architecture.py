@@ -29,6 +29,7 @@ NEIGHBOURS: dict[tuple[str, str], str] = {
     ("node.tiers", "settings"): "the centre that this node is stands in its settings",
     ("node.rule_records", "rules"): "what it keeps level with the records",
     ("node.rule_records", "rule_judging"): "which records count",
+    ("node.rule_judging", "rules"): "what no rule may ask lies beside the rules of the program",
     ("node.rule_records", "store"): "records of rules lie in the store",
     ("node.rule_records", "trusted"): "whose rules count, the policy says",
     ("node.app", "running"): "it puts the parts of a serving node together",

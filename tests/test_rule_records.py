@@ -77,6 +77,38 @@ def test_of_one_name_the_first_counts_and_the_program_comes_before_all() -> None
     assert taken((HUB, FIRST)) == [True], "the same again is no news"
 
 
+def test_rules_that_make_no_sense_are_left_aside_by_every_node() -> None:
+    """A department's node may have checked nothing: what would stop a page or a job elsewhere is taken over by none."""
+    far = msgspec.structs.replace(FIRST.clocks[0], value=10**12)
+    lost = msgspec.structs.replace(FIRST.limits[0], act="nothing")
+    hostile: list[dict[str, Any]] = [{"acts": []}, {"stages": []}, {"clocks": [far]}, {"limits": [lost]}]
+    barred = msgspec.structs.replace(FIRST.acts[1], zh="招标公告（须资质验证）")
+    hostile.append({"acts": [FIRST.acts[0], barred, *FIRST.acts[2:]]})
+    for changes in [*hostile, {"effective_to": "2026-13-99"}]:
+        assert taken((REFORM, package(department="发展改革委", **changes)), me=EAST) == [False], changes
+    assert taken((REFORM, package("9" * 5000, department="发展改革委"))) == [False]
+
+
+@pytest.mark.parametrize("year", [0, -1, 10_000, 2**62])
+def test_a_table_that_cannot_even_be_checked_stops_no_node(year: int) -> None:
+    held = load_tables().program["holidays"]
+    (first, *_) = held.content["year"]
+    row = {**first, "year": year, "legal_basis": f"{year} 年"}
+    evil = msgspec.structs.replace(held, version="evil", content={**held.content, "year": [row]})
+    (found,) = judged([(f"{HUB}/1", b"1", 1, "holidays", False, evil)], POLICY, EAST, Rulebook([FIRST]), load_tables())
+    assert not found.taken and found.why[0]
+
+
+def test_a_reader_never_sees_the_book_without_what_was_published() -> None:
+    """Threads replay trades while a day comes: between tables and packages nothing may be missing."""
+    rules = Rules.packaged()
+    rules.hold([package()])
+    rules.hold_tables([], "2026-01-02")
+    assert rules.book.get("construction@2") is not None
+    rules.hold([])
+    assert rules.book.get("construction@2") is None and rules.book.get("construction@1") is not None
+
+
 def test_names_of_departments() -> None:
     assert same_department("发展改革委", "重庆市发展改革委") and same_department("市水利局", "水利局")
     assert not same_department("", "") and not same_department("水利局", "市交委")

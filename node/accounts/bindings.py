@@ -20,6 +20,7 @@ from node.accounts.needs import Publishes
 from node.accounts.person import Person
 from node.accounts.register import Known, NodeOf
 from node.clock import Clock
+from node.domain import posts
 from node.domain.accounts import PAPERS, AccountBinding, short_name
 from node.domain.hands import Hand, Stated
 from node.domain.record import Amendment, Document, Draft, Source
@@ -92,7 +93,8 @@ class Bindings:
         """Note that papers were seen which show whose an account is; gives the record's id.
 
         `name` is what the papers call the organisation; that of an expert is not written down. Raises NotAllowed
-        without the post, Rejected for an account that is no open party's or names nobody, and without papers.
+        without the post, Rejected for an account that is no open party's or names nobody, without papers, and where
+        the same was noted here before: of two notes one would stand after the other is revoked.
         """
         _require(clerk)
         code = code_of(known.roles, known.name, known.org)
@@ -109,6 +111,14 @@ class Bindings:
         papers = [word for word in PAPERS if word in seen]
         if not papers:
             raise Rejected("say which papers were seen", zh="请勾选已核对的证件", field="seen")
+        if await self._store.read(partial(_stands_here, node=self._node, known=known, code=code)):
+            raise Rejected(
+                f"{known.account} was identified here before, and that stands",
+                zh=f"{known.account} 已在本中心核验，仍然有效",
+                field="account",
+                advice_zh="如须重新核验，请先撤销原核验。",
+                advice_en="Revoke what was noted first, then note it anew.",
+            )
         now = self._clock()
         body = AccountBinding(
             account=known.account,
@@ -152,6 +162,12 @@ class Bindings:
         return outcome.record_id
 
 
+def _stands_here(conn: Connection, node: str, known: Known, code: str) -> bool:
+    of = (_view.c.account == known.account, _view.c.org == code, _view.c.public == known.public.hex())
+    own = select(_view.c.idx).join(_log, _log.c.id == _view.c.log_id).where(_log.c.own.is_(True), _view.c.node == node)
+    return conn.execute(own.where(*of, _view.c.withdrawn.is_(False))).first() is not None
+
+
 def _standing(conn: Connection, account: str, code: str, public: str, node_of: NodeOf) -> Row[Any] | None:
     which = (_view.c.account == account, _view.c.org == code, _view.c.public == public, _view.c.withdrawn.is_(False))
     joined = select(_view, _log.c.origin).join(_log, _log.c.id == _view.c.log_id).where(*which)
@@ -167,8 +183,12 @@ def _counts(conn: Connection, row: Row[Any], node_of: NodeOf) -> bool:
         return False
     if hands.finding_at(conn, KIND, row.log_id, row.idx, node_of) != "verified":
         return False
-    hand = sections.get(conn, row.log_id, row.idx, "hand")
-    return hand is not None and _hands.decode(hand[1]).account == row.clerk
+    section = sections.get(conn, row.log_id, row.idx, "hand")
+    if section is None:
+        return False
+    hand = _hands.decode(section[1])
+    # The role is under the signature: who signed in another post has not seen papers for the centre.
+    return hand.account == row.clerk and PERMISSION in posts.permissions([hand.role])
 
 
 def _document(conn: Connection, node: str, account: str, at_ms: int) -> Document[AccountBinding]:

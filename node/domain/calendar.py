@@ -10,7 +10,7 @@ day that is none, where the table's `roll` says so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import MAXYEAR, MINYEAR, date
 from typing import Any, Literal
 
 import msgspec
@@ -224,7 +224,7 @@ def _wrong(day: str, year: int, *, worked: bool) -> tuple[str, str] | None:
     if not is_day(day):
         return "应写作 2026-01-01，且须确有此日", "it must be a day, written as 2026-01-01"
     found = date.fromisoformat(day)
-    if abs((found - date(year, 7, 1)).days) > 200:
+    if not MINYEAR < year < MAXYEAR or abs((found - date(year, 7, 1)).days) > 200:
         return f"不在 {year} 年放假通知的范围内", f"it is no day of the notice for {year}"
     if worked and found.weekday() < 5:
         return "调休上班日须为周六或周日", "a day that is worked instead must be a Saturday or Sunday"

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 from node.domain.acts import DISCLOSURES
 from node.domain.rulebook import ActRule, Basis, ClockRule, Condition, FieldRule, Package
-from node.domain.rulefaults import RuleFault, days, repeated
+from node.domain.rulefaults import RuleFault, days, named, repeated
 from node.domain.trades import CATEGORIES
 
 ANY = "*"
+MOST_OF_UNIT = {"年": 100}
+MOST = 36_600
+"""No period of law is longer, in years or in any other unit; a longer one could not be counted."""
 
 
 def faults(package: Package) -> list[RuleFault]:
@@ -23,6 +26,10 @@ def _faults(package: Package) -> Iterator[RuleFault]:
         yield RuleFault("category", f"没有 {package.category} 这一类，可用：{known}", f"it must be one of {known}")
     if not package.id or "@" in package.id + package.version or not package.version:
         yield RuleFault("", "id、version 不能为空，也不得含 @", "id and version must not be empty nor hold an @")
+    yield from named(package)
+    for what, zh in (("stages", "阶段"), ("acts", "环节")):
+        if not getattr(package, what):
+            yield RuleFault(what, f"没有{zh}", f"it has no {what}")
     yield from days(package, "")
     for what in ("stages", "acts", "clocks", "limits", "notices"):
         yield from repeated(what, (row.id for row in getattr(package, what)))
@@ -86,6 +93,8 @@ def _of_clock(package: Package, clock: ClockRule) -> Iterator[RuleFault]:
     yield from _when(package, clock.when, place)
     if clock.value < 0:
         yield RuleFault(place, "期限不能为负", "a period cannot be negative")
+    if clock.value > (most := MOST_OF_UNIT.get(clock.unit, MOST)):
+        yield RuleFault(place, f"期限不得超过 {most} {clock.unit}", f"a period of at most {most} {clock.unit}")
     for point in (clock.start, clock.end):
         act = package.act(point.act)
         if act is None:

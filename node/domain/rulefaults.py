@@ -13,6 +13,7 @@ import msgspec
 from node.errors import Malformed
 
 T = TypeVar("T")
+MAX_NAME = 80
 _STEP = re.compile(r"\.([A-Za-z_]+)|\[(\d+|\.\.\.)\]")
 _WORDS: tuple[tuple[str, str], ...] = (
     (r"Object missing required field `(.+?)`", "缺少 {0}"),
@@ -113,6 +114,13 @@ def days(row: Any, place: str) -> Iterator[RuleFault]:
             yield RuleFault(place, f"{name} 应写作 2026-01-01", f"{name} must be written as 2026-01-01")
     if row.effective_to and row.effective_to < row.effective_from:
         yield RuleFault(place, "止日早于起日", "it ends before it begins")
+
+
+def named(body: Any) -> Iterator[RuleFault]:
+    """Faults of the names of rules, which stand in addresses and are ordered by the numbers in them."""
+    for name in ("id", "version"):
+        if len(getattr(body, name)) > MAX_NAME:
+            yield RuleFault(name, f"不得超过 {MAX_NAME} 个字", f"at most {MAX_NAME} characters")
 
 
 def repeated(what: str, names: Iterable[str]) -> Iterator[RuleFault]:

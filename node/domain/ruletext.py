@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date, time
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from node.domain import ruletables
 from node.domain.rulebook import Package
 from node.domain.ruletables import RuleTable
+from node.errors import Malformed
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _WIDE = 110
@@ -70,6 +72,12 @@ def _value(value: Any) -> str:
         return _long(value) if "\n" in value else _text(value)
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_key(name)} = {_line(each)}" for name, each in value.items()) + " }"
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if not isinstance(value, list | tuple):
+        raise Malformed(f"no file of rules holds {value}", zh=f"规则文件中不能有 {value}", field="text")
     items = [_line(each) for each in value]
     whole = f"[{', '.join(items)}]"
     if len(whole) <= _WIDE:

@@ -9,7 +9,7 @@ from node.domain import calendar, templates
 from node.domain.divisions import ZONE_SLUGS
 from node.domain.legacy import LegacyTable
 from node.domain.rulebook import Package
-from node.domain.rulefaults import RuleFault, RulesMalformed, days, repeated
+from node.domain.rulefaults import RuleFault, RulesMalformed, days, named, repeated
 from node.domain.ruletables import ROW_SORTS, SINGLE, RuleTable
 from node.domain.tablebook import read
 from node.domain.tradecodes import CodeTable
@@ -38,6 +38,7 @@ def faults(table: RuleTable, packages: Packages | None = None) -> list[RuleFault
 
 def _head(table: RuleTable) -> Iterator[RuleFault]:
     yield from days(table, "")
+    yield from named(table)
     for name in ("id", "version", "effective_from", "department", "legal_basis"):
         if not getattr(table, name).strip():
             yield RuleFault(name, f"缺少 {name}", f"it lacks {name}")

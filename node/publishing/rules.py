@@ -11,7 +11,7 @@ from node.domain import barriers, rulecheck, tablecheck
 from node.domain.hands import Hand
 from node.domain.record import Amendment, Document, Source
 from node.domain.rulebook import Package
-from node.domain.rulefaults import RuleFault, malformed
+from node.domain.rulefaults import RuleFault, RulesMalformed, malformed
 from node.domain.ruletables import RuleTable
 from node.errors import Rejected
 from node.rules import load_barriers
@@ -30,7 +30,10 @@ def faults(body: Body, packages: Packages | None = None) -> list[RuleFault]:
     `packages` are those in force, by category.
     """
     found = rulecheck.faults(body) if isinstance(body, Package) else tablecheck.faults(body, packages)
-    return [*found, *barriers.faults(body, load_barriers())]
+    try:
+        return [*found, *barriers.faults(body, load_barriers())]
+    except RulesMalformed as error:
+        return found or list(error.faults)  # a table that cannot be read: that has been said
 
 
 def require_sound(body: Body, source: str, packages: Packages | None = None) -> None:

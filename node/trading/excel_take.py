@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from node.domain.engine import Fault
-from node.errors import ActRefused, NodeError, NotFound, Rejected
+from node.errors import ActRefused, NodeError, NotFound, Refused, Rejected
 from node.store.db import Store
 from node.trading import excel, excel_read, hands, register
 from node.trading.desk import Desk, Done
@@ -93,6 +93,9 @@ async def _one(
         return told(faults=(_placed(shape, row, _as_fault(error)),))
     except NotFound as error:
         return told(faults=(_placed(shape, row, _as_fault(error, "@trade")),))
+    except Refused as error:
+        # The rows before it are published: what became of all has to be told.
+        return told(faults=(_placed(shape, row, _as_fault(error)),))
     return told(done=done, faults=tuple(_placed(shape, row, fault) for fault in found))
 
 

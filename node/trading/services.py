@@ -142,6 +142,8 @@ def open_to_staff(promises: Mapping[str, Promise]) -> dict[str, Promise]:
 def end(conn: Connection, id: str, *, now_ms: int, account: str, done: bool, words: str = "") -> Row:
     """Say that a request was done, or is wanted no more, and why. Raises Rejected, Overtaken, NotFound."""
     row = get(conn, id)
+    if row["service"] in TIMED and row["service"] != VENUE:
+        raise Rejected("what happens ends this request", zh="该服务由系统计时，不能手工办结或撤销", field="do")
     if not done and not words.strip():
         raise Rejected("say why it is wanted no more", zh="请说明撤销原因", field="note")
     values = {

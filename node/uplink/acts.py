@@ -27,8 +27,13 @@ def case_of(
     centre: str,
     place: str,
     url: str,
+    public: bool = False,
 ) -> Case:
-    """The case of one act; `trade` is the fold of the acts up to it, None where its rule package is not held here."""
+    """The case of one act; `trade` is the fold of the acts up to it, None where its rule package is not held here.
+
+    `public` says that anybody may read the record. A file is no more public than the record that lists it: of others,
+    such as the evaluation's report, neither content nor name goes above.
+    """
     rule = trade.package.act(act.act) if trade is not None else None
     facts = _facts(trade) if trade is not None else {}
     own = trade.values.get(act.seq, act.fields) if trade is not None else act.fields
@@ -48,7 +53,7 @@ def case_of(
         url=url,
         fields=fields,
         hidden=frozenset(inner or ()),
-        files=tuple((each.name, each.sha256) for each in act.attachments if each.audience == "public"),
+        files=tuple((each.name, each.sha256) for each in act.attachments if public and each.audience == "public"),
         facts=facts,
         lots=_lots(numbers, facts, fields),
         elements=_elements(rule),

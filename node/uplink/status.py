@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select, true, upda
 
 from node.domain.faults import Fault
 from node.domain.standard import Standard
+from node.store import logs
 from node.store.tables import table
 from node.store.tables_uplink import UplinkTry, VerdictView
 from node.uplink import outbox
@@ -156,10 +157,13 @@ def filled(conn: Connection) -> dict[tuple[str, str], int]:
 
 
 def verdicts(
-    conn: Connection, origins: Sequence[str], state: str, page: int = 1
+    conn: Connection, origins: Sequence[str], may_say: Callable[[str], bool], state: str, page: int = 1
 ) -> tuple[list[Mapping[str, Any]], int]:
-    """A page of the verdicts on the records of some logs, newest first, and how many there are."""
-    which: ColumnElement[bool] = _verdicts.c.about_origin.in_(list(origins))
+    """A page of the verdicts on the records of some logs, newest first, and how many there are.
+
+    `may_say` tells of a log's origin whether verdicts in it count, as for `reported.of_records`.
+    """
+    which = _said(conn, origins, may_say)
     if state:
         which = and_(which, _verdicts.c.state == state)
     total = conn.execute(select(func.count()).select_from(_verdicts).where(which)).scalar_one()
@@ -168,14 +172,17 @@ def verdicts(
     return [{**row} for row in found], total
 
 
-def verdict_counts(conn: Connection, origins: Sequence[str]) -> dict[str, int]:
+def verdict_counts(conn: Connection, origins: Sequence[str], may_say: Callable[[str], bool]) -> dict[str, int]:
     """How many records of some logs are in each state above."""
-    counted = (
-        select(_verdicts.c.state, func.count())
-        .where(_verdicts.c.about_origin.in_(list(origins)))
-        .group_by(_verdicts.c.state)
-    )
+    which = _said(conn, origins, may_say)
+    counted = select(_verdicts.c.state, func.count()).where(which).group_by(_verdicts.c.state)
     return {state: count for state, count in conn.execute(counted)}
+
+
+def _said(conn: Connection, origins: Sequence[str], may_say: Callable[[str], bool]) -> ColumnElement[bool]:
+    """Verdicts on the records of some logs, in logs whose word counts."""
+    heard = [log.id for log in logs.all_logs(conn) if may_say(log.origin)]
+    return and_(_verdicts.c.about_origin.in_(list(origins)), _verdicts.c.log_id.in_(heard))
 
 
 def _which(wanted: Filter) -> ColumnElement[bool]:

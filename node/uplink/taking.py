@@ -29,6 +29,7 @@ from node.store.upsert import insert_or_ignore
 from node.uplink import acts, credit, experts, legacy, mapping, numbers, outbox, parties
 from node.uplink.outbox import Origin
 from node.uplink.shape import Case, Message, Sender, clean, moment
+from node.wire import header as headers
 from node.wire.document import decode
 
 STAGE, PROJECTED = "uplink", "project"
@@ -232,6 +233,7 @@ def _put_act(conn: Connection, desk: Desk, state: LogState, row: RowMapping, act
         centre=centre,
         place=place,
         url=f"{desk.sender.url}/records/{base}",
+        public=_is_public(conn, row),
     )
     made = _of_case(conn, desk, case)
     origin = Origin(
@@ -245,6 +247,11 @@ def _put_act(conn: Connection, desk: Desk, state: LogState, row: RowMapping, act
         act.at,
     )
     outbox.put(conn, desk.standard, desk.sender.system_no, origin, made, desk.now_ms)
+
+
+def _is_public(conn: Connection, row: RowMapping) -> bool:
+    main = headers.parse(logs.entry(conn, row["log_id"], row["idx"])).section("main")
+    return main is not None and main.audience == "public"
 
 
 def inner_of(conn: Connection, row: RowMapping) -> dict[str, Any]:

@@ -22,8 +22,11 @@ from node.web.openapi import document
 from node.wire import paths
 
 routes = web.RouteTableDef()
-CONSOLE = "/console"
-"""One label for all of it: how often the pages of bids and deposits are sent would tell how many bidders there are."""
+PERSONAL = ("/console", "/mine")
+"""One label for all under each: how often the pages of bids and deposits are sent, or which of a party's pages answered
+and how, would tell how many bidders there are."""
+UNTIMED = "/mine"
+"""Nor how long these took: what takes long there is a bid that comes in."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 REGISTRY = web.AppKey("metrics", CollectorRegistry)
 _REQUESTS = web.AppKey("requests", Counter)
@@ -58,10 +61,13 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
     finally:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "unknown"
-        if route.startswith(CONSOLE):
-            route = CONSOLE
-        request.app[_REQUESTS].labels(route, str(status), *request.app[_MINE]).inc()
-        request.app[_SECONDS].labels(route, *request.app[_MINE]).observe(time.perf_counter() - started)
+        for part in PERSONAL:
+            if route == part or route.startswith((f"{part}/", f"{part}.")):
+                route = part
+        told = "any" if route == UNTIMED else str(status)
+        request.app[_REQUESTS].labels(route, told, *request.app[_MINE]).inc()
+        if route != UNTIMED:
+            request.app[_SECONDS].labels(route, *request.app[_MINE]).observe(time.perf_counter() - started)
 
 
 @routes.get("/healthz")

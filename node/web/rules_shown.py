@@ -124,11 +124,17 @@ def _text(key: str, value: Any) -> str:
         return "是" if value else "否"
     if key in _MONEY and isinstance(value, int):
         return money(value)[0]
-    if key == "bands" and isinstance(value, list):
+    if key == "bands" and isinstance(value, list) and all(map(_is_band, value)):
         return "；".join(map(_band, value))
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return "、".join(VALUES.get((key, str(each)), str(each)) for each in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _is_band(value: Any) -> bool:
+    """Rules that are not taken over have their page too, whatever stands in them."""
+    numbers = ("upto", "fee", "over", "ppm")
+    return isinstance(value, dict) and all(isinstance(value.get(name, 0), int) for name in numbers)
 
 
 def _band(band: dict[str, Any]) -> str:

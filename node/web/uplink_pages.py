@@ -110,10 +110,10 @@ async def _verdicts(request: web.Request) -> web.Response:
 
     def read(conn: Connection) -> dict[str, Any]:
         origins = [log.origin for log in logs.all_logs(conn) if log.own]
-        rows, total = status.verdicts(conn, origins, state, number)
+        rows, total = status.verdicts(conn, origins, may_say, state, number)
         known = reported.of_records(conn, {row["about_record"]: row["about_version"] for row in rows}, may_say)
         told = {record: uplink_shown.filled(each.items) for record, each in known.items()}
-        return {"rows": rows, "total": total, "told": told, "counts": status.verdict_counts(conn, origins)}
+        return {"rows": rows, "total": total, "told": told, "counts": status.verdict_counts(conn, origins, may_say)}
 
     found = await request.app[STORE].read(read)
     return pages.render(

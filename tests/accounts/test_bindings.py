@@ -12,6 +12,8 @@ from node.accounts import bindings, register
 from node.accounts.person import Person
 from node.accounts.register import Known
 from node.app import Node
+from node.domain.accounts import AccountBinding
+from node.domain.record import Document, Draft, Source
 from node.errors import NotAllowed, NotFound, Rejected
 from node.store.tables import table
 from node.store.tables_accounts import AuditView, BindingView
@@ -70,6 +72,19 @@ async def test_what_was_seen_counts_for_the_account_and_its_code_alone(world: Wo
     await world.node.projector.run()
     acts = await world.node.store.read(lambda conn: conn.execute(select(trail.c.account).where(*which)).all())
     assert [each.account for each in acts] == ["li.na@500103"]
+
+
+async def test_what_stands_is_not_noted_twice_so_that_one_revocation_ends_it(world: World) -> None:
+    await world.note("anan")
+    world.clock.now_ms += 1
+    with pytest.raises(Rejected, match="that stands"):
+        await world.note("anan", seen=("licence", "letter"))
+    (row,) = await world.node.store.read(lambda conn: bindings.of_node(conn, world.node.settings.name))
+    await world.node.bindings.revoke(await world.log_in("li.na"), "anan@500103", row.at_ms, "证件系伪造")
+    assert not await world.proven("anan")
+    world.clock.now_ms += 1
+    await world.note("anan")
+    assert await world.proven("anan")
 
 
 async def test_a_new_password_keeps_it_and_a_reset_ends_it(world: World) -> None:
@@ -138,3 +153,25 @@ async def test_what_was_revoked_stays_revoked_and_visible(world: World) -> None:
         await revoke(clerk, "anan@500103", row.at_ms, "再次")
     (row,) = await world.node.store.read(lambda conn: bindings.of_node(conn, world.node.settings.name))
     assert row.withdrawn and row.reason == "证件系伪造"
+
+
+async def test_a_clerk_of_another_post_vouches_for_nobody(world: World) -> None:
+    """Whose program asks nobody: the record lies in the centre's own log, and the role is under the signature."""
+    wang, anan = await world.log_in("wang.fang"), await world.known("anan")
+    body = AccountBinding(
+        account=anan.account,
+        org=FIRM,
+        org_name="甲公司",
+        public=anan.public.hex(),
+        seen=["licence"],
+        clerk=wang.account,
+        node=world.node.settings.name,
+        at=world.clock(),
+    )
+    main = Document("forged", body, Source("x"))
+    draft = Draft(bindings.KIND, "forged", {"main": main, "hand": bindings.sign(wang, main)}, {"key": "forged"})
+    (outcome,) = await world.node.publisher.publish([draft])
+    assert outcome.error is None
+    await world.node.projector.run()
+    assert len(await world.node.store.read(lambda conn: bindings.of_node(conn, world.node.settings.name))) == 1
+    assert not await world.proven("anan")

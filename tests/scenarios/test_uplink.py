@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
-from node.domain.acts import Act
+from node.attachments import rows as attached
+from node.domain.acts import Act, Attached
 from node.domain.record import Document, Draft, Source
 from node.rules import load_packaged, load_tables
 from node.running import reporting
@@ -19,6 +22,7 @@ from node.store.tables_uplink import VerdictView
 from node.uplink import status
 from node.uplink.run import Parts, Uplink
 from node.uplink.shape import Sender
+from node.web.national import attachments
 from node.web.national.receiver import Registered
 from tests.scenarios.net import Net
 from tests.uplink.receivers import Local
@@ -76,6 +80,12 @@ async def test_a_tender_goes_up_and_its_verdicts_come_down(net: Net) -> None:
         return sorted(await east.node.store.read(lambda conn: list(conn.execute(query).scalars())))
 
     made = trade_of("工程建设", "construction", CONSTRUCTION, len(CONSTRUCTION))
+    # One file of a public notice, which the hub has, and one of the registration, which authorities alone read.
+    listed = {"notice": Attached("公告.pdf", "a" * 64, 10), "register": Attached("批文.pdf", "c" * 64, 10)}
+    made = [msgspec.structs.replace(act, attachments=[listed[act.act]]) if act.act in listed else act for act in made]
+    await hub.node.store.write(
+        partial(attached.put, sha256="a" * 64, size=10, media_type="", node=east.node.settings.name, now_ms=1)
+    )
     # The contract comes to the hub before what it hangs on would: all in one batch, and the order is the uplink's.
     await east.publish(*(published(act) for act in made))
     told = len(made) - 1  # the end of bidding becomes no message
@@ -83,6 +93,7 @@ async def test_a_tender_goes_up_and_its_verdicts_come_down(net: Net) -> None:
     numbers = [number for number, kind in receiver.seen if kind == "1"]
     assert numbers.index("500") < numbers.index("501") < numbers.index("502") < numbers.index("513")
     kept = above.read_now(lambda conn: list(conn.execute(select(items)).mappings()))
+    assert {file[1] for row in kept for file in attachments.kept(row)} == {"公告.pdf"}
     assert {row["number"] for row in kept} >= {
         "500",
         "501",
@@ -105,7 +116,8 @@ async def test_a_tender_goes_up_and_its_verdicts_come_down(net: Net) -> None:
         lambda conn: [row["number"] for row in conn.execute(select(items)).mappings() if row["state"] == "deleted"]
     )
     assert gone == ["513"]
-    counts = await east.node.store.read(lambda conn: status.verdict_counts(conn, [east.origin]))
+    heard = partial(status.verdict_counts, origins=[east.origin], may_say=lambda origin: origin == hub.origin)
+    counts = await east.node.store.read(heard)
     assert counts == {"accepted": told - 1, "deleted": 1}
     assert await hub.fsck() == [] and await east.fsck() == []
     above.close()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from node.domain.rulebook import Choice, FieldRule
-from node.errors import Malformed, NotAllowed, Rejected, TooLarge
+from node.errors import Malformed, NotAllowed, Refused, Rejected, TooLarge
 from node.rules import load_packaged
 from node.trading import excel, excel_read, excel_take, register, values
 from node.trading.excel import layout, template
@@ -101,6 +101,23 @@ async def test_faults_name_the_cell_and_good_rows_go_through(bench):
     back.save(out)
     mended = await excel_take.take(bench.desk, bench.store, ANNA, shape_of(bench, "register"), out.getvalue())
     assert (mended.published, mended.refused) == (3, 0)
+
+
+async def test_what_is_refused_at_one_row_leaves_the_report_of_the_others(bench, monkeypatch):
+    begin, began = bench.desk.begin, []
+
+    async def used_up(*given, **more):
+        began.append(given)
+        if len(began) == 2:
+            raise Refused("the series of the day is used up", zh="当日号段已用完")
+        return await begin(*given, **more)
+
+    monkeypatch.setattr(bench.desk, "begin", used_up)
+    report = await take(
+        bench, "register", {"登记": projects({"项目名称": "一"}, {"项目名称": "二"}, {"项目名称": "三"})}
+    )
+    assert [each.refused for each in report.rows] == [False, True, False]
+    assert report.published == 2 and report.rows[1].faults[0].zh == "当日号段已用完" and report.workbook
 
 
 async def test_later_acts_find_their_trade_by_number_or_code(bench):

@@ -156,6 +156,8 @@ async def test_a_refund_is_timed_from_the_start_of_its_clock_and_due_when_the_la
     won = {"winner": {"name": "甲公司"}, "award_amount": 800_000_00}
     await bench.desk.act(ANNA, key, "result", fields=won)
     (row,) = listed(bench, service=REFUND)
+    with pytest.raises(Rejected, match="what happens"):
+        do(bench, services.end, row["id"], now_ms=bench.clock(), account="b", done=True)
     deposit = bench.read(deposits.get, number)
     assert row["subject"] == number and row["due_ms"] == deposit["due_ms"] and "丙公司" not in row["title"]
     assert row["asked_ms"] == bench.clock()

@@ -59,12 +59,12 @@ def kept(world: World) -> list[list[str]]:
 # --- which message ---------------------------------------------------------------------------------------------------
 
 
-def messages_with(*listed: Attached, upto: int) -> list[tuple[str, tuple[SourceFile, ...]]]:
+def messages_with(*listed: Attached, upto: int, public: bool = True) -> list[tuple[str, tuple[SourceFile, ...]]]:
     made = trade_of("工程建设", "construction", CONSTRUCTION, upto)
     made[-1] = msgspec.structs.replace(made[-1], attachments=list(listed))
-    case = acts.case_of(
-        "b", made[-1], replay(made, load_packaged()), held.packaged(), centre="", place="500103", url="https://x/1"
-    )
+    trade = replay(made, load_packaged())
+    where = {"centre": "", "place": "500103", "url": "https://x/1"}
+    case = acts.case_of("b", made[-1], trade, held.packaged(), **where, public=public)
     return [(m.number, m.files) for m in mapping.of_case(held.packaged(), case, numbers(case), Sender())]
 
 
@@ -76,6 +76,12 @@ def test_the_first_set_that_the_act_is_about_has_its_files() -> None:
     assert {number for number, files in found if files} == {"503"}
     assert [files for number, files in found if number == "503"] == [(FILE,), (FILE,)]
     assert {number for number, files in messages_with(public, upto=1) if files} == {"500"}
+
+
+def test_a_file_of_a_record_that_is_not_public_is_not_named_above() -> None:
+    """Files are public by themselves unless somebody says otherwise; the record that lists them bounds that."""
+    report = Attached("评标报告.pdf", HASH, 10, "application/pdf")
+    assert not [files for _, files in messages_with(report, upto=2, public=False) if files]
 
 
 def test_the_dictionarys_names_are_taken_where_they_are_known() -> None:

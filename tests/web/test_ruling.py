@@ -219,7 +219,21 @@ async def test_the_hub_loads_a_notice_of_holidays_and_the_warning_goes(tmp_path:
         assert "2027-01-04" in page and "示例：关于2027年放假安排的通知" in page
 
 
-@pytest.mark.parametrize("text", ["x = [", 'sort = "fees"', "id = 3"])
+UNREADABLE = dumps(plain(ruled.table("templates", {"template": [{"id": "t", "zh": "x"}]}, effective_from="2025-11-26")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = [",
+        'sort = "fees"',
+        "id = 3",
+        "x = " + "[" * 5000,
+        "x = " + "9" * 5000,
+        "x = 1.5\ny = 2026-01-01",
+        UNREADABLE,
+    ],
+)
 async def test_a_text_that_is_no_rule_stays_a_draft_with_its_faults(tmp_path: Path, text: str) -> None:
     async with serving(tmp_path / "h", Clock(), role="hub") as (node, client):
         await node.accounts.add("li", "李", ["administrator"], PASSWORD)
@@ -227,6 +241,8 @@ async def test_a_text_that_is_no_rule_stays_a_draft_with_its_faults(tmp_path: Pa
         draft = await li.send("/rule-drafts", text=text)
         page = await li.get(draft)
         assert "处须改正" in page and 'value="publish"' not in page
+        if 'value="rows"' in page:
+            await li.press(draft, "rows")
         table = ruled.table("fees", {"fee": [ruled.fee()]}, effective_from="2025-11-26")
         await li.press(draft, "text", text=dumps(plain(table)))
         await li.press(draft, "publish")

@@ -12,6 +12,9 @@ import pytest
 from node.app import Node
 from node.domain.record import Document, Draft, Source
 from node.domain.verdicts import Verdict, VerdictItem
+from node.store import logs
+from node.store.tables import table
+from node.store.tables_uplink import VerdictView
 from node.uplink import held, outbox
 from node.uplink.outbox import Origin
 from tests.uplink.world import blacklist
@@ -155,3 +158,35 @@ async def test_a_district_sees_what_was_said_of_its_records(tmp_path: Path) -> N
             assert status == 200 and "某黑名单" in page and "原因必填" in page
             assert "处理文件文号（DOCUMENT_CODE）：由代填政策“notice-has-it”代填" in page
         assert "某黑名单" not in (await browser.get("/uplink?state=accepted"))[1]
+
+
+async def test_nobody_but_a_hub_says_what_became_of_a_districts_records(tmp_path: Path) -> None:
+    """A verdict in another log is in the read tables like all records; pages and counts leave it out."""
+    async with serving(tmp_path / "n", Clock()) as (node, client):
+        await node.accounts.add(ADMIN, "李明", ["administrator"], PASSWORD)
+        browser = Browser(client)
+        await browser.log_in(ADMIN)
+        row = {
+            "record_id": b"\x02" * 16,
+            "idx": 0,
+            "about_origin": node.settings.origin,
+            "about_record": A,
+            "about_version": 1,
+            "state": "rejected",
+            "title": "某黑名单",
+            "category": "",
+            "reason_zh": "假话",
+            "reason_en": "a lie",
+            "items": 0,
+            "at_ms": 1,
+        }
+
+        def put(conn):  # type: ignore[no-untyped-def]
+            other = logs.ensure(conn, "ggzy.example/elsewhere/500104/1")
+            conn.execute(table(VerdictView).insert().values(**row, log_id=other.id))
+
+        await node.store.write(put)
+        for address in ("/uplink", "/uplink?state=rejected", "/console/failures"):
+            status, page = await browser.get(address)
+            assert status == 200 and "假话" not in page and "某黑名单" not in page, address
+        assert re.search(r"<strong>[1-9]", (await browser.get("/uplink"))[1]) is None

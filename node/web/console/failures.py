@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -23,7 +23,7 @@ from node.trading import refused_imports, register
 from node.trading.register import Query
 from node.uplink import held, status
 from node.uplink.status import Filter
-from node.web import session
+from node.web import session, uplink_shown
 from node.web.console import shell, subjects
 from node.web.console.sent import number_of
 from node.web.exports import CONTENT_TYPES
@@ -152,9 +152,9 @@ async def count(request: web.Request) -> int:
 
 def look(conn: Connection, request: web.Request) -> list[Failure]:
     """All that has failed and has not come right by itself; the newest of each sort first."""
-    who, now = people(conn, request), request.app[CLOCK]()
+    who, now, may_say = people(conn, request), request.app[CLOCK](), uplink_shown.may_say(request)
     origins = [log.origin for log in all_logs(conn) if log.own]
-    found = [*_reported(conn), *_verdicts(conn, origins), *_alarms(conn, who), *_sync(conn, who)]
+    found = [*_reported(conn), *_verdicts(conn, origins, may_say), *_alarms(conn, who), *_sync(conn, who)]
     found += [*_files(conn), *_imports(conn, request), *_unread(conn, origins), *_trades(conn, now)]
     return [*found, *(_dump(conn, now) if request.app[SETTINGS].dump_keep_days else [])]
 
@@ -178,10 +178,10 @@ def _faults(each: Any) -> Pair:
     return "；".join(f"{f.field}：{f.zh}" for f in each.faults), "; ".join(f"{f.field}: {f.en}" for f in each.faults)
 
 
-def _verdicts(conn: Connection, origins: list[str]) -> list[Failure]:
+def _verdicts(conn: Connection, origins: list[str], may_say: Callable[[str], bool]) -> list[Failure]:
     found = []
     for state in BAD_VERDICTS:
-        rows, _ = status.verdicts(conn, origins, state)
+        rows, _ = status.verdicts(conn, origins, may_say, state)
         for row in rows:
             about, (zh, en) = row["about_record"], VERDICT_STATES[state]
             link = f"/records/{about.hex()}" if isinstance(about, bytes) else "/uplink"

@@ -19,7 +19,7 @@ from node.domain.rulefaults import RuleFault, RulesMalformed, is_day
 from node.errors import Malformed, NodeError, NotAllowed, Refused
 from node.publishing import rules as publishing
 from node.rule_judging import Body
-from node.rules import read_text
+from node.rules import data_of, read_text
 from node.trading import drafts
 from node.trading.drafts import Draft
 from node.web import session
@@ -77,7 +77,7 @@ def in_scope(request: web.Request, who: Person, body: Body) -> bool:
 def read(request: web.Request, text: str) -> Read:
     """What a text says, and everything that is wrong with it."""
     try:
-        values = tomllib.loads(text)
+        values = data_of(text)
     except tomllib.TOMLDecodeError as error:
         return Read(None, None, [RuleFault("", f"无法解析：{error}", f"it cannot be read: {error}")])
     try:
@@ -118,7 +118,7 @@ def _unused(name: str, taken: set[str]) -> str:
 async def save(request: web.Request, who: Person, text: str, based_on: str, draft: Draft | None = None) -> Draft:
     """Keep a text; the newest version of an existing draft. Raises Overtaken, TooLarge."""
     try:
-        values = tomllib.loads(text)
+        values = data_of(text)
         title = f"{values.get('zh', '')} {values.get('id', '')}@{values.get('version', '')}"
     except tomllib.TOMLDecodeError:
         title = draft.title if draft else based_on

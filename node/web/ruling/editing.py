@@ -13,6 +13,7 @@ from node.domain import ruletext
 from node.domain.rulediff import diff
 from node.errors import Malformed, NodeError, NotAllowed, NotFound, Refused
 from node.rule_judging import Body, age
+from node.rules import data_of
 from node.trading import drafts
 from node.trading.drafts import Draft
 from node.web import pages, session
@@ -94,7 +95,7 @@ def _area(given: session.Fields) -> str:
 def _typed(text: str, given: session.Fields) -> str:
     """The text with the form's rows in it. Raises Malformed where it is no TOML: then only the text can be edited."""
     try:
-        values = tomllib.loads(text)
+        values = data_of(text)
     except tomllib.TOMLDecodeError as error:
         raise Malformed(f"it cannot be read: {error}", zh=f"无法解析：{error}") from None
 

@@ -88,6 +88,11 @@ async def test_a_bidder_hands_in_gets_its_receipt_and_nobody_else_learns_of_it(w
         page = await rival.page(path)
         assert "甲公司" not in page and number not in page and better not in page
 
+    # The metrics tell that parties have read pages, not which, how they were answered, or how long they took.
+    counted = [line for line in (await rival.page("/metrics")).splitlines() if 'route="/mine' in line]
+    assert {line.partition("{")[0] for line in counted} == {"ggzy_http_requests_total", "ggzy_http_requests_created"}
+    assert {line[line.index("{") : line.index("}")] for line in counted} == {'{route="/mine",status="any"'}
+
     taken = await bidder.send(f"/mine/trades/{trade}", 200, do="withdraw", number=better)
     assert "已撤回" in taken
     note = await bidder.page(f"/mine/bids/{better}")
