@@ -268,7 +268,9 @@ async def made(clerk: Clerk) -> dict[str, str]:
 
     def booked(conn: Connection) -> int:
         room = venues.add_room(conn, venues.add_venue(conn, "市中心"), "开标一室", "opening")
-        return venues.book(conn, room, now + 86_400_000, now + 90_000_000, account=who, now_ms=now, trade=trade, title="开标")
+        return venues.book(
+            conn, room, now + 86_400_000, now + 90_000_000, account=who, now_ms=now, trade=trade, title="开标"
+        )
 
     booking = await clerk.node.store.write(booked)
     await clerk.node.projector.run()
