@@ -71,7 +71,7 @@ def not_understood(form: Form) -> Malformed:
 @routes.get("/{name:trades|disclosures|credit|entities|codes}.{format:csv|xlsx|json}")
 async def export(request: web.Request) -> web.StreamResponse:
     name, kind = request.match_info["name"], request.match_info["format"]
-    made = await request.app[STORE].read(lambda conn: _export(conn, name, request.query))
+    made = await request.app[STORE].read(lambda conn: search(conn, name, request.query))
     if made.form.errors:
         raise not_understood(made.form)
     if request.method == "HEAD":
@@ -79,7 +79,8 @@ async def export(request: web.Request) -> web.StreamResponse:
     return await {"csv": _csv, "json": _json, "xlsx": _xlsx}[kind](request, made)
 
 
-def _export(conn: Connection, name: str, given: Mapping[str, str]) -> Export:
+def search(conn: Connection, name: str, given: Mapping[str, str]) -> Export:
+    """The search of one address with the parameters of its page; its form tells what was not understood."""
     columns = COLUMNS[name]
     if name in ("trades", "disclosures"):
         trades, form = trade_query(given, _origins(conn)) if name == "trades" else disclosure_query(given)

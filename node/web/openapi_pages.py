@@ -195,16 +195,17 @@ TABLE: tuple[Operation, ...] = (
     *(
         Operation(
             "get",
-            f"/trades.{form}",
-            f"trades{name}",
+            f"/{search}.{form}",
+            f"{search}{name}",
             f"Newest rows of a search as {name} · 订阅检索结果",
             FILES,
             {200: Answer("at most 50 entries, newest first · 最新 50 条", _shapes(media))},
             (400, 503),
-            (*_SEARCHES["trades"][1], _LANG),
+            (*_SEARCHES[search][1], _LANG),
             about="Takes the parameters of the page. · 参数与网页相同。",
             browser=True,
         )
+        for search in ("trades", "disclosures", "credit", "entities")
         for form, name, media in (("atom", "Atom", ATOM), ("feed.json", "JsonFeed", JSON_FEED))
     ),
     _page("/open-data", "openDataPage", "Open data · 开放数据", "daily dumps with their hashes · 每日数据包"),

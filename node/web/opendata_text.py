@@ -33,8 +33,8 @@ TEXT: Final[dict[str, Pair]] = {
     ),
     "opendata_feeds": ("订阅", "Feeds"),
     "opendata_feeds_lead": (
-        "任何查询都可订阅：把网址中的 /trades 换成 /trades.atom 或 /trades.feed.json，参数不变。",
-        "Any search can be followed: put /trades.atom or /trades.feed.json for /trades in its address.",
+        "任何查询都可订阅：在网址的 /trades、/disclosures、/credit、/entities 之后加 .atom 或 .feed.json，参数不变。",
+        "Any search can be followed: put .atom or .feed.json after /trades, /disclosures, /credit or /entities.",
     ),
     "opendata_all": ("按到达顺序的全部记录（接口）", "Every record in order of arrival (interface)"),
     "opendata_ocds": (

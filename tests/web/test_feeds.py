@@ -14,11 +14,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from lxml import etree
 
 from node.domain.dumps import DailyDump
+from node.domain.entities import Company
 from node.opendata.export import About, write
 from node.settings import build
 from node.web import feeds, opendata, pages, portal, problems
 from node.web.keys import CLOCK, SETTINGS, STORE
-from tests.projections.world import HUB, NOW_MS, World, result
+from tests.projections.world import HUB, NOW_MS, World, result, score
 from tests.web.test_exports import SETTINGS_OF_HUB
 
 ATOM = {"a": feeds.ATOM}
@@ -125,3 +126,24 @@ async def test_the_page_of_open_data_lists_the_dumps_and_gives_the_files(client:
     assert hashlib.sha256(await answer.read()).hexdigest() == file.sha256
     for other in ("config.toml", "open-data-20251124.jsonl", "open-data-20251125.exe", "..%2Fconfig.toml"):
         assert (await client.get(f"/open-data/{other}")).status == 404, other
+
+
+async def test_every_search_of_records_has_its_feeds(client: Any, world: World) -> None:
+    world.put(result("桥梁工程", published_on="2025-11-25"))
+    world.put(score("桥梁公司"), kind="credit.score")
+    world.put(Company(name="桥梁公司", uscc="91350100M000100Y43", registered_on="1995-09-09"), kind="entity.company")
+    for name, title in (
+        ("trades", "桥梁工程"),
+        ("disclosures", "桥梁工程"),
+        ("credit", "桥梁公司"),
+        ("entities", "桥梁公司"),
+    ):
+        answer = await client.get(f"/{name}.atom?words=桥梁")
+        root = etree.fromstring(await answer.read())
+        rels = {each.get("rel"): each.get("href") for each in root.iterfind("a:link", ATOM)}
+        assert f"/{name}.atom?words=" in rels["self"] and f"/{name}?words=" in rels["alternate"]
+        told = await (await client.get(f"/{name}.feed.json?words=桥梁")).json(content_type=None)
+        assert len(told["items"]) == len(texts(root, "a:entry/a:id")) == 1, name
+        assert all(title in each["title"] and each["content_text"] for each in told["items"])
+        other = await (await client.get(f"/{name}.feed.json?words=隧道")).json(content_type=None)
+        assert other["items"] == []
