@@ -87,6 +87,7 @@ def test_rules_that_make_no_sense_are_left_aside_by_every_node() -> None:
     for changes in [*hostile, {"effective_to": "2026-13-99"}]:
         assert taken((REFORM, package(department="发展改革委", **changes)), me=EAST) == [False], changes
     assert taken((REFORM, package("9" * 5000, department="发展改革委"))) == [False]
+    assert taken((REFORM, package(zh="长" * 301, department="发展改革委"))) == [False]
 
 
 @pytest.mark.parametrize("year", [0, -1, 10_000, 2**62])

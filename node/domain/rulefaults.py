@@ -13,7 +13,8 @@ import msgspec
 from node.errors import Malformed
 
 T = TypeVar("T")
-MAX_NAME = 80
+MAX_NAME, MAX_TITLE = 80, 300
+TITLES = ("zh", "en", "department")
 _STEP = re.compile(r"\.([A-Za-z_]+)|\[(\d+|\.\.\.)\]")
 _WORDS: tuple[tuple[str, str], ...] = (
     (r"Object missing required field `(.+?)`", "缺少 {0}"),
@@ -117,10 +118,10 @@ def days(row: Any, place: str) -> Iterator[RuleFault]:
 
 
 def named(body: Any) -> Iterator[RuleFault]:
-    """Faults of the names of rules, which stand in addresses and are ordered by the numbers in them."""
-    for name in ("id", "version"):
-        if len(getattr(body, name)) > MAX_NAME:
-            yield RuleFault(name, f"不得超过 {MAX_NAME} 个字", f"at most {MAX_NAME} characters")
+    """Faults of the names of rules, which stand in addresses and lists and are ordered by the numbers in them."""
+    for name, most in (("id", MAX_NAME), ("version", MAX_NAME), *((each, MAX_TITLE) for each in TITLES)):
+        if len(getattr(body, name)) > most:
+            yield RuleFault(name, f"不得超过 {most} 个字", f"at most {most} characters")
 
 
 def repeated(what: str, names: Iterable[str]) -> Iterator[RuleFault]:

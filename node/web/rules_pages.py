@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -32,6 +33,8 @@ PART_KEYS: Final[dict[str, str]] = {
     "rows": "rules_rows",
 }
 MAX_ROWS = 2000
+MAX_NOT_TAKEN = 100
+"""Whoever issues rules that nobody takes over does not fill this page with them."""
 
 
 def part_name(part: str) -> Pair:
@@ -58,8 +61,8 @@ async def index(request: web.Request) -> web.Response:
         coming=[line(records, each) for each in coming],
         services=[_table(each) for each in tables if each.sort == "services"],
         tables=[line(records, each) for each in tables if each.sort != "services"],
-        not_taken=[each for each in records.records if not each.taken],
-        unverified=[each for body in rules for each in _unverified(body)],
+        not_taken=[each for each in records.records if not each.taken][-MAX_NOT_TAKEN:],
+        unverified=list(islice((each for body in rules for each in _unverified(body)), MAX_ROWS)),
         drafts=request.app[SETTINGS].role in ("supervision", "hub"),
     )
 

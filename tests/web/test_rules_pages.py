@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from node.domain.record import Document, Draft, Source
 from node.publishing import rules as publishing
 from tests.web.persons import Clock, serving
 
@@ -32,3 +33,26 @@ async def test_rules_are_on_pages_with_clause_mark_and_difference(tmp_path: Path
             assert (await client.get(address)).status == 404, address
         record = re.search(r'href="/records/([0-9a-f]{32})"', index)
         assert record is not None and (await client.get(f"/records/{record[1]}")).status == 200
+
+
+async def test_rules_that_are_left_aside_fill_no_page_and_break_none(tmp_path: Path) -> None:
+    """What an altered node issued, with all that a checking publisher refuses: each has its page, the list an end."""
+    async with serving(tmp_path / "n", Clock(), role="hub") as (node, client):
+        held = node.rules.by_day.program["fees"]
+        (first, *_) = held.content["fee"]
+        drafts = []
+        for number, bands in enumerate([3, [[]], [{"upto": []}], ["<script>alert(1)</script>"]] * 30):
+            content = {**held.content, "fee": [{**first, "bands": bands}]}
+            body = msgspec.structs.replace(held, version=f"e{number}", zh="<script>" + "长" * 5000, content=content)
+            main = Document(body.name, body, Source("x"))
+            drafts.append(Draft("rule.table", body.name, {"main": main}, {"name": body.name}))
+        assert all(each.error is None for each in await node.publisher.publish(drafts))
+        await node.projector.run()
+        index = await client.get("/rules")
+        text = await index.text()
+        assert index.status == 200 and text.count("<code>fees@e") == 100 and len(text) < 400_000
+        assert "<script>" not in text and "长" * 301 not in text
+        for number in range(4):
+            page = await client.get(f"/rules/fees@e{number}")
+            assert page.status == 200 and "<script>" not in await page.text()
+        assert node.rules.by_day.on("fees", "2025-11-25") is held
