@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from node.cli.options import AsJson
+
 app = typer.Typer(
     name="bench",
     help="测量 · Measurements on this machine, ratios in one run.",
@@ -15,7 +17,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="最后一行输出 JSON · print JSON on the last line.")]
 Directory = Annotated[
     Path | None, typer.Option("--dir", help="工作目录（空）· an empty directory (default: one under /var/tmp).")
 ]

@@ -7,20 +7,17 @@ from typing import Annotated
 
 import typer
 
+from node.cli.options import HERE, AsJson, Config
+
 app = typer.Typer(
     help="新纪元 · A new log of this node, after a fork or a lost key.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Config = Annotated[
-    Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="最后一行输出 JSON · print JSON on the last line.")]
 Fingerprint = Annotated[
     str,
     typer.Option(help="第 1 版策略指纹（目录中无策略文件时）· fingerprint of policy version 1, where no file vouches."),
 ]
-HERE = Path()
 
 
 @app.command()

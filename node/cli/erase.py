@@ -7,19 +7,16 @@ from typing import Annotated
 
 import typer
 
+from node.cli.options import HERE, AsJson, Config
+
 app = typer.Typer(
     help="依法删除 · Erase by law: ordered by two nodes, logged.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Config = Annotated[
-    Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")
-]
 Order = Annotated[Path, typer.Argument(help="删除令文件 · the order's file.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="输出文件 · file to write.")]
 Sure = Annotated[bool, typer.Option("--yes", help="不再询问 · do not ask again.")]
-AsJson = Annotated[bool, typer.Option("--json", help="最后一行输出 JSON · print JSON on the last line.")]
-HERE = Path()
 
 
 @app.command()

@@ -7,15 +7,11 @@ from typing import Annotated
 
 import typer
 
+from node.cli.options import HERE, AsJson, Config
+
 app = typer.Typer(
     name="files", help="附件 · Attachments: add, list, get, check.", no_args_is_help=True, rich_markup_mode=None
 )
-
-Config = Annotated[
-    Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="最后一行输出 JSON · print JSON on the last line.")]
-HERE = Path()
 
 
 @app.command()

@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
+from node.cli.options import HERE, Config
+
 app = typer.Typer(help="密钥 · Keys: rotation, signers.", no_args_is_help=True, rich_markup_mode=None)
-Config = Annotated[
-    Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")
-]
-HERE = Path()
 
 
 @app.command()

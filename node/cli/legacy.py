@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from node.cli.routing import HERE, AsJson, Config
+from node.cli.options import HERE, AsJson, Config
 
 app = typer.Typer(no_args_is_help=True, help="承接原平台 · Trades taken over from old systems.")
 Source = Annotated[

@@ -7,21 +7,19 @@ from typing import Annotated
 
 import typer
 
+from node.cli.options import HERE, Config
+
 app = typer.Typer(
     help="信任策略 · The trust policy: members and keys.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Config = Annotated[
-    Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")
-]
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="输出文件 · file to write (default: standard output).")
 ]
 Keys = Annotated[list[str] | None, typer.Option(help="密钥，可多次 · a vkey; to remove: also name+id.")]
 On = Annotated[Path | None, typer.Option("--on", help="在此草案上继续 · go on from this draft.")]
 Sure = Annotated[bool, typer.Option("--yes", help="不再询问 · do not ask again.")]
-HERE = Path()
 
 
 @app.command()

@@ -7,11 +7,7 @@ from typing import Annotated
 
 import typer
 
-Config = Annotated[
-    Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="最后一行输出 JSON · print JSON on the last line.")]
-HERE = Path()
+from node.cli.options import HERE, AsJson, Config
 
 routing_app = typer.Typer(no_args_is_help=True, help="层级分工 · Which tier and centre hold a trade.")
 catalogue_app = typer.Typer(no_args_is_help=True, help="进场目录核对 · Approved projects against trades held.")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from node.cli.options import HERE, AsJson, Config
+
 app = typer.Typer(
     name="rules",
     help="规则 · Rules: check, publish, list, show, diff.",
@@ -14,16 +16,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Config = Annotated[
-    Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="最后一行输出 JSON · print JSON on the last line.")]
 File = Annotated[Path, typer.Argument(help="规则文件（TOML）· a rule file.")]
 Account = Annotated[
     str, typer.Option("--account", help="以此账号签名，须输入口令 · sign as this account; asks for its password.")
 ]
 Sure = Annotated[bool, typer.Option("--yes", "-y", help="不再询问 · do not ask.")]
-HERE = Path()
 
 
 @app.command()

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from node.cli.options import HERE, AsJson, Config
 
 app = typer.Typer(
     help="密封内容 · Sealed sections: read them, share them, see who did.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Config = Annotated[
-    Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")
-]
 RecordId = Annotated[str, typer.Argument(help="记录编号 · record id, 32 hexadecimal digits.")]
 Section = Annotated[str, typer.Option(help="密封部分 · the sealed section.")]
 Version = Annotated[int | None, typer.Option(help="版本号 · version (default: the newest).")]
 Origin = Annotated[str, typer.Option(help="日志名称 · log of the record (default: where it is).")]
-AsJson = Annotated[bool, typer.Option("--json", help="最后一行输出 JSON · print JSON on the last line.")]
-HERE = Path()
 
 
 @app.command(name="open")

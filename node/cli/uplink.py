@@ -7,18 +7,14 @@ from typing import Annotated
 
 import typer
 
+from node.cli.options import HERE, AsJson, Config
+
 app = typer.Typer(
     help="上报 · What the hub reports to the national platform.", no_args_is_help=True, rich_markup_mode=None
 )
 standard = typer.Typer(help="国家数据规范 · The national data standard.", no_args_is_help=True, rich_markup_mode=None)
 tables = typer.Typer(help="代码表 · Code tables of the standard.", no_args_is_help=True, rich_markup_mode=None)
 standard.add_typer(tables, name="tables")
-
-Config = Annotated[
-    Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="最后一行输出 JSON · print JSON on the last line.")]
-HERE = Path()
 
 
 @app.command()

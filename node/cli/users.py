@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from node.cli.options import HERE, AsJson, Config
 
 app = typer.Typer(
     help="账号 · Accounts of persons at this node.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Config = Annotated[
-    Path, typer.Option("--config", "-c", help="节点目录或 config.toml · the node's directory or its config.toml.")
-]
 Account = Annotated[str, typer.Argument(help="账号或登录名 · account, or its log-in name.")]
 FromStdin = Annotated[
     bool, typer.Option("--password-stdin", help="从标准输入读取密码 · read the password from standard input.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="最后一行输出 JSON · print JSON on the last line.")]
-HERE = Path()
 
 
 @app.command()

@@ -10,11 +10,20 @@ from functools import cache
 from typing import Any
 
 from node import __version__
-from node.web import openapi_files, openapi_pages, openapi_quality, openapi_schemas, openapi_table, openapi_trades
+from node.web import (
+    openapi_files,
+    openapi_nodes,
+    openapi_pages,
+    openapi_quality,
+    openapi_records,
+    openapi_schemas,
+    openapi_trades,
+)
 from node.web.openapi_parts import SIGNATURE, Json, Operation
 
 OPERATIONS: tuple[Operation, ...] = (
-    *openapi_table.TABLE,
+    *openapi_nodes.TABLE,
+    *openapi_records.TABLE,
     *openapi_trades.TABLE,
     *openapi_pages.TABLE,
     *openapi_files.TABLE,

@@ -15,7 +15,7 @@ from node.projections.reading import HELD, MARKS
 from node.projections.shape import address
 from node.store.view_record import RecordHistory, SectionState, VersionView
 from node.web.disclosures import records
-from node.web.disclosures.model import PUBLIC as ACT
+from node.web.disclosures.shapes import PUBLIC as ACT
 from node.web.portal_fields import Field, changes, document, fields
 from node.web.portal_labels import LABELS
 from node.web.portal_people import People

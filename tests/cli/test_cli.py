@@ -89,7 +89,8 @@ def test_help_loads_nothing_heavy() -> None:
 def test_a_command_loads_no_pages() -> None:
     """Pages and workbooks are a third of all there is to load, and only what serves needs them."""
     code = (
-        "import sys; import node.cli.nodes; print([m for m in sys.modules if m.startswith(('node.web', 'openpyxl'))])"
+        "import sys; import node.cli.nodes, node.cli.passes, node.cli.status;"
+        " print([m for m in sys.modules if m.startswith(('node.web', 'openpyxl'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], env=ENV, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from node.web.disclosures.model import ActShown, DueShown, LotShown, StripShown, TradeShown
+from node.web.disclosures.shapes import ActShown, DueShown, LotShown, StripShown, TradeShown
 from node.web.portal_fields import Change
 from node.web.portal_text import Pair
 

@@ -19,7 +19,7 @@ from node.store.tables import RecordView, table
 from node.web import pages
 from node.web.disclosure_text import STATES, STEPS, TONES
 from node.web.disclosures import model, plain
-from node.web.disclosures.model import Said, TradeShown
+from node.web.disclosures.shapes import PUBLIC, Said, TradeShown
 from node.web.keys import CLOCK, RULES, STORE
 from node.web.portal import people
 from node.web.portal_labels import LABELS, OWNERS
@@ -74,7 +74,7 @@ def read(
     rules, now_ms = request.app[RULES], request.app[CLOCK]()
     found = loading.recorded(conn, key, wanted)
     said = said_of(conn, found, people(conn, request))
-    if not inside and not any(each.kind == model.PUBLIC for each in said):
+    if not inside and not any(each.kind == PUBLIC for each in said):
         raise loading.not_found(key)
     trade, fault = _replayed(found, rules)
     package = rules.book.get(found[0].act.rules)
@@ -96,7 +96,7 @@ def said_of(conn: Connection, found: list[Recorded], who: People) -> list[Said]:
 
 
 def _said(conn: Connection, each: Recorded, published_ms: int, who: People) -> Said:
-    public = each.kind == model.PUBLIC and _is_public(conn, each)
+    public = each.kind == PUBLIC and _is_public(conn, each)
     body = each.document.body
     if not public:
         body = msgspec.structs.replace(body, fields={}, context={}, attachments=[], title="")
