@@ -68,6 +68,9 @@ class Work:
                 await self._node.rule_records.refresh()
             except NodeError as error:
                 _log.warning("rules_not_read", code=error.code)
+            except Exception:
+                # A process that no longer hears of rules would judge by old ones, and nobody would be told.
+                _log.exception("rules_not_read")
             await asyncio.sleep(self._node.settings.project_interval_s)
 
     def _follower(self) -> Follower | None:
