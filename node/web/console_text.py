@@ -10,7 +10,7 @@ TEXT: Final[dict[str, Pair]] = {
     # frame
     "console_name": ("交易操作系统", "Console"),
     "console_menu": ("交易操作系统导航", "Navigation of the console"),
-    "console_public": ("公共服务门户", "Public pages"),
+    "console_public": ("公开页面", "Public pages"),
     "console_basis": ("依据", "Basis"),
     "console_back": ("返回", "Back"),
     "console_back_trade": ("返回该交易", "Back to the trade"),

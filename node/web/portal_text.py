@@ -92,6 +92,8 @@ SECTIONS: Final[dict[str, Pair]] = {
     "main": ("主体", "Main"),
     "employment": ("任职单位", "Employment"),
     "identity": ("身份信息", "Identity"),
+    "inner": ("内部内容", "Inner"),
+    "hand": ("经办人签名", "Signed by a person"),
 }
 
 TEXT: Final[dict[str, Pair]] = {

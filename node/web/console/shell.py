@@ -25,15 +25,15 @@ NAVIGATION: Final[tuple[tuple[str, Pair], ...]] = (
     ("/console/trades", ("交易登记册", "Trades")),
     ("/console/trades/new", ("新登记", "Register")),
     ("/console/drafts", ("草稿与复核", "Drafts")),
-    ("/console/venues", ("场地安排", "Venues")),
-    ("/console/services", ("服务时限", "Services")),
+    ("/console/venues", ("场地", "Venues")),
+    ("/console/services", ("服务", "Services")),
     ("/console/deposits", ("保证金", "Deposits")),
     ("/console/charges", ("收费", "Charges")),
-    ("/console/bindings", ("主体身份", "Identities")),
+    ("/console/bindings", ("主体", "Identities")),
     ("/console/archive", ("档案", "Archive")),
-    ("/console/failures", ("失败与重试", "Failures")),
+    ("/console/failures", ("失败", "Failures")),
     ("/uplink", ("上报", "Uplink")),
-    ("/rule-drafts", ("规则起草", "Rules")),
+    ("/rule-drafts", ("规则", "Rules")),
 )
 GROUPS: Final = frozenset({"/console/trades", "/console/venues", "/console/deposits", "/console/bindings"})
 """Where a new group of entries begins: trades, rooms and services, money, the rest."""
