@@ -26,6 +26,7 @@ TEXT: Final[dict[str, Pair]] = {
     "console_lots": ("标段（包、宗）", "lots"),
     "console_by": ("办理人", "By"),
     "console_second": ("复核人", "Second"),
+    "console_opens": ("{when} 投标截止之后办理", "from {when} on, when bidding has ended"),
     "console_by_post": ("由{post}岗办理", "done by {post}"),
     "console_print": ("打印", "Print"),
     "console_print_file": ("打印全卷", "Print the whole file"),
