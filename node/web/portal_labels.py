@@ -87,8 +87,6 @@ LABELS: dict[str, Pair] = {
     "home": ("开户节点", "Home node"),
     "org": ("单位代码", "Organisation's code"),
     "org_name": ("单位名称", "Organisation"),
-    "seen": ("核对的证件", "Papers seen"),
-    "clerk": ("经办人", "Clerk"),
     "sectors": ("监管行业", "Sectors"),
     "active": ("可用", "Open"),
     "sealed": ("凭据指纹", "Hash of the credentials"),
