@@ -155,10 +155,11 @@ def _not_its_templates(body: RuleTable, owners: Owners) -> Pair | None:
 
 
 def same_department(one: str, other: str) -> bool:
-    """Whether two names are of one department: `市发展改革委`, `重庆市发展改革委` and `发展改革委` are.
+    """Whether two names are of one department: `市发展改革委`, `重庆市发展和改革委员会` and `发展改革委` are.
 
-    >>> same_department("发展改革委", "重庆市发展改革委"), same_department("水利局", "财政局")
+    >>> same_department("发展改革委", "重庆市发展和改革委员会"), same_department("水利局", "财政局")
     (True, False)
     """
     names = {each.strip().removeprefix("重庆").removeprefix("市") for each in (one, other)}
+    names = {each.replace("委员会", "委").replace("和", "") for each in names}
     return len(names) == 1 and names != {""}

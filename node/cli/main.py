@@ -218,13 +218,13 @@ def demo(
     directory: Annotated[
         Path | None, typer.Option("--dir", help="演示目录 · directory (default ./demo; with --once a temporary one).")
     ] = None,
-    port: Annotated[int | None, typer.Option(help="首个端口 · first of five ports (default: from 8300).")] = None,
+    port: Annotated[int | None, typer.Option(help="首个端口 · first of six ports (default: from 8300).")] = None,
     records: Annotated[int | None, typer.Option(help="记录数 · how many records (default: the whole sample).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """演示联邦 · Run a federation on this machine.
 
-    Three districts, the city hub and a national sandbox on real sample records.
+    Three districts, the city hub, a department and a national sandbox on real sample records.
     """
     from node.cli.output import errors
     from node.demo import run_demo

@@ -1,6 +1,6 @@
-"""A federation on one machine: three districts, the city hub and a national sandbox, on the packaged sample.
+"""A federation on one machine on the packaged sample: three districts, city hub, department and national sandbox.
 
-Five nodes of the same program in one process, each with its own keys, database, server and jobs; they talk over
+Six nodes of the same program in one process, each with its own keys, database, server and jobs; they talk over
 loopback as they would over any network. What is shown is counted from the nodes' databases and interfaces.
 """
 
@@ -24,7 +24,7 @@ from rich.table import Table
 from node import samples
 from node.cli.output import result
 from node.cli.progress import bar
-from node.demo import trades
+from node.demo import people
 from node.demo.federation import LAST_FIRST_PORT, POLICY_FILE, Federation, prepare
 from node.demo.watch import console, travel
 from node.errors import Malformed, Unavailable
@@ -51,8 +51,8 @@ def _check_numbers(port: int | None, records: int | None) -> None:
             f"--port {port} is not from 1 to {LAST_FIRST_PORT}",
             zh=f"--port {port} 不在 1 到 {LAST_FIRST_PORT} 之间",
             field="--port",
-            advice_zh="请给出首个端口，其后连用五个，如 --port 8400。",
-            advice_en="Give the first of five ports in a row, such as --port 8400.",
+            advice_zh="请给出首个端口，其后连用六个，如 --port 8400。",
+            advice_en="Give the first of six ports in a row, such as --port 8400.",
         )
     if records is not None and records < 1:
         raise Malformed(
@@ -78,7 +78,7 @@ async def _run_held(directory: Path, once: bool, port: int | None, records: int 
         _addresses(federation)
         await _publish(federation, records)
         # Whoever wants so many records, wants no more.
-        visitor = None if records else await trades.begin(federation.nodes[samples.DISTRICTS[0]])
+        visitors = [] if records else await people.begin(federation)
         done, verified = await travel(federation)
         complete = done.published == done.at_hub == done.at_national == verified and done.published > 0
         if once:
@@ -93,7 +93,7 @@ async def _run_held(directory: Path, once: bool, port: int | None, records: int 
                 }
             )
             return 0 if complete and not done.quarantined else 1
-        _try_it(federation, visitor)
+        _try_it(federation, visitors)
         await _until_stopped()
         console.print(f"演示已停止，数据保留在 {directory}，再次运行即可继续。", markup=False, soft_wrap=True)
         console.print("Goodbye: the demonstration has stopped, its data is kept; run it again to go on.")
@@ -105,7 +105,12 @@ async def _run_held(directory: Path, once: bool, port: int | None, records: int 
 
 async def _publish(federation: Federation, records: int | None) -> None:
     """Every node imports its part of the sample; `records` makes it smaller, or larger with marked made-up rows."""
-    work = [(node, kind, rows) for key, node in federation.nodes.items() for kind, rows in samples.rows(key)]
+    work = [
+        (node, kind, rows)
+        for key, node in federation.nodes.items()
+        if key in samples.NODES
+        for kind, rows in samples.rows(key)
+    ]
     total = sum(len(rows) for _, _, rows in work)
     if records is not None and records < total:
         left = records
@@ -128,19 +133,15 @@ async def _publish(federation: Federation, records: int | None) -> None:
 def _addresses(federation: Federation) -> None:
     shown = Table("节点 node", "角色 role", "网页 pages", title="公共资源交易联邦 · a federation on this machine")
     roles = {"district": "区县 district", "hub": "市级 hub", "national": "国家平台沙箱 national sandbox"}
+    roles["supervision"] = "监管部门 department"
     for node in federation.nodes.values():
         shown.add_row(node.settings.title, roles[node.settings.role], node.settings.url)
     console.print(shown)
 
 
-def _try_it(federation: Federation, visitor: trades.Visitor | None) -> None:
-    if visitor is not None:
-        console.print(
-            f"\n交易操作系统 console: {federation.nodes[samples.DISTRICTS[0]].settings.url}/console\n"
-            f"  账号 account: {visitor.account}\n  密码 password: {visitor.password}（只显示一次 · shown only now）",
-            markup=False,
-            soft_wrap=True,
-        )
+def _try_it(federation: Federation, visitors: list[people.Visitor]) -> None:
+    if visitors:
+        console.print(people.shown(visitors), markup=False, soft_wrap=True)
     district = shlex.quote(str(federation.nodes[samples.DISTRICTS[0]].settings.directory))
     command = own_command()
     text = (

@@ -1,4 +1,4 @@
-"""Trades that run on the demonstration's first district, and the account with which a visitor goes on with them.
+"""Trades that run on the demonstration's first district, for a visitor to go on with.
 
 Everything is made up and marked so. The acts are dated back, with the days that the law asks for between them, so that
 the to-do list has something that is due soon and something that is late.
@@ -6,37 +6,20 @@ the to-do list has something that is due soon and something that is late.
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import dataclass
 from typing import Any
 
 from node.app import Node
 from node.domain.calendar import DAY_MS, day_of
-from node.errors import Conflict
 
-ACCOUNT = "clerk"
-ROLES = ("acceptance", "publication", "venue")
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """The demonstration's clerk; the password is new with each fresh directory, and known to nobody else."""
-
-    account: str
-    password: str
+BIDDER = {"name": "示例施工公司甲", "uscc": "91350100M000100Y43"}
+"""The demonstration's bidder; the code is the example of the standard GB 32100."""
 
 
-async def begin(node: Node) -> Visitor | None:
-    """Make the clerk's account and the trades, unless an earlier run did: then nothing, for the password is gone."""
-    password = f"{secrets.token_hex(4)}-{secrets.token_hex(4)}"
-    try:
-        account = await node.accounts.add(ACCOUNT, "演示经办人", ROLES, password)
-    except Conflict:
-        return None
-    person = (await node.accounts.log_in(ACCOUNT, password)).person
+async def begin(node: Node, person: Any) -> None:
+    """Make the trades of the district, as this clerk."""
     await _road(node, person)
+    await _kindergarten(node, person)
     await _school(node, person)
-    return Visitor(account, password)
 
 
 async def _road(node: Node, person: Any) -> None:
@@ -85,7 +68,7 @@ async def _road(node: Node, person: Any) -> None:
     )
     await act("clarification", 3, content="补充路灯图纸（演示）", affects=False)
     await act("bids_received", 26, bidders=3)
-    firms = [{"name": f"示例施工公司{n}", "uscc": ""} for n in "甲乙丙"]
+    firms = [BIDDER, *({"name": f"示例施工公司{n}", "uscc": ""} for n in "乙丙")]
     await act("opening", 26.01, opened_at=int(start + 26 * DAY_MS), place="第一开标室", bidders=len(firms))
     ranked = [
         {"rank": rank, "party": firm, "price": 40_000_000_00 + rank * 100_000_00} for rank, firm in enumerate(firms, 1)
@@ -99,6 +82,44 @@ async def _road(node: Node, person: Any) -> None:
         content="中标候选人公示（演示）",
         objection_channel="向招标人书面提出",
     )
+
+
+async def _kindergarten(node: Node, person: Any) -> None:
+    """A construction tender that takes bids for three weeks more, with bid security."""
+    desk, start = node.desk, node.clock() - 6 * DAY_MS
+    begun = await desk.begin(
+        person,
+        "工程建设",
+        "",
+        {
+            "project_name": "新区幼儿园建设工程（演示）",
+            "owner": {"name": "示例区教育委员会", "uscc": ""},
+            "division": node.settings.division,
+            "approval_level": "district",
+            "fund_level": "district",
+            "mandatory": True,
+            "estimate": 12_000_000_00,
+            "method": "open",
+            "qualification": "post",
+            "state_funds": True,
+            "lots": [{"number": "1", "name": "施工"}],
+        },
+        at=start - DAY_MS,
+        made_up=True,
+    )
+    deadline = int(start + 27 * DAY_MS)
+    notice = {
+        "content": "新区幼儿园建设工程招标公告（演示，内容虚构）",
+        "doc_from": day_of(start),
+        "doc_until": day_of(start + 7 * DAY_MS),
+        "bid_deadline": deadline,
+        "opening_at": deadline,
+        "place": "第一开标室",
+        "ceiling": 11_500_000_00,
+        "security_asked": True,
+        "bid_security": 200_000_00,
+    }
+    await desk.act(person, begun.trade, "notice", fields=notice, at=start)
 
 
 async def _school(node: Node, person: Any) -> None:

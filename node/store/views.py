@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, or_, select, tuple_
 
 from node.store import search_text, view_counts, word_terms
 from node.store.tables import CodeView, CreditView, EntityView, Log, RecordView, TradeView, table
@@ -22,6 +22,7 @@ from node.store.view_search import AMOUNT, DATE, NAME, Place, Search
 PAGE_SIZE = 20
 MAX_OFFSET = 100_000
 """Where the numbers of pages end; there are rows on them up to `COUNT_CAP`, what is beyond is downloaded."""
+ACT = "trade.act"
 Row = dict[str, Any]
 
 _log = table(Log)
@@ -145,10 +146,18 @@ def codes_after(
     return rows, (0, rows[-1]["log_id"], rows[-1]["idx"]) if len(rows) == limit else None
 
 
-def latest_trades(conn: Connection, kinds: Sequence[str], until: str, limit: int) -> list[Row]:
-    """The newest rows of these kinds that are not dated after `until`, so that a wrong date cannot stay on top."""
-    need = word_terms.Need((tuple(word_terms.facet("k", kind) for kind in kinds),))
-    search = Search(_trades, need, _trades.c.kind.in_(kinds), high=word_terms.last_doc(until))
+def latest_trades(
+    conn: Connection, kinds: Sequence[str], until: str, limit: int, *, acts: Sequence[str] = ()
+) -> list[Row]:
+    """The newest rows of these kinds, and acts of these kinds of disclosure, that are not dated after `until`.
+
+    So a wrong date cannot stay on top.
+    """
+    fits: ColumnElement[bool] = _trades.c.kind.in_(kinds)
+    if acts:
+        fits = or_(fits, and_(_trades.c.kind == ACT, _trades.c.disclosure.in_(acts)))
+    need = word_terms.Need((tuple(word_terms.facet("k", kind) for kind in (*kinds, *([ACT] if acts else ()))),))
+    search = Search(_trades, need, fits, high=word_terms.last_doc(until))
     return _at(conn, _trades, first(conn, search, limit))
 
 

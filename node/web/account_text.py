@@ -46,6 +46,7 @@ TEXT: Final[dict[str, Pair]] = {
     "account_change_password": ("修改密码", "Change the password"),
     "account_old": ("现密码", "Present password"),
     "account_new": ("新密码", "New password"),
+    "account_again_first": ("再输入一次密码", "The password again"),
     "account_again": ("再输入一次新密码", "The new password again"),
     "account_rules": (
         "至少 {least} 个字符，不含姓名与登录名；长而好记胜过短而复杂。",

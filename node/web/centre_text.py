@@ -80,6 +80,7 @@ TEXT: Final[dict[str, Pair]] = {
     "fees_whole": ("合计", "All"),
     "fees_none": ("该期间没有收费。", "Nothing was charged in that time."),
     "fees_tariff": ("公布的收费标准", "The published tariff"),
+    "fees_amounts": ("各档金额、依据与历次版本", "The amounts, their basis and all versions"),
     "fees_unverified": (
         "标“待核实”的标准不收费。",
         "A row that is not verified charges nothing.",
@@ -108,9 +109,9 @@ TEXT: Final[dict[str, Pair]] = {
     # agencies (R58)
     "agency_title": ("代理机构集中度", "Agencies"),
     "agency_lead": (
-        "代理机构由项目单位自行选择，中心不得指定（R58）。按各中心、各类别统计已公开的交易，依 95% 置信下限排序；"
+        "代理机构由项目单位自行选择，中心不得指定。按各中心、各类别统计已公开的交易，依 95% 置信下限排序；"
         "至少 {trades} 宗且下限达到 {share} 的标出，供核查，不等于违规。",
-        "The owner chooses the agency; a centre may not (R58). Of disclosed trades, by centre and category, ranked by"
+        "The owner chooses the agency; a centre may not. Of disclosed trades, by centre and category, ranked by"
         " the lower bound of 95 %. From {trades} trades and {share} on an agency is marked: worth a look, no proof.",
     ),
     "agency_name": ("代理机构", "Agency"),
@@ -119,8 +120,8 @@ TEXT: Final[dict[str, Pair]] = {
     "agency_flag": ("集中", "concentrated"),
     "agency_none": ("还没有载明代理机构的交易。", "No trade names an agency yet."),
     "agency_fees": (
-        "各中心的收费统计（R27）在其公开页面 /fees，可下载 CSV。",
-        "What each centre charged (R27) is on its public page /fees, also as CSV.",
+        "各中心的收费统计在其公开页面 /fees，可下载 CSV。",
+        "What each centre charged is on its public page /fees, also as CSV.",
     ),
     # files (retention)
     "kept_title": ("档案", "Files"),

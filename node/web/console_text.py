@@ -8,9 +8,9 @@ from node.web.portal_text import Pair
 
 TEXT: Final[dict[str, Pair]] = {
     # frame
-    "console_name": ("交易操作系统", "Trading console"),
+    "console_name": ("交易操作系统", "Console"),
     "console_menu": ("交易操作系统导航", "Navigation of the console"),
-    "console_public": ("公共服务门户", "Public pages"),
+    "console_public": ("公开页面", "Public pages"),
     "console_basis": ("依据", "Basis"),
     "console_back": ("返回", "Back"),
     "console_back_trade": ("返回该交易", "Back to the trade"),
@@ -26,6 +26,7 @@ TEXT: Final[dict[str, Pair]] = {
     "console_lots": ("标段（包、宗）", "lots"),
     "console_by": ("办理人", "By"),
     "console_second": ("复核人", "Second"),
+    "console_opens": ("{when} 投标截止之后办理", "from {when} on, when bidding has ended"),
     "console_by_post": ("由{post}岗办理", "done by {post}"),
     "console_print": ("打印", "Print"),
     "console_print_file": ("打印全卷", "Print the whole file"),
@@ -302,7 +303,10 @@ TEXT: Final[dict[str, Pair]] = {
     "console_seats_n": ("{number} 座", "{number} seats"),
     "console_manage_rooms": ("管理场地和房间", "Venues and rooms"),
     "console_room": ("房间", "Room"),
-    "console_no_rooms": ("还没有场地和房间。", "There is no room yet."),
+    "console_no_rooms": (
+        "还没有场地和房间，请先由场地岗在“管理场地和房间”中添加。",
+        "There is no room yet: the venue post adds one under “Manage rooms”.",
+    ),
     "console_book": ("预订房间", "Book a room"),
     "console_from_time": ("开始（北京时间）", "From (Beijing time)"),
     "console_to_time": ("结束（北京时间）", "To (Beijing time)"),

@@ -64,12 +64,14 @@ async def context_of(request: web.Request) -> tuple[dict[str, Any], int]:
     """What the report's template shows, and the status of its page."""
     since, until, form = asked(request.query)
     found: Report = await request.app[STORE].read(partial(charge_report.report, since=since, until=until))
+    by_day, today = request.app[RULES].by_day, day_of(request.app[CLOCK]())
     context = {
         "form": form,
         "report": found,
         "trend": trend(found.months),
         "payers": PAYERS,
-        "tariff": request.app[RULES].by_day.tariff(day_of(request.app[CLOCK]())).fee,
+        "tariff": by_day.tariff(today).fee,
+        "tariff_name": by_day.on("fees", today).name,
     }
     return context, 400 if form.errors else 200
 

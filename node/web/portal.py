@@ -58,8 +58,8 @@ async def home(request: web.Request) -> web.Response:
     def read(conn: Connection) -> dict[str, Any]:
         return {
             "counts": counts(conn, today, midnight_ms(now_ms)),
-            "results": views.latest_trades(conn, ("trade.result",), today, LATEST),
-            "notices": views.latest_trades(conn, NOTICES, today, LATEST),
+            "results": views.latest_trades(conn, ("trade.result",), today, LATEST, acts=("result",)),
+            "notices": views.latest_trades(conn, NOTICES, today, LATEST, acts=("trade_notice", "qualification_review")),
             **home_tables(federation(conn), people(conn, request)),
         }
 

@@ -92,6 +92,8 @@ SECTIONS: Final[dict[str, Pair]] = {
     "main": ("主体", "Main"),
     "employment": ("任职单位", "Employment"),
     "identity": ("身份信息", "Identity"),
+    "inner": ("内部内容", "Inner"),
+    "hand": ("经办人签名", "Signed by a person"),
 }
 
 TEXT: Final[dict[str, Pair]] = {
@@ -201,8 +203,8 @@ TEXT: Final[dict[str, Pair]] = {
     "code_words_hint": ("代码或名称", "Code or name"),
     # home
     "home_lead": (
-        "工程建设、政府采购、土地使用权、矿业权和国有产权交易的公开信息与信用信息。",
-        "Open information on construction, procurement, land, mining and state property, and on credit.",
+        "工程建设、政府采购、土地使用权、矿业权、国有产权和其他公共资源交易的公开信息与信用信息。",
+        "Open information on construction, procurement, land, mining, state property and other trades, and on credit.",
     ),
     "home_search": ("查询交易信息", "Search the trades"),
     "figure_today": ("公告日期为今日", "Trades dated today"),
@@ -210,7 +212,7 @@ TEXT: Final[dict[str, Pair]] = {
     "figure_trades": ("交易记录", "Trade records"),
     "figure_credit": ("信用记录", "Credit records"),
     "figure_entities": ("市场主体", "Market parties"),
-    "latest_results": ("最新成交结果", "Latest results"),
+    "latest_results": ("最新成交信息", "Latest results"),
     "latest_notices": ("最新公告公示", "Latest notices"),
     "more": ("更多", "More"),
     "by_category": ("分类统计", "By category"),

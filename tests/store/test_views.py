@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert
 
+from node.domain.acts import Act
+from node.domain.calendar import DAY_MS, start_of
 from node.domain.codes import Division
 from node.domain.entities import Company
 from node.domain.record import Amount, Party
@@ -125,6 +127,19 @@ def test_the_latest_are_not_dated_in_the_future(world):
     world.put(result("无日期", published_on=""))
     rows = world.store.read_now(lambda conn: views.latest_trades(conn, ["trade.result"], "2025-11-25", 2))
     assert [row["title"] for row in rows] == ["今日", "无日期"]
+
+
+def test_the_latest_hold_acts_by_what_they_disclose(world):
+    world.put(result("导入的结果", published_on="2025-11-20"))
+    about = {"trade": "0" * 32, "category": "工程建设", "act": "notice", "rules": "construction@1"}
+    for seq, title, disclosure in ((2, "公告", "trade_notice"), (3, "候选人", "result"), (4, "结果", "result")):
+        moment = start_of("2025-11-20") + seq * DAY_MS
+        world.put(Act(**about, seq=seq, title=title, disclosure=disclosure, at=moment), kind="trade.act")
+
+    def latest(conn):
+        return views.latest_trades(conn, ["trade.result"], "2025-11-25", 9, acts=["result"])
+
+    assert [row["title"] for row in world.store.read_now(latest)] == ["结果", "候选人", "导入的结果"]
 
 
 def test_credit_by_sort_grade_and_words(world):

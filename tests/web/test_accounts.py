@@ -79,7 +79,7 @@ async def test_pages_that_need_a_person_send_strangers_to_log_in_and_back(world:
 async def test_log_in_never_leads_to_another_site(world: World, evil: str) -> None:
     browser = Browser(world[1])
     await browser.post("/login", {"account": ADMIN, "password": PASSWORD, "next": evil})
-    assert browser.last is not None and browser.last.headers["Location"] == "/account"
+    assert browser.last is not None and browser.last.headers["Location"] == "/console"
 
 
 async def test_a_form_without_this_sessions_token_does_nothing(world: World) -> None:

@@ -12,6 +12,9 @@ from node.web.keys import ACCOUNTS, SETTINGS
 from node.web.problems import status_of
 
 routes = web.RouteTableDef()
+# Where the work of each realm lies; the console is a centre's.
+WORK = {"party": "/mine", "service": "/console", "supervision": "/supervision"}
+CENTRES = ("district", "hub")
 # Who logs in at a node of a department, and who at a centre.
 REALMS = {
     "supervision": ("行政监督", "supervision"),
@@ -23,7 +26,7 @@ REALMS = {
 async def show(request: web.Request) -> web.Response:
     who = await session.person(request)
     if who is not None:
-        raise web.HTTPSeeOther(_next(request.query.get("next", ""), who.realm))
+        raise web.HTTPSeeOther(_next(request, request.query.get("next", ""), who.realm))
     form = Shown({"account": request.query.get("account", "")[:120], "next": request.query.get("next", "")[:1000]})
     if made := request.query.get("made"):
         form.done = (f"账号 {made[:120]} 已建立，请登录。", f"The account {made[:120]} is ready: log in.")
@@ -52,7 +55,7 @@ async def log_in(request: web.Request) -> web.Response:
         if isinstance(error, Overloaded):
             response.headers["Retry-After"] = str(error.retry_after_s)
         return response
-    response = web.Response(status=303, headers={"Location": _next(form.value("next"), done.person.realm)})
+    response = web.Response(status=303, headers={"Location": _next(request, form.value("next"), done.person.realm)})
     session.start(request, response, done.token, done.device)
     return response
 
@@ -74,9 +77,11 @@ def _page(request: web.Request, form: Shown, status: int = 200) -> web.Response:
     return pages.render(request, "accounts/login.html", status=status, form=form, realm=realm, realms=REALMS)
 
 
-def _next(wanted: str, realm: str) -> str:
-    """Where to go after log-in: an address of this node, never another site's; by itself a party to its own trades."""
+def _next(request: web.Request, wanted: str, realm: str) -> str:
+    """Where to go after log-in: an address of this node, never another site's; by itself to where one's work lies."""
     good = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
     if good and not wanted.startswith(("/login", "/logout")):
         return wanted
-    return "/mine" if realm == "party" else "/account"
+    if realm == "service" and request.app[SETTINGS].role not in CENTRES:
+        return "/account"
+    return WORK.get(realm, "/account")

@@ -109,7 +109,7 @@ async def show(request: web.Request, who: Person, about: Subject) -> web.Respons
         begun = sent.opened(draft.content)
     else:
         begun = Sent(
-            raw=prefill(about.trade, about.rule, about.fields, about.lots) if about.trade else {},
+            raw=prefill(about.trade, about.rule, about.fields, about.lots) if about.trade else _first(request, about),
             lots=list(about.lots) if about.rule.per == "lot" else [],
             title=about.title,
             corrects=about.target.seq if about.target else 0,
@@ -120,6 +120,12 @@ async def show(request: web.Request, who: Person, about: Subject) -> web.Respons
     if request.query.get("format") == "xlsx":
         return _template(request, about, begun)
     return _page(request, who, about, begun, {}, draft=draft)
+
+
+def _first(request: web.Request, about: Subject) -> dict[str, str]:
+    """What a registration mostly says: this centre's own division."""
+    own = {"division": request.app[SETTINGS].division}
+    return {each.name: own[each.name] for each in about.fields if each.name in own}
 
 
 async def _with_bids(request: web.Request, about: Subject, begun: Sent) -> None:

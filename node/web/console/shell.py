@@ -17,26 +17,36 @@ from node.trading.desk import Desk
 from node.web import pages, session
 from node.web.console.forms import Tables
 from node.web.console.inputs import UNITS, Choice
-from node.web.keys import CLOCK, DESK
+from node.web.keys import CLOCK, DESK, SETTINGS
 from node.web.portal_text import Pair
 
 NAVIGATION: Final[tuple[tuple[str, Pair], ...]] = (
-    ("/console", ("今日待办", "To do today")),
+    ("/console", ("今日待办", "To do")),
     ("/console/trades", ("交易登记册", "Trades")),
     ("/console/trades/new", ("新登记", "Register")),
-    ("/console/drafts", ("草稿与复核", "Drafts, review")),
-    ("/console/services", ("服务时限", "Services")),
-    ("/console/venues", ("场地安排", "Venues")),
+    ("/console/drafts", ("草稿与复核", "Drafts")),
+    ("/console/venues", ("场地", "Venues")),
+    ("/console/services", ("服务", "Services")),
     ("/console/deposits", ("保证金", "Deposits")),
     ("/console/charges", ("收费", "Charges")),
-    ("/console/bindings", ("主体身份", "Identities")),
-    ("/console/archive", ("档案", "Files")),
-    ("/console/failures", ("失败与重试", "Failures")),
+    ("/console/bindings", ("主体", "Identities")),
+    ("/console/archive", ("档案", "Archive")),
+    ("/console/failures", ("失败", "Failures")),
+    ("/uplink", ("上报", "Uplink")),
+    ("/rule-drafts", ("规则", "Rules")),
 )
+GROUPS: Final = frozenset({"/console/trades", "/console/venues", "/console/deposits", "/console/bindings"})
+"""Where a new group of entries begins: trades, rooms and services, money, the rest."""
 WITHIN: Final[dict[str, str]] = {"/console/import": "/console/trades/new", "/console/sites": "/console/venues"}
 """Pages that are reached from another, by that one."""
-FOR: Final[dict[str, str]] = {"/console/archive": "archive.keep"}
+FOR: Final[dict[str, str]] = {
+    "/console/archive": "archive.keep",
+    "/uplink": "uplink.retry",
+    "/rule-drafts": "rule.distribute",
+}
 """Pages that only some posts see, by the permission that they ask for."""
+HUB: Final = frozenset({"/uplink", "/rule-drafts"})
+"""Pages of the hub's console alone."""
 
 # What a page says was done, by the word that the address before it carries: /console/trades/…?done=published.
 DONE: Final[dict[str, Pair]] = {
@@ -141,6 +151,7 @@ def left(ms: int | None) -> Pair:
 def render(request: web.Request, template: str, who: Person, *, status: int = 200, **context: Any) -> web.Response:
     """A page of the console; never kept by a cache."""
     path = WITHIN.get(request.path, request.path)
+    role = request.app[SETTINGS].role
     here = max((each for each, _ in NAVIGATION if path == each or path.startswith(f"{each}/")), key=len, default="")
     response = pages.render(
         request,
@@ -148,7 +159,9 @@ def render(request: web.Request, template: str, who: Person, *, status: int = 20
         status=status,
         who=who,
         console_navigation=[
-            (each, title, each == here) for each, title in NAVIGATION if each not in FOR or who.may(FOR[each])
+            (each, title, each == here, each in GROUPS)
+            for each, title in NAVIGATION
+            if (each not in FOR or who.may(FOR[each])) and (each not in HUB or role == "hub")
         ],
         role_names=[(ROLES[role].zh, ROLES[role].en) for role in sorted(who.roles) if role in ROLES],
         done=DONE.get(request.query.get("done", "")) if request.method == "GET" else None,

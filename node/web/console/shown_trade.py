@@ -15,6 +15,7 @@ from node.domain.rulebook import ActRule, ClockRule
 from node.domain.tablebook import TableBook
 from node.projections.acts import beijing_day
 from node.store.loading import Recorded
+from node.trading import bids, sealed
 from node.web.console import shell
 from node.web.portal_text import Pair
 
@@ -43,6 +44,7 @@ def next_acts(trade: Trade, who: Person, *, now_ms: int, calendar: Calendar) -> 
                 "posts": shell.posts_of(rule),
                 "moves": bool(rule.gives),
                 "main": _leads_on(trade, rule),
+                "opens_ms": _opens(trade, rule, now_ms),
                 "due_ms": due.due_ms if due else None,
                 "left_ms": None if due is None or due.due_ms is None else due.due_ms - now_ms,
                 "owed": due is not None,
@@ -50,6 +52,15 @@ def next_acts(trade: Trade, who: Person, *, now_ms: int, calendar: Calendar) -> 
             }
         )
     return sorted(rows, key=lambda row: (not row["owed"], not row["main"]))
+
+
+def _opens(trade: Trade, rule: ActRule, now_ms: int) -> int:
+    """The moment from which the end of bidding may be written down, while it is still to come for every lot; else 0."""
+    if rule.id != bids.END_OF_BIDDING:
+        return 0
+    moments = [sealed.told_from(trade, lot) or 0 for lot in engine.lots_for(trade, rule)]
+    first = min(moments, default=0)
+    return first if first > now_ms else 0
 
 
 def _leads_on(trade: Trade, rule: ActRule) -> bool:

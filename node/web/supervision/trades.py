@@ -22,7 +22,9 @@ from node.store.tables_accounts import OrderView
 from node.trusted import newest
 from node.web import hands_shown, pages, session, uplink_shown
 from node.web.accounts.shown import Shown
+from node.web.disclosures import values
 from node.web.keys import RULES, SETTINGS, STORE, TRUSTED
+from node.web.portal_fields import Field
 from node.web.portal_people import People
 from node.web.portal_text import Pair
 from node.web.supervision import scope, words
@@ -35,13 +37,13 @@ _orders = table(OrderView)
 
 @dataclass(frozen=True, slots=True)
 class ActShown:
-    """One act as the page shows it: its name, fields as (label, value), those that are not disclosed apart;
+    """One act as the page shows it: its name, its fields as public pages show them, those that are not disclosed apart;
     what the signature of its person is worth, and the class of that tag."""
 
     recorded: Recorded
     name: Pair
-    fields: list[tuple[Pair, Pair]]
-    inner: list[tuple[Pair, Pair]]
+    fields: list[Field]
+    inner: list[Field]
     signed: tuple[Pair, str] | None = None
 
 
@@ -133,10 +135,11 @@ def _signed(conn: Connection, each: Recorded, node_of: NodeOf) -> tuple[Pair, st
 def _shown(each: Recorded, book: Rulebook, signed: tuple[Pair, str] | None) -> ActShown:
     package = book.get(each.act.rules)
     rule = None if package is None else package.act(each.act.act)
+    known = () if rule is None else rule.fields
     disclosed = each.document.body.fields
     inner = {name: value for name, value in each.inner.items() if name not in disclosed}
     name = (each.act.act, each.act.act) if rule is None else (rule.zh, rule.en)
-    return ActShown(each, name, words.fields(disclosed, rule), words.fields(inner, rule), signed)
+    return ActShown(each, name, values.fields(known, disclosed), values.fields(known, inner), signed)
 
 
 def _place(text: str) -> tuple[int, int, int] | None:

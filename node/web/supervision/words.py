@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
 from node.domain import posts
-from node.domain.rulebook import ActRule
-from node.web.portal_format import money
-from node.web.portal_labels import LABELS
 from node.web.portal_text import Pair
-
-MAX_VALUE = 600
 
 ACTIONS: dict[str, Pair] = {
     "log-in": ("登录", "Log in"),
@@ -66,26 +57,3 @@ def roles(names: str) -> Pair:
         "、".join(role.zh if role else name for role, name in zip(known, names.split(), strict=True)),
         ", ".join(role.en if role else name for role, name in zip(known, names.split(), strict=True)),
     )
-
-
-def fields(given: dict[str, Any], rule: ActRule | None) -> list[tuple[Pair, Pair]]:
-    """(label, value) of an act's fields, in the words of its rule where this node holds that."""
-    known = {each.name: each for each in rule.fields} if rule is not None else {}
-    order = {name: place for place, name in enumerate(known)}
-    found = []
-    for name, value in sorted(given.items(), key=lambda item: (order.get(item[0], len(order)), item[0])):
-        each = known.get(name)
-        label = (each.zh, each.en) if each is not None else LABELS.get(name, (name, name))
-        is_money = each is not None and each.type == "money" and isinstance(value, int)
-        shown = money(value) if is_money else (text(value), text(value))
-        found.append((label, shown))
-    return found
-
-
-def text(value: Any) -> str:
-    if isinstance(value, str):
-        return value[:MAX_VALUE]
-    try:
-        return msgspec.json.encode(value).decode()[:MAX_VALUE]
-    except (msgspec.MsgspecError, TypeError, ValueError):
-        return "…"  # what another node put there is no plain data
