@@ -57,6 +57,7 @@ async def begin(federation: Federation) -> list[Visitor]:
         found.append(
             await _add(department, "supervisor", "演示监管员", ("supervisor",), "监管部门 department", "/supervision")
         )
+    await district.audit.flush()  # the clerk's log-in is a record now, not after the count of what was published
     return found
 
 
