@@ -185,6 +185,7 @@ class Node:
             self.projector.run,
             node=settings.name,
             title=settings.title,
+            trusted=self.trusted,
         )
         self.migration = Migration(
             self.store, self.publisher, self.rules, clock, self.projector.run, node=settings.name

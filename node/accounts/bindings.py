@@ -7,7 +7,7 @@ to register, to bid or to read what is public (R58-R61); what is an organisation
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,7 @@ from node.store import payloads as sections
 from node.store.db import Store
 from node.store.tables import Log, table
 from node.store.tables_accounts import BindingView
+from node.trusted import Trusted
 from node.wire import payload as payloads
 
 KIND, PERMISSION = "account.binding", "party.identify"
@@ -80,8 +81,10 @@ class Bindings:
         *,
         node: str,
         title: str,
+        trusted: Trusted,
     ) -> None:
         self._store = store
+        self._trusted = trusted
         self._publisher = publisher
         self._audit = audit
         self._clock = clock
@@ -111,7 +114,9 @@ class Bindings:
         papers = [word for word in PAPERS if word in seen]
         if not papers:
             raise Rejected("say which papers were seen", zh="请勾选已核对的证件", field="seen")
-        if await self._store.read(partial(_stands_here, node=self._node, known=known, code=code)):
+        if await self._store.read(
+            partial(_stands_here, node=self._node, known=known, code=code, node_of=self._trusted.policy.node_of_origin)
+        ):
             raise Rejected(
                 f"{known.account} was identified here before, and that stands",
                 zh=f"{known.account} 已在本中心核验，仍然有效",
@@ -162,17 +167,20 @@ class Bindings:
         return outcome.record_id
 
 
-def _stands_here(conn: Connection, node: str, known: Known, code: str) -> bool:
-    of = (_view.c.account == known.account, _view.c.org == code, _view.c.public == known.public.hex())
-    own = select(_view.c.idx).join(_log, _log.c.id == _view.c.log_id).where(_log.c.own.is_(True), _view.c.node == node)
-    return conn.execute(own.where(*of, _view.c.withdrawn.is_(False))).first() is not None
+def _stands_here(conn: Connection, node: str, known: Known, code: str, node_of: NodeOf) -> bool:
+    """Whether this node has noted the same, by a note that counts: of others nothing need be revoked."""
+    return any(row.node == node for row in _all_standing(conn, known.account, code, known.public.hex(), node_of))
 
 
 def _standing(conn: Connection, account: str, code: str, public: str, node_of: NodeOf) -> Row[Any] | None:
+    return next(_all_standing(conn, account, code, public, node_of), None)
+
+
+def _all_standing(conn: Connection, account: str, code: str, public: str, node_of: NodeOf) -> Iterator[Row[Any]]:
     which = (_view.c.account == account, _view.c.org == code, _view.c.public == public, _view.c.withdrawn.is_(False))
     joined = select(_view, _log.c.origin).join(_log, _log.c.id == _view.c.log_id).where(*which)
     rows = conn.execute(joined.order_by(_view.c.at_ms.desc()).limit(MAX_LISTED))
-    return next((row for row in rows if _counts(conn, row, node_of)), None)
+    return (row for row in rows if _counts(conn, row, node_of))
 
 
 def _counts(conn: Connection, row: Row[Any], node_of: NodeOf) -> bool:
