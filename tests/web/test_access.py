@@ -39,7 +39,7 @@ PROGRAMS = ("/api/", "/tlog/", "/witness/")
 PASSWORDS = ("/login", "/account/password", "/account/totp", "/account/close")
 
 PUBLIC = """
-    / /trades /trades.{format} /trades/{trade} /records/{record_id} /projects/{code} /credit /entities /codes
+    / /trades /trades/{trade} /records/{record_id} /projects/{code} /credit /entities /codes
     /disclosures /{name}.{format} /open-data /open-data/{file} /rules /rules/{rule} /rules/diff /services /fees
     /fees.csv /quality /quality/measures /quality/records /quality/records.csv /status /verify-help /static/{name}
     /login /files/{sha256} /healthz /readyz /metrics /openapi.json

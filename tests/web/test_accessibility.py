@@ -118,7 +118,7 @@ ELSEWHERE = frozenset(
 )
 NO_PAGES = frozenset(
     "/healthz /readyz /metrics /openapi.json /files/{sha256} /static/{name} /open-data/{file} /{name}.{format}"
-    " /trades.{format} /console/trades.{format} /console/import.xlsx /quality/records.csv"
+    " /console/trades.{format} /console/import.xlsx /quality/records.csv"
     " /supervision/audit.csv /fees.csv /routing/approved.csv /routing/approved/template.xlsx"
     " /console/failures/imports/{id}.xlsx".split()
 )

@@ -36,6 +36,8 @@ from tests.web.api_node import EAST, HUB, NOW_MS, UNREADABLE, Served, policy_not
 
 SEED = int(os.environ.get("GGZY_FUZZ_SEED", "20261128"))
 ROUNDS = int(os.environ.get("GGZY_FUZZ_ROUNDS", "20"))
+PATIENCE = 100
+"""How often what is known is asked again before it counts as refused for ever."""
 DOCUMENT = openapi.document("")
 ORIGIN = f"{EAST}/1"
 
@@ -376,10 +378,14 @@ async def test_whatever_comes_in_the_answer_is_described(tmp_path: Path) -> None
             for number in range(ROUNDS * (3 if name in BODIES or "security" in operation.plain else 1)):
                 made = fuzz.request(operation, careful=number % 3 == 0)
                 seen.setdefault(name, set()).add(await _judge(node, made))
+            # A fuzz that is always refused at the door tests nothing: what it knows is asked until it is let in.
+            for _ in range(PATIENCE if fuzz.knows(operation) else 0):
+                if 200 in seen[name]:
+                    break
+                seen[name].add(await _judge(node, fuzz.request(operation, careful=True)))
         # The node is none the worse for it.
         assert (await node.client.get("/readyz")).status == 200
         assert not node.hub.store.failed
-        # A fuzz that is always refused at the door tests nothing.
         never = [each for each in OPERATIONS if fuzz.knows(each) and 200 not in seen[each.plain["operationId"]]]
         assert never == [], seen
 
