@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from node.domain.faults import Fault
-from node.domain.standard import COMMON, CONSTRUCTION_COMMON, DataSet, Field, Standard
+from node.domain.standard import DataSet, Field, Standard
 from node.uplink import bidding, construction, land, mining, other, procurement, property
 from node.uplink.shape import (
     Case,
@@ -31,7 +31,6 @@ TEMPLATES: dict[str, Mapping[str, Template]] = {
     "国有产权": property.TEMPLATES,
     "其他": other.TEMPLATES,
 }
-TRAILER = frozenset((*COMMON, *CONSTRUCTION_COMMON))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +171,3 @@ def with_trailer(dataset: DataSet, fields: Fields, sender: Sender, now_ms: int) 
     if dataset.group == "construction":
         made |= {"TRADE_PLAT": sender.plat_no, "PUB_SERVICE_PLAT": sender.service_no}
     return made
-
-
-def without_trailer(fields: Mapping[str, str]) -> Fields:
-    """The fields that say something of the record itself: by these a change is known."""
-    return {name: value for name, value in fields.items() if name not in TRAILER}

@@ -147,10 +147,6 @@ class View:
         value = self.find(*names)
         return yuan(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
-    def priced(self, *names: str) -> str:
-        """`PRICE_FORM_CODE`: 1 where there is a sum, else 9."""
-        return "1" if self.money(*names) else "9"
-
     def whole(self, *names: str) -> str:
         value = self.find(*names)
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""

@@ -112,7 +112,6 @@ TEXT: Final[dict[str, Pair]] = {
         "What was typed goes to the right centre as a record and becomes a draft there; nothing is registered here.",
     ),
     "console_handover_do": ("移交", "Hand over"),
-    "console_handover_done": ("已移交。对方中心收到后会成为草稿。", "Handed over. It becomes a draft there."),
     "console_incoming": ("其他中心移交来的登记", "Registrations handed over to us"),
     "console_take": ("转为草稿", "Make a draft of it"),
     # trade
@@ -252,7 +251,6 @@ TEXT: Final[dict[str, Pair]] = {
     "console_upload_drop": ("放弃", "Give up"),
     "console_upload_stop": ("取消上传", "Cancel"),
     "console_upload_again": ("继续", "Go on"),
-    "console_files_none": ("没有附件。", "No files."),
     # drafts, preview, review
     "console_drafts": ("草稿与复核", "Drafts and review"),
     "console_draft": ("草稿", "Draft"),

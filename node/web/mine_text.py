@@ -70,7 +70,6 @@ TEXT: Final[dict[str, Pair]] = {
     ),
     "mine_trade": ("交易", "Trade"),
     "mine_part": ("作为", "As"),
-    "mine_acts": ("载于", "In"),
     "mine_stage": ("阶段", "Stage"),
     "mine_centre": ("交易中心", "Centre"),
     "mine_here": ("本中心", "here"),
@@ -84,7 +83,6 @@ TEXT: Final[dict[str, Pair]] = {
     "mine_lots": ("标段进展", "Where its lots stand"),
     "mine_named": ("载明本代码的环节", "Acts that name your code"),
     "mine_disclosed": ("已公开的环节与凭证", "Disclosures and their receipts"),
-    "mine_record": ("记录", "Record"),
     "mine_receipt_log": ("日志凭证", "Log receipt"),
     "mine_receipt_log_hint": (
         "日志凭证可离线核验：ggzy verify 文件 --policy 信任策略。",

@@ -72,7 +72,6 @@ TEXT: Final[dict[str, Pair]] = {
     "routing_incoming_none": ("没有移交给本中心的项目。", "Nothing was handed over to this centre."),
     "routing_outgoing": ("本中心移出的项目", "Handed over by this centre"),
     "routing_from": ("移交方", "From"),
-    "routing_to": ("接收方", "To"),
     "routing_when": ("时间", "When"),
     "routing_take": ("生成登记草稿", "Make a draft of it"),
     "routing_taken": ("已生成草稿", "A draft was made"),
